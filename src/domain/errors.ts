@@ -1,0 +1,91 @@
+/** All that an edge knows about failure. Anything that is not a DomainError is masked and logged. */
+export const errorCodes = [
+  'NOT_SIGNED_IN',
+  'NOT_ALLOWED',
+  'NOT_FOUND',
+  'INVALID_INPUT',
+  'CONFLICT',
+  'TOO_MANY_REQUESTS',
+  'UNAVAILABLE',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+export interface FieldError {
+  /** Where in the input, from the outside in. */
+  path: (string | number)[];
+  message: string;
+  /** Stable, such as `too_small`. */
+  type: string;
+}
+
+export class DomainError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DomainError';
+    this.code = code;
+  }
+}
+
+export class NotSignedInError extends DomainError {
+  constructor() {
+    super('NOT_SIGNED_IN', 'Sign in, or send an API key in the X-API-Key header.');
+  }
+}
+
+export class NotAllowedError extends DomainError {
+  constructor(message: string) {
+    super('NOT_ALLOWED', message);
+  }
+}
+
+/** Also for what exists but belongs to somebody else: the two must not be told apart. */
+export class NotFoundError extends DomainError {
+  constructor(what: string) {
+    super('NOT_FOUND', `No such ${what}.`);
+  }
+}
+
+export class InvalidInputError extends DomainError {
+  readonly fieldErrors: FieldError[];
+
+  constructor(fieldErrors: FieldError[]) {
+    super('INVALID_INPUT', fieldErrors.map((error) => error.message).join(' '));
+    this.fieldErrors = fieldErrors;
+  }
+}
+
+export class ConflictError extends DomainError {
+  /** The task that is in the way. */
+  readonly taskId: string;
+
+  constructor(taskId: string) {
+    super('CONFLICT', 'A sync of yours is already waiting or running; wait for it or cancel it.');
+    this.taskId = taskId;
+  }
+}
+
+export class UnavailableError extends DomainError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('UNAVAILABLE', message, options);
+  }
+}
+
+/**
+ * Why a sync could not go on. Not an edge's error: its code and message are written to the task's row for its owner,
+ * so neither may hold a URL or a path.
+ */
+export class SyncError extends Error {
+  readonly code: string;
+  /** Whether trying again could help. */
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(message, options);
+    this.name = 'SyncError';
+    this.code = code;
+    this.retryable = options?.retryable ?? false;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The only door from the rules to the world. Three places assemble it: src/services.ts for the API and the worker,
+ * and test/support for the tests, which use the same drivers on private databases.
+ */
+import type { PrismaClient } from '../generated/prisma/client.ts';
+import type { JobName, JobPayload } from '../jobs/jobs.ts';
+
+export interface Services {
+  prisma: PrismaClient;
+  database: Database;
+  queue: Queue;
+  events: Events;
+  secrets: Secrets;
+  downloads: Downloads;
+  files: Workspace;
+  logger: Logger;
+}
+
+/** PostgreSQL where Prisma is not enough: bulk loads and search. */
+export interface Database {
+  query<Row extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Runs `work` in one transaction on one connection; rolls back when it throws. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Rejects when the database does not answer. */
+  ping(): Promise<void>;
+}
+
+export interface Transaction {
+  query<Row extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Rows affected by a statement. */
+  execute(text: string, values?: unknown[]): Promise<number>;
+  /** Feeds `COPY table (columns) FROM STDIN (FORMAT binary)` with chunks in its binary row format. */
+  copy(statement: string, chunks: Iterable<Uint8Array>): Promise<number>;
+}
+
+/** The job queue. Enqueue only after the commit of the row that the job is about. */
+export interface Queue {
+  /** Adds a job unless one with this id already waits or runs. `jobId` holds no colon. */
+  enqueue<N extends JobName>(name: N, payload: JobPayload<N>, jobId: string): Promise<void>;
+  /** Removes a job that has not begun; answers whether it did. */
+  remove(jobId: string): Promise<boolean>;
+  /** Whether the job still waits or runs. */
+  isAlive(jobId: string): Promise<boolean>;
+  /** 0 for the next to run; null when the job does not wait. */
+  position(jobId: string): Promise<number | null>;
+  /** Rejects when the queue does not answer or could lose jobs. */
+  ping(): Promise<void>;
+}
+
+/** Every pub/sub channel and its payload. An event is a nudge: the row that it names is the truth. */
+export interface EventMap {
+  /** Per user; a task of theirs changed. */
+  syncTask: { taskId: string; seq: number };
+  /** Per task; a worker that runs it must stop. */
+  syncCancel: { taskId: string };
+}
+
+export type EventName = keyof EventMap;
+
+export interface Events {
+  /** At most once; a listener that was not connected hears nothing. `key` narrows the channel (a user's or task's id). */
+  publish<E extends EventName>(event: E, key: string, payload: EventMap[E]): Promise<void>;
+  /**
+   * Resolves when the server has confirmed the subscription, with the function that ends it. `listener` gets null after
+   * a connection was lost and made again: events may have been missed, so read the row.
+   */
+  listen<E extends EventName>(
+    event: E,
+    key: string,
+    listener: (payload: EventMap[E] | null) => void,
+  ): Promise<() => Promise<void>>;
+}
+
+/** Seals what must not stand in the database in clear (export URLs). */
+export interface Secrets {
+  seal(plain: string, context: string): Uint8Array;
+  /** Throws a SyncError `SECRET_UNREADABLE` when the key has changed. */
+  open(sealed: Uint8Array, context: string): string;
+}
+
+export interface DownloadProgress {
+  bytesDone: number;
+  /** Null when the server does not say. */
+  bytesTotal: number | null;
+}
+
+export interface Downloads {
+  /** Throws an InvalidInputError for a URL that can never be fetched; does no I/O. */
+  check(url: string): void;
+  /**
+   * Fetches `url` into `path`. Throws a SyncError whose message never holds the URL.
+   */
+  fetch(
+    url: string,
+    path: string,
+    options: { signal: AbortSignal; onProgress: (progress: DownloadProgress) => void },
+  ): Promise<void>;
+}
+
+/** The local folder in which archives are worked on. */
+export interface Workspace {
+  /** The path for a task's archive; its folder exists. */
+  archivePath(taskId: string): string;
+  removeArchive(taskId: string): Promise<void>;
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  child(fields: object): Logger;
+}

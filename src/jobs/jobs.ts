@@ -1,0 +1,20 @@
+/** The contract between the API and its workers: names and payloads of ids, nothing else. Never a URL or a secret. */
+import { z } from 'zod';
+
+export const jobs = {
+  sync: z.strictObject({ userId: z.uuid(), taskId: z.uuid(), requestId: z.string().optional() }),
+} satisfies Record<string, z.ZodType>;
+
+export type JobName = keyof typeof jobs;
+export type JobPayload<N extends JobName> = z.infer<(typeof jobs)[N]>;
+
+export const QUEUE_NAME = 'sidecar';
+
+/** Throws a ZodError when the payload is not of the job's form. */
+export function parsePayload<N extends JobName>(name: N, payload: unknown): JobPayload<N> {
+  return jobs[name].parse(payload) as JobPayload<N>;
+}
+
+export function isJobName(name: string): name is JobName {
+  return Object.hasOwn(jobs, name);
+}
