@@ -1,0 +1,140 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { Database, Logger, Transaction } from '../domain/services.ts';
+import { PrismaClient } from '../generated/prisma/client.ts';
+
+export interface DatabaseConfig {
+  url: string;
+  /** For each of the two pools, Prisma's and that of bulk loads and search; 10 when absent. */
+  maxConnections?: number;
+  /** What an administrator sees in pg_stat_activity. */
+  applicationName?: string;
+  /** Hears of idle connections that were lost; the pool replaces them by itself. */
+  logger?: Logger;
+}
+
+const connectTimeoutMs = 10_000;
+const idleTimeoutMs = 30_000;
+const statementTimeoutMs = 30_000;
+const bulkStatementTimeoutMs = 300_000;
+// The client gives up a little after the server would have, for a connection whose other end is gone.
+const clientGraceMs = 5_000;
+const pingTimeoutMs = 3_000;
+
+/**
+ * Opens Prisma and the plain `Database` port on a pool each, so that bulk loads cannot starve the requests that Prisma
+ * serves. Connects lazily. Statements end after 30 s, those of a transaction after 300 s, and a caller waits at most
+ * 10 s for a connection. `close` ends both pools once everything that was borrowed is back.
+ */
+export function openDatabase(config: DatabaseConfig): {
+  prisma: PrismaClient;
+  database: Database;
+  close(): Promise<void>;
+} {
+  const onLost = (error: Error) => config.logger?.warn({ err: error }, 'A database connection was lost');
+  const prismaSettings = poolSettings(config, statementTimeoutMs);
+  const adapter = new PrismaPg(prismaSettings, { onPoolError: onLost, onConnectionError: onLost });
+  const prisma = new PrismaClient({ adapter });
+  const pool = new pg.Pool(poolSettings(config, bulkStatementTimeoutMs));
+  pool.on('error', onLost);
+  let closing: Promise<void> | undefined;
+  return {
+    prisma,
+    database: databaseOn(pool, onLost),
+    close() {
+      closing ??= Promise.all([prisma.$disconnect(), pool.end()]).then(() => undefined);
+      return closing;
+    },
+  };
+}
+
+function poolSettings(config: DatabaseConfig, clientTimeoutMs: number): pg.PoolConfig {
+  return {
+    connectionString: config.url,
+    application_name: config.applicationName ?? 'sidecar',
+    max: config.maxConnections ?? 10,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: idleTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: clientTimeoutMs + clientGraceMs,
+    idle_in_transaction_session_timeout: bulkStatementTimeoutMs,
+    keepAlive: true,
+  };
+}
+
+function databaseOn(pool: pg.Pool, onLost: (error: Error) => void): Database {
+  return {
+    async query<Row extends object>(text: string, values?: unknown[]) {
+      const result = await pool.query<Row>(text, values);
+      return result.rows;
+    },
+    async transaction(work) {
+      const client = await pool.connect();
+      let lost = false;
+      const onError = (error: Error) => {
+        lost = true;
+        onLost(error);
+      };
+      // The pool listens to idle connections only: without this an error while borrowed ends the process.
+      client.on('error', onError);
+      try {
+        return await runTransaction(client, work);
+      } catch (error) {
+        lost ||= !(await rollback(client));
+        throw error;
+      } finally {
+        client.off('error', onError);
+        client.release(lost);
+      }
+    },
+    async ping() {
+      // `query_timeout` is per query in pg, though its types know it for a whole connection only.
+      const query: pg.QueryConfig & { query_timeout: number } = {
+        text: 'SELECT 1',
+        query_timeout: pingTimeoutMs,
+      };
+      await pool.query(query);
+    },
+  };
+}
+
+async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  await client.query(`BEGIN; SET LOCAL statement_timeout = ${bulkStatementTimeoutMs}`);
+  const value = await work(transactionOn(client));
+  const end = await client.query('COMMIT');
+  // PostgreSQL answers COMMIT with ROLLBACK when a statement failed and `work` hid it.
+  if (end.command !== 'COMMIT')
+    throw new Error('The transaction was rolled back: one of its statements failed');
+  return value;
+}
+
+/** Whether the connection may be used again. */
+async function rollback(client: pg.PoolClient): Promise<boolean> {
+  try {
+    await client.query('ROLLBACK');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function transactionOn(client: pg.PoolClient): Transaction {
+  return {
+    async query<Row extends object>(text: string, values?: unknown[]) {
+      const result = await client.query<Row>(text, values);
+      return result.rows;
+    },
+    async execute(text, values) {
+      const result = await client.query(text, values);
+      return result.rowCount ?? 0;
+    },
+    async copy(statement, chunks) {
+      const stream = client.query(copyFrom(statement));
+      await pipeline(Readable.from(chunks), stream);
+      return stream.rowCount;
+    },
+  };
+}
