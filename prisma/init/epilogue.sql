@@ -1,0 +1,5 @@
+-- At most one unfinished task per user, whoever asks and however many ask at once.
+CREATE UNIQUE INDEX "sync_tasks_one_active" ON "sync_tasks" ("user_id") WHERE "status" IN ('QUEUED', 'RUNNING');
+
+-- Deflated already: PostgreSQL would only lose time trying to compress it again.
+ALTER TABLE "conversation_versions" ALTER COLUMN "raw" SET STORAGE EXTERNAL;

@@ -1,0 +1,113 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Logger } from '../domain/services.ts';
+import { type SchemaEngine, withSchemaEngine } from './schema-engine.ts';
+
+export type MigrationList = Parameters<SchemaEngine['applyMigrations']>[0]['migrationsList'];
+
+export const migrationsDirectory = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+/** Every table belongs to Sidecar. */
+export const noFilter = { externalTables: [], externalEnums: [] };
+
+const lockId = 816_220_417;
+const lockPollMs = 500;
+
+/** A migration began and did not finish: a person has to look before the next try. */
+export class FailedMigrationError extends Error {
+  constructor(names: string[]) {
+    const first = names[0] ?? '';
+    super(
+      `The migration ${names.join(', ')} failed earlier, so the database is not ready. Its statements run in one ` +
+        'transaction and left nothing behind; why it failed stands in the column "logs" of the table ' +
+        `"_prisma_migrations". When the cause is gone, run: npm run migrate -- --retry ${first}`,
+    );
+    this.name = 'FailedMigrationError';
+  }
+}
+
+/**
+ * Brings the database up to `prisma/migrations` and answers the names of what it applied. Processes that start at
+ * once wait for the first of them. Needs a session of PostgreSQL: not PgBouncer's transaction mode.
+ * Throws a FailedMigrationError when an earlier run failed; `retry` names the migration to run again nevertheless.
+ */
+export async function migrate(
+  databaseUrl: string,
+  logger: Logger,
+  options: { retry?: string; directory?: string } = {},
+): Promise<string[]> {
+  const migrationsList = await readMigrations(options.directory ?? migrationsDirectory);
+  return await underLock(databaseUrl, logger, () =>
+    withSchemaEngine(databaseUrl, async (engine) => {
+      if (options.retry) await engine.markMigrationRolledBack({ migrationName: options.retry });
+      await examineHistory(engine, migrationsList, logger);
+      const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: noFilter });
+      if (appliedMigrationNames.length > 0) logger.info({ migrations: appliedMigrationNames }, 'Migrated');
+      return appliedMigrationNames;
+    }),
+  );
+}
+
+/** The migrations in order, in Prisma's layout: `<UTC timestamp>_<name>/migration.sql`. */
+export async function readMigrations(directory: string): Promise<MigrationList> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const migrationDirectories = await Promise.all(
+    names.sort().map(async (path) => {
+      const value = await readFile(join(directory, path, 'migration.sql'), 'utf8');
+      return { path, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value } } };
+    }),
+  );
+  const lockfile = await readFile(join(directory, 'migration_lock.toml'), 'utf8');
+  return {
+    baseDir: directory,
+    lockfile: { path: 'migration_lock.toml', content: lockfile },
+    shadowDbInitScript: '',
+    migrationDirectories,
+  };
+}
+
+async function examineHistory(engine: SchemaEngine, migrationsList: MigrationList, logger: Logger) {
+  const { failedMigrationNames, editedMigrationNames, history } = await engine.diagnoseMigrationHistory({
+    migrationsList,
+    optInToShadowDatabase: false,
+    filters: noFilter,
+  });
+  if (failedMigrationNames.length > 0) throw new FailedMigrationError(failedMigrationNames);
+  if (editedMigrationNames.length > 0) {
+    logger.warn({ migrations: editedMigrationNames }, 'Migrations were edited after they had been applied');
+  }
+  if (history?.diagnostic === 'migrationsDirectoryIsBehind' || history?.diagnostic === 'historiesDiverge') {
+    logger.warn({ history }, 'The database has migrations of a newer version of Sidecar');
+  }
+}
+
+/** The engine's own lock gives up after ten seconds, which a large migration of another process may well take. */
+async function underLock<T>(databaseUrl: string, logger: Logger, work: () => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  let lost: Error | undefined;
+  client.on('error', (error) => {
+    lost = error;
+  });
+  await client.connect();
+  try {
+    let told = false;
+    // Polled rather than waited for: a statement that waits holds a snapshot, which CREATE INDEX CONCURRENTLY awaits.
+    while (!(await tryLock(client))) {
+      if (!told) logger.info({}, 'Another process migrates the database; waiting for it');
+      told = true;
+      await new Promise((resolve) => setTimeout(resolve, lockPollMs));
+    }
+    return await work();
+  } finally {
+    if (!lost) await client.end();
+  }
+}
+
+async function tryLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+    lockId,
+  ]);
+  return rows[0]?.locked === true;
+}
