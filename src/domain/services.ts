@@ -41,8 +41,6 @@ export interface Queue {
   remove(jobId: string): Promise<boolean>;
   /** Whether the job still waits or runs. */
   isAlive(jobId: string): Promise<boolean>;
-  /** 0 for the next to run; null when the job does not wait. */
-  position(jobId: string): Promise<number | null>;
   /** Rejects when the queue does not answer or could lose jobs. */
   ping(): Promise<void>;
 }

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+
+/**
+ * Everything that the environment decides. A feature that can be off is null when it is off, so that what depends on
+ * it exists only when it is on.
+ */
+export interface Config {
+  environment: 'development' | 'production';
+  http: { host: string; port: number; trustProxy: TrustProxy };
+  dataDir: string;
+  /** Null: PostgreSQL is embedded in `dataDir`. */
+  databaseUrl: string | null;
+  /** Null: queue and events run on PostgreSQL, and the worker in the API's process. */
+  redisUrl: string | null;
+  /** Null: made at first start and kept in `dataDir`. */
+  apiKey: string | null;
+  sync: {
+    allowedHosts: string[];
+    maxArchiveBytes: number;
+    maxExpandedBytes: number;
+    /** The owner's first sync configuration. */
+    initial: { enabled: boolean; exportUrl: string | null; frequencyHours: number };
+  };
+  worker: { concurrency: number };
+  logLevel: (typeof logLevels)[number];
+}
+
+export type TrustProxy = boolean | number | string[];
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** The shortest key that cannot be guessed: 24 characters of base64url are 144 bits. */
+const MIN_API_KEY_LENGTH = 24;
+const GIB = 1024 ** 3;
+
+/** Thrown with every problem at once, each naming its variable. */
+export class ConfigError extends Error {
+  readonly problems: string[];
+
+  constructor(problems: string[]) {
+    super(`The configuration is wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const flag = z
+  .enum(['true', 'false', '1', '0', 'yes', 'no'], { error: 'must be true or false' })
+  .transform((value) => value === 'true' || value === '1' || value === 'yes');
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+const urlOf = (protocols: string[]) =>
+  z.string().refine(
+    (value) => {
+      const url = URL.parse(value);
+      return url !== null && protocols.includes(url.protocol);
+    },
+    `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  );
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const trustProxy = z.string().transform((value, context): TrustProxy => {
+  if (value === 'true' || value === 'false') return value === 'true';
+  if (/^\d+$/.test(value)) return Number(value);
+  const items = value.split(',').map((item) => item.trim());
+  if (items.every((item) => item !== '')) return items;
+  context.addIssue({ code: 'custom', message: 'must be true, false, a number of hops, or addresses' });
+  return z.NEVER;
+});
+
+const variables = z.object({
+  ENVIRONMENT: z.enum(['development', 'production']).default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(8088),
+  TRUST_PROXY: trustProxy.default(false),
+  DATA_DIR: z.string().default('./data'),
+  DB_URL: urlOf(['postgres:', 'postgresql:']).optional(),
+  REDIS_URL: urlOf(['redis:', 'rediss:']).optional(),
+  API_KEY: z.string().optional(),
+  CHATGPT_SYNC_ENABLED: flag.default(false),
+  CHATGPT_EXPORT_URL: urlOf(['https:', 'http:']).optional(),
+  CHATGPT_SYNC_INTERVAL_HOURS: wholeNumber(1, 720).default(24),
+  EXPORT_ALLOWED_HOSTS: list.default([]),
+  MAX_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(20 * GIB),
+  MAX_EXPANDED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(200 * GIB),
+  LOG_LEVEL: z.enum(logLevels).default('info'),
+  WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
+});
+
+/** Every variable that is read, for the test that holds `.env.example` complete. */
+export const variableNames = Object.keys(variables.shape);
+
+/** Reads the environment; empty values count as unset. Throws a ConfigError that lists all problems. */
+export function loadConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = variables.safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  problems.push(...contradictions(given));
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+
+  const value = parsed.data;
+  return {
+    environment: value.ENVIRONMENT,
+    http: { host: value.HOST, port: value.PORT, trustProxy: value.TRUST_PROXY },
+    dataDir: value.DATA_DIR,
+    databaseUrl: value.DB_URL ?? null,
+    redisUrl: value.REDIS_URL ?? null,
+    apiKey: value.API_KEY ?? null,
+    sync: {
+      allowedHosts: value.EXPORT_ALLOWED_HOSTS,
+      maxArchiveBytes: value.MAX_ARCHIVE_BYTES,
+      maxExpandedBytes: value.MAX_EXPANDED_BYTES,
+      initial: {
+        enabled: value.CHATGPT_SYNC_ENABLED,
+        exportUrl: value.CHATGPT_EXPORT_URL ?? null,
+        frequencyHours: value.CHATGPT_SYNC_INTERVAL_HOURS,
+      },
+    },
+    worker: { concurrency: value.WORKER_CONCURRENCY },
+    logLevel: value.LOG_LEVEL,
+  };
+}
+
+function contradictions(env: Record<string, string | undefined>): string[] {
+  const problems: string[] = [];
+  const key = env.API_KEY;
+  if (env.ENVIRONMENT === 'production') {
+    if (key === undefined) problems.push('API_KEY is required when ENVIRONMENT=production');
+    else if (key === 'change-me') problems.push('API_KEY must be changed from its example value');
+    else if (key.length < MIN_API_KEY_LENGTH) {
+      problems.push(`API_KEY must have at least ${MIN_API_KEY_LENGTH} characters when ENVIRONMENT=production`);
+    }
+  }
+  if (env.CHATGPT_SYNC_ENABLED === 'true' && env.CHATGPT_EXPORT_URL === undefined) {
+    problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED=true');
+  }
+  if (env.REDIS_URL !== undefined && env.DB_URL === undefined) {
+    problems.push(
+      'DB_URL is required when REDIS_URL is set: workers in other processes cannot share the embedded database',
+    );
+  }
+  return problems;
+}

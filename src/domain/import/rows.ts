@@ -1,0 +1,127 @@
+import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
+import type { Transaction } from '../services.ts';
+import { createRowWriter, type RowWriter, uuidBytes } from './binary-rows.ts';
+
+/** A conversation on its way into the database. */
+export interface PlannedConversation {
+  id: string;
+  conversation: ArchiveConversation;
+}
+
+export interface PlannedVersion {
+  sha256: Uint8Array;
+  conversationId: string;
+  updatedAtMs: number | null;
+  /** Compressed. */
+  raw: Uint8Array;
+}
+
+/** Gathers rows and writes each table with one COPY. */
+export interface RowBatch {
+  addConversation(planned: PlannedConversation): void;
+  addVersion(version: PlannedVersion): void;
+  addMessages(conversationId: string, messages: ArchiveMessage[]): void;
+  copyInto(tx: Transaction): Promise<void>;
+}
+
+const CONVERSATION_COLUMNS = [
+  'user_id',
+  'id',
+  'provider',
+  'external_id',
+  'title',
+  'model',
+  'created_at',
+  'updated_at',
+  'archived',
+  'starred',
+  'current_message_id',
+  'message_count',
+  'branch_count',
+];
+const VERSION_COLUMNS = ['user_id', 'sha256', 'conversation_id', 'task_id', 'updated_at', 'raw'];
+const MESSAGE_COLUMNS = [
+  'user_id',
+  'conversation_id',
+  'node_id',
+  'parent_node_id',
+  'ordinal',
+  'sibling_index',
+  'sibling_count',
+  'on_active_path',
+  'role',
+  'author_name',
+  'kind',
+  'content_type',
+  'text',
+  'model',
+  'created_at',
+];
+
+export function createRowBatch(userId: string, taskId: string): RowBatch {
+  const user = uuidBytes(userId);
+  const task = uuidBytes(taskId);
+  const conversations = createRowWriter();
+  const versions = createRowWriter();
+  const messages = createRowWriter();
+  return {
+    addConversation({ id, conversation }) {
+      conversations.row(CONVERSATION_COLUMNS.length);
+      conversations.bytes(user);
+      conversations.bytes(uuidBytes(id));
+      conversations.text(conversation.provider);
+      conversations.text(conversation.externalId);
+      conversations.text(conversation.title);
+      conversations.text(conversation.model);
+      conversations.timestamp(conversation.createdAtMs);
+      conversations.timestamp(conversation.updatedAtMs);
+      conversations.bool(conversation.archived);
+      conversations.bool(conversation.starred);
+      conversations.text(conversation.currentMessageId);
+      conversations.int(conversation.messages.length);
+      conversations.int(conversation.branchCount);
+    },
+    addVersion({ sha256, conversationId, updatedAtMs, raw }) {
+      versions.row(VERSION_COLUMNS.length);
+      versions.bytes(user);
+      versions.bytes(sha256);
+      versions.bytes(uuidBytes(conversationId));
+      versions.bytes(task);
+      versions.timestamp(updatedAtMs);
+      versions.bytes(raw);
+    },
+    addMessages(conversationId, list) {
+      const conversation = uuidBytes(conversationId);
+      for (const message of list) writeMessage(messages, user, conversation, message);
+    },
+    async copyInto(tx) {
+      await copy(tx, 'conversations', CONVERSATION_COLUMNS, conversations);
+      await copy(tx, 'conversation_versions', VERSION_COLUMNS, versions);
+      await copy(tx, 'messages', MESSAGE_COLUMNS, messages);
+    },
+  };
+}
+
+function writeMessage(rows: RowWriter, user: Uint8Array, conversation: Uint8Array, message: ArchiveMessage) {
+  rows.row(MESSAGE_COLUMNS.length);
+  rows.bytes(user);
+  rows.bytes(conversation);
+  rows.text(message.id);
+  rows.text(message.parentId);
+  rows.int(message.ordinal);
+  rows.int(message.siblingIndex);
+  rows.int(message.siblingCount);
+  rows.bool(message.onActivePath);
+  rows.text(message.role);
+  rows.text(message.authorName);
+  rows.text(message.kind);
+  rows.text(message.contentType);
+  rows.text(message.text);
+  rows.text(message.model);
+  rows.timestamp(message.createdAtMs);
+}
+
+async function copy(tx: Transaction, table: string, columns: string[], rows: RowWriter) {
+  if (rows.rows === 0) return;
+  await tx.copy(`COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, rows.finish());
+}

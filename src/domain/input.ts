@@ -1,0 +1,15 @@
+import type { z } from 'zod';
+import { InvalidInputError } from './errors.ts';
+
+/** Checks an input against its schema. Throws an InvalidInputError with every problem. */
+export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.infer<S> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(
+    parsed.error.issues.map((issue) => ({
+      path: issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step)),
+      message: issue.message,
+      type: issue.code,
+    })),
+  );
+}

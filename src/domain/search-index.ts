@@ -1,0 +1,69 @@
+import type { Services, Transaction } from './services.ts';
+
+/**
+ * A tsvector holds at most 1 MiB of lexemes, so a long message is indexed in pieces; they overlap, so that a word on a
+ * seam is whole in one of them.
+ */
+const PIECE_CHARACTERS = 100_000;
+const OVERLAP_CHARACTERS = 200;
+
+/** Text per transaction: short enough to be searchable soon and to be stopped soon. */
+const BATCH_MESSAGES = 2_000;
+
+/**
+ * Indexes some of a user's conversations whose messages changed; answers how many, 0 when none is left. Any number of
+ * callers may run at once: each takes other conversations.
+ */
+export async function indexSomePending(services: Services, userId: string): Promise<number> {
+  return services.database.transaction(async (tx) => {
+    const ids = await takePending(tx, userId);
+    if (ids.length === 0) return 0;
+    await tx.execute('DELETE FROM message_search WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])', [
+      userId,
+      ids,
+    ]);
+    await tx.execute(
+      `INSERT INTO message_search (user_id, conversation_id, node_id, terms)
+       SELECT user_id, conversation_id, node_id,
+         to_tsvector('english', substr(text, 1 + piece * $3, $3 + $4))
+       FROM messages, generate_series(0, greatest(length(text) - 1, 0) / $3) AS piece
+       WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]) AND text <> ''`,
+      [userId, ids, PIECE_CHARACTERS, OVERLAP_CHARACTERS],
+    );
+    await tx.execute(
+      'UPDATE conversations SET search_pending = false WHERE user_id = $1 AND id = ANY($2::uuid[])',
+      [userId, ids],
+    );
+    return ids.length;
+  });
+}
+
+/** Conversations that wait, up to a fair number of messages and at least one, locked against other indexers. */
+async function takePending(tx: Transaction, userId: string): Promise<string[]> {
+  const rows = await tx.query<{ id: string; messages: number }>(
+    `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND search_pending
+     LIMIT 150 FOR UPDATE SKIP LOCKED`,
+    [userId],
+  );
+  const taken: string[] = [];
+  let messages = 0;
+  for (const row of rows) {
+    if (taken.length > 0 && messages + row.messages > BATCH_MESSAGES) break;
+    messages += row.messages;
+    taken.push(row.id);
+  }
+  return taken;
+}
+
+/** Conversations of a user that wait for the index, and all of them. */
+export async function countPending(
+  services: Services,
+  userId: string,
+): Promise<{ pending: number; total: number }> {
+  const [row] = await services.database.query<{ pending: number; total: number }>(
+    `SELECT count(*) FILTER (WHERE search_pending)::int AS pending, count(*)::int AS total
+     FROM conversations WHERE user_id = $1`,
+    [userId],
+  );
+  return row ?? { pending: 0, total: 0 };
+}

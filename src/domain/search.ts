@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import type { Conversation, Message } from '../generated/prisma/client.ts';
+import { parseInput } from './input.ts';
+import type { Services } from './services.ts';
+import { requireScope, type Viewer } from './viewer.ts';
+
+export interface SearchHit {
+  /** 1 for the best. */
+  rank: number;
+  /** Larger is better; comparable within one query only. */
+  score: number;
+  message: Message;
+  conversation: Conversation;
+  /** HTML: the text escaped, its matches in `<mark>`. */
+  snippet: string;
+}
+
+export interface SearchPage {
+  hits: SearchHit[];
+  hasMore: boolean;
+}
+
+const searchInput = z.strictObject({
+  query: z.string().trim().min(1, 'Say what to look for.').max(1_000),
+  /** Hits to answer. */
+  limit: z.int().min(1).max(100),
+  /** Hits to pass over. */
+  offset: z.int().min(0).max(10_000),
+});
+
+/** Ranks the newest matches only: a common word of a large archive must not read all of it. */
+const MAX_CANDIDATES = 1_000;
+
+/** Private-use characters, taken out of the text before, mark a match until the text is escaped. */
+const MATCH_START = '\ue000';
+const MATCH_END = '\ue001';
+
+/**
+ * Messages of the viewer that match a web-style query ("phrases", -exclusions, OR), the best first. Throws an
+ * InvalidInputError for an empty query or a page out of range.
+ */
+export async function search(
+  services: Services,
+  viewer: Viewer | null,
+  input: z.input<typeof searchInput>,
+): Promise<SearchPage> {
+  requireScope(viewer, 'read');
+  const { query, limit, offset } = parseInput(searchInput, input);
+  const found = await services.database.query<{
+    conversationId: string;
+    nodeId: string;
+    score: number;
+    snippet: string;
+  }>(
+    `WITH wanted AS (SELECT websearch_to_tsquery('english', $2) AS terms),
+     candidates AS MATERIALIZED (
+       SELECT s.conversation_id, s.node_id, ts_rank_cd(s.terms, wanted.terms) AS score
+       FROM message_search s, wanted WHERE s.user_id = $1 AND s.terms @@ wanted.terms LIMIT $5
+     ),
+     best AS (
+       SELECT conversation_id, node_id, max(score) AS score FROM candidates
+       GROUP BY conversation_id, node_id ORDER BY score DESC, conversation_id, node_id LIMIT $3 OFFSET $4
+     )
+     SELECT m.conversation_id AS "conversationId", m.node_id AS "nodeId", best.score::float8 AS score,
+       ts_headline('english', translate(left(m.text, 50000), '${MATCH_START}${MATCH_END}', ''), wanted.terms,
+         'StartSel=${MATCH_START}, StopSel=${MATCH_END}, MaxFragments=2, MaxWords=30, MinWords=10') AS snippet
+     FROM best JOIN messages m USING (conversation_id, node_id), wanted
+     WHERE m.user_id = $1 ORDER BY best.score DESC, conversation_id, node_id`,
+    [viewer.userId, query, limit + 1, offset, MAX_CANDIDATES],
+  );
+  const hits = await loadHits(services, viewer, found.slice(0, limit));
+  return { hits: hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 })), hasMore: found.length > limit };
+}
+
+async function loadHits(
+  services: Services,
+  viewer: Viewer,
+  found: { conversationId: string; nodeId: string; score: number; snippet: string }[],
+): Promise<Omit<SearchHit, 'rank'>[]> {
+  const { userId } = viewer;
+  const [messages, conversations] = await Promise.all([
+    services.prisma.message.findMany({
+      where: { userId, OR: found.map(({ conversationId, nodeId }) => ({ conversationId, nodeId })) },
+    }),
+    services.prisma.conversation.findMany({
+      where: { userId, id: { in: found.map(({ conversationId }) => conversationId) } },
+    }),
+  ]);
+  const messageOf = new Map(messages.map((message) => [`${message.conversationId} ${message.nodeId}`, message]));
+  const conversationOf = new Map(conversations.map((conversation) => [conversation.id, conversation]));
+  return found.flatMap(({ conversationId, nodeId, score, snippet }) => {
+    const message = messageOf.get(`${conversationId} ${nodeId}`);
+    const conversation = conversationOf.get(conversationId);
+    // Deleted between the two reads.
+    if (!message || !conversation) return [];
+    return [{ score, message, conversation, snippet: toSafeHtml(snippet) }];
+  });
+}
+
+const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+function toSafeHtml(marked: string): string {
+  return marked
+    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+    .replaceAll(MATCH_START, '<mark>')
+    .replaceAll(MATCH_END, '</mark>');
+}

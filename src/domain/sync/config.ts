@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import type { SyncConfig } from '../../generated/prisma/client.ts';
+import { InvalidInputError } from '../errors.ts';
+import { parseInput } from '../input.ts';
+import type { Services } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+
+/** What a user may know about their schedule. The URL itself is never given back. */
+export type SyncSettings = Omit<SyncConfig, 'exportUrlSealed'> & { hasExportUrl: boolean };
+
+const configureSyncInput = z.strictObject({
+  enabled: z.boolean(),
+  /** Unset keeps the present one; null removes it. */
+  exportUrl: z.string().max(8_192).nullish(),
+  frequencyHours: z.int().min(1).max(720).optional(),
+});
+
+export type ConfigureSyncInput = z.input<typeof configureSyncInput>;
+
+/** Ties a sealed URL to its row. */
+const sealContext = (userId: string) => `sync_configs/${userId}`;
+
+/** The viewer's settings; the defaults, not yet stored, when they never set any. */
+export async function getSyncSettings(services: Services, viewer: Viewer | null): Promise<SyncSettings> {
+  requireScope(viewer, 'read');
+  const config = await services.prisma.syncConfig.findUnique({ where: { userId: viewer.userId } });
+  if (config) return toSettings(config);
+  const user = await services.prisma.user.findUniqueOrThrow({ where: { id: viewer.userId } });
+  return {
+    userId: viewer.userId,
+    enabled: false,
+    frequencyHours: 24,
+    lastSyncAt: null,
+    nextSyncAt: null,
+    createdAt: user.createdAt,
+    updatedAt: user.createdAt,
+    hasExportUrl: false,
+  };
+}
+
+/** Throws an InvalidInputError when the URL can never be fetched, or when syncing is turned on without one. */
+export async function configureSync(
+  services: Services,
+  viewer: Viewer | null,
+  input: ConfigureSyncInput,
+): Promise<SyncSettings> {
+  requireScope(viewer, 'write');
+  const { userId } = viewer;
+  const { enabled, exportUrl, frequencyHours } = parseInput(configureSyncInput, input);
+  if (exportUrl) services.downloads.check(exportUrl);
+
+  const present = await services.prisma.syncConfig.findUnique({ where: { userId } });
+  const willHaveUrl = exportUrl === undefined ? Boolean(present?.exportUrlSealed) : Boolean(exportUrl);
+  if (enabled && !willHaveUrl) {
+    throw new InvalidInputError([
+      { path: ['exportUrl'], message: 'An export URL is needed to turn syncing on.', type: 'missing' },
+    ]);
+  }
+  const change = {
+    enabled,
+    ...(frequencyHours === undefined ? {} : { frequencyHours }),
+    ...(exportUrl === undefined
+      ? {}
+      : { exportUrlSealed: exportUrl ? bytes(services.secrets.seal(exportUrl, sealContext(userId))) : null }),
+  };
+  const config = await services.prisma.syncConfig.upsert({
+    where: { userId },
+    create: { userId, ...change },
+    update: change,
+  });
+  return toSettings(config);
+}
+
+/** The configured URL in clear, for the one place that starts a sync; null when there is none. */
+export async function configuredExportUrl(services: Services, userId: string): Promise<string | null> {
+  const config = await services.prisma.syncConfig.findUnique({ where: { userId } });
+  if (!config?.exportUrlSealed) return null;
+  return services.secrets.open(config.exportUrlSealed, sealContext(userId));
+}
+
+function toSettings(config: SyncConfig): SyncSettings {
+  const { exportUrlSealed, ...rest } = config;
+  return { ...rest, hasExportUrl: exportUrlSealed !== null };
+}
+
+/** Prisma's types want a view of a plain ArrayBuffer. */
+const bytes = (sealed: Uint8Array) => new Uint8Array(sealed);

@@ -1,0 +1,122 @@
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { z } from 'zod';
+import type { Prisma, SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
+import { ConflictError, InvalidInputError } from '../errors.ts';
+import { parseInput } from '../input.ts';
+import type { Services } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+import { configuredExportUrl } from './config.ts';
+
+export type SyncTaskSelection = Pick<Prisma.SyncTaskFindFirstArgs, 'include' | 'select'>;
+
+/** A task in one of these states never changes again by itself. */
+export const FINAL_STATUSES: readonly SyncStatus[] = ['COMPLETED', 'PARTIAL', 'FAILED', 'CANCELLED', 'UNDONE'];
+
+const startSyncInput = z.strictObject({ exportUrl: z.string().min(1).max(8_192).nullish() });
+export type StartSyncInput = z.input<typeof startSyncInput>;
+
+export const jobIdOf = (taskId: string) => `sync-${taskId}`;
+export const taskSealContext = (taskId: string) => `sync_tasks/${taskId}`;
+
+/**
+ * Queues a sync of `exportUrl`, or of the configured one. Throws an InvalidInputError when neither is usable and a
+ * ConflictError, with the running task, when one of the viewer's is not over yet.
+ */
+export async function startSync(
+  services: Services,
+  viewer: Viewer | null,
+  input: StartSyncInput,
+  requestId?: string,
+): Promise<SyncTask> {
+  requireScope(viewer, 'write');
+  const { userId } = viewer;
+  const exportUrl = parseInput(startSyncInput, input).exportUrl ?? (await configuredExportUrl(services, userId));
+  if (!exportUrl) {
+    throw new InvalidInputError([
+      { path: ['exportUrl'], message: 'No export URL is given and none is configured.', type: 'missing' },
+    ]);
+  }
+  services.downloads.check(exportUrl);
+
+  const id = uuidv7();
+  // The unique index over unfinished tasks decides between callers who come at the same time.
+  const [created] = await services.database.query(
+    `INSERT INTO sync_tasks (user_id, id, trigger, source, source_sealed)
+     VALUES ($1, $2, 'MANUAL', $3, $4)
+     ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING RETURNING id`,
+    [userId, id, describeSource(exportUrl), services.secrets.seal(exportUrl, taskSealContext(id))],
+  );
+  if (!created) {
+    const running = await services.prisma.syncTask.findFirst({
+      where: { userId, status: { in: ['QUEUED', 'RUNNING'] } },
+    });
+    if (running) throw new ConflictError(running.id);
+    return startSync(services, viewer, input, requestId);
+  }
+  await enqueueTask(services, userId, id, requestId);
+  await services.events.publish('syncTask', userId, { taskId: id, seq: 0 }).catch((error) => {
+    services.logger.warn({ error, taskId: id }, 'the event of a new task was not published');
+  });
+  return services.prisma.syncTask.findUniqueOrThrow({ where: { userId_id: { userId, id } } });
+}
+
+/** The row is committed by now: should the queue not answer, the reconciler adds the job later. */
+async function enqueueTask(services: Services, userId: string, taskId: string, requestId?: string): Promise<void> {
+  await services.queue.enqueue('sync', { userId, taskId, requestId }, jobIdOf(taskId)).catch((error) => {
+    services.logger.warn({ error, taskId }, 'the job of a new task was not queued; the reconciler will do it');
+  });
+}
+
+/** Null when there is none or it is somebody else's. */
+export async function getSyncTask(
+  services: Services,
+  viewer: Viewer | null,
+  id: string,
+  selection: SyncTaskSelection = {},
+): Promise<SyncTask | null> {
+  requireScope(viewer, 'read');
+  if (!isUuid(id)) return null;
+  return services.prisma.syncTask.findFirst({ ...selection, where: { userId: viewer.userId, id } });
+}
+
+/** Which of the viewer's tasks a history holds. */
+export function syncTasksOf(viewer: Viewer, filter: { status?: SyncStatus[] | null }): Prisma.SyncTaskWhereInput {
+  return { userId: viewer.userId, ...(filter.status ? { status: { in: filter.status } } : {}) };
+}
+
+/** The viewer's tasks, newest first. `page` is what a Relay connection asks of Prisma. */
+export async function listSyncTasks(
+  services: Services,
+  viewer: Viewer | null,
+  filter: { status?: SyncStatus[] | null },
+  page: Prisma.SyncTaskFindManyArgs,
+): Promise<SyncTask[]> {
+  requireScope(viewer, 'read');
+  return services.prisma.syncTask.findMany({
+    ...page,
+    where: syncTasksOf(viewer, filter),
+    orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+  });
+}
+
+export async function countSyncTasks(
+  services: Services,
+  viewer: Viewer | null,
+  filter: { status?: SyncStatus[] | null },
+): Promise<number> {
+  requireScope(viewer, 'read');
+  return services.prisma.syncTask.count({ where: syncTasksOf(viewer, filter) });
+}
+
+/** How many tasks of anybody wait before this one; null when it does not wait. */
+export async function queuePosition(services: Services, task: SyncTask): Promise<number | null> {
+  if (task.status !== 'QUEUED') return null;
+  return services.prisma.syncTask.count({ where: { status: 'QUEUED', createdAt: { lt: task.createdAt } } });
+}
+
+/** Host and file name: enough to recognise an export, too little to fetch it. */
+export function describeSource(exportUrl: string): string {
+  const url = new URL(exportUrl);
+  const fileName = url.pathname.split('/').at(-1) ?? '';
+  return fileName === '' ? url.host : `${url.host} ${fileName.slice(0, 100)}`;
+}

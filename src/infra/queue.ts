@@ -1,0 +1,88 @@
+import { type BackendFactory, createPostgresBackend, Queue as BullQueue, type QueueOptions } from 'bullmq';
+import type { Logger, Queue } from '../domain/services.ts';
+import { UnavailableError } from '../domain/errors.ts';
+import { parsePayload, QUEUE_NAME } from '../jobs/jobs.ts';
+import type { RedisConnections } from './redis.ts';
+
+/** What BullMQ needs to run on either store; the worker passes the same on to its Worker. */
+export interface QueueBackend {
+  connection: object;
+  prefix?: string;
+  /** Undefined for Redis, which is BullMQ's own default. */
+  factory: BackendFactory | undefined;
+  /** Rejects, with what to do, when the store could lose jobs. */
+  check(): Promise<void>;
+}
+
+export function redisQueueBackend(redis: RedisConnections, purpose: 'queue' | 'worker'): QueueBackend {
+  const connection = purpose === 'queue' ? redis.open('queue') : redis.openPatient('worker');
+  return {
+    connection,
+    // The braces keep all keys of a queue in one slot of a Redis Cluster.
+    prefix: '{bull}',
+    factory: undefined,
+    async check() {
+      const answer = (await connection.config('GET', 'maxmemory-policy').catch(() => [])) as string[];
+      const policy = answer[1];
+      if (policy !== undefined && policy !== 'noeviction') {
+        throw new UnavailableError(
+          `Redis evicts keys (maxmemory-policy ${policy}) and would lose jobs. Set maxmemory-policy to noeviction.`,
+        );
+      }
+    },
+  };
+}
+
+export function postgresQueueBackend(url: string): QueueBackend {
+  return {
+    connection: { connectionString: url, migrate: true, max: 4, application_name: 'sidecar-queue' },
+    factory: createPostgresBackend as unknown as BackendFactory,
+    check: async () => undefined,
+  };
+}
+
+/** Finished jobs are of no use: the task's row says how they ended. */
+const KEEP_FINISHED = { age: 3_600, count: 1_000 };
+
+export async function openQueue(
+  backend: QueueBackend,
+  logger: Logger,
+): Promise<Queue & { close(): Promise<void> }> {
+  const options: QueueOptions = {
+    connection: backend.connection as QueueOptions['connection'],
+    prefix: backend.prefix,
+    defaultJobOptions: { removeOnComplete: true, removeOnFail: KEEP_FINISHED, attempts: 1 },
+  };
+  const queue = backend.factory
+    ? new BullQueue(QUEUE_NAME, options, backend.factory)
+    : new BullQueue(QUEUE_NAME, options);
+  queue.on('error', (error) => logger.warn({ error }, 'queue trouble'));
+  if (backend.factory) await queue.waitUntilReady();
+
+  return {
+    async enqueue(name, payload, jobId) {
+      const existing = await queue.getJob(jobId);
+      // A finished job of this id would make BullMQ ignore the new one.
+      if (existing && ['completed', 'failed'].includes(await existing.getState())) await existing.remove();
+      await queue.add(name, parsePayload(name, payload), { jobId });
+    },
+    async remove(jobId) {
+      const job = await queue.getJob(jobId);
+      if (!job || (await job.getState()) === 'active') return false;
+      await job.remove();
+      return true;
+    },
+    async isAlive(jobId) {
+      const job = await queue.getJob(jobId);
+      if (!job) return false;
+      return !['completed', 'failed', 'unknown'].includes(await job.getState());
+    },
+    async ping() {
+      await queue.getWaitingCount();
+      await backend.check();
+    },
+    async close() {
+      await queue.close();
+    },
+  };
+}
