@@ -1,0 +1,87 @@
+import { realpath } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Logger } from '../domain/services.ts';
+import { chooseAccount, requireAccess } from './embedded-postgres/account.ts';
+import { findBinaries } from './embedded-postgres/binaries.ts';
+import { makeDirectory, prepareCluster, superuser } from './embedded-postgres/data-directory.ts';
+import { lockDirectory } from './embedded-postgres/directory-lock.ts';
+import { findFreePort, type Server, startServer, stopLeftover } from './embedded-postgres/server.ts';
+import { serverSettings } from './embedded-postgres/settings.ts';
+
+export interface EmbeddedPostgresOptions {
+  /** The data directory of the server; the cluster is made in its folder `postgres`. */
+  directory: string;
+  logger: Logger;
+  /** PostgreSQL settings that win over the usual ones. */
+  settings?: Record<string, string>;
+}
+
+export interface EmbeddedPostgres {
+  /** With user and password; for the loopback interface of this machine. */
+  url: string;
+  /** Stops the server and waits for it; close the connections first. */
+  close(): Promise<void>;
+}
+
+const startAttempts = 3;
+
+/**
+ * Starts the PostgreSQL that npm brought along, on a free port of 127.0.0.1, and makes its cluster the first time.
+ * Runs as root, too (see `chooseAccount`). Survives whatever happened to earlier runs: a server that outlived its
+ * parent is stopped first, stale lock and pid files are recognized, and an unfinished initdb begins anew.
+ * Throws a DirectoryInUseError when a living process uses the directory, else an Error that says what to do.
+ */
+export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { logger } = options;
+  const account = await chooseAccount(join(options.directory, 'postgres'));
+  await makeDirectory(resolve(options.directory), account);
+  const directory = await realpath(options.directory);
+  const dataDirectory = join(directory, 'postgres');
+  const unlock = await lockDirectory(directory);
+  try {
+    const binaries = await findBinaries();
+    await requireAccess(binaries.root, account);
+    await requireAccess(directory, account);
+    await stopLeftover(dataDirectory, binaries, logger);
+    const sync = options.settings?.fsync !== 'off';
+    const password = await prepareCluster(directory, binaries, account, { sync });
+    const { server, port } = await startOnFreePort(async (freePort) =>
+      startServer(
+        dataDirectory,
+        { ...serverSettings(freePort), ...options.settings },
+        binaries,
+        account,
+        logger,
+      ),
+    );
+    let closing: Promise<void> | undefined;
+    server.child.once('exit', (code, signal) => {
+      if (!closing) logger.error({ code, signal }, 'PostgreSQL ended unexpectedly');
+    });
+    return {
+      url: `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`,
+      close() {
+        closing ??= server.stop().then(unlock);
+        return closing;
+      },
+    };
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+/** Another program may take the port between the look and the start. */
+async function startOnFreePort(
+  start: (port: number) => Promise<Server>,
+): Promise<{ server: Server; port: number }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await findFreePort();
+    try {
+      return { server: await start(port), port };
+    } catch (error) {
+      const taken = error instanceof Error && error.message.includes('could not create any TCP/IP sockets');
+      if (!taken || attempt === startAttempts) throw error;
+    }
+  }
+}

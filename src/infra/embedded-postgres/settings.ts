@@ -1,0 +1,29 @@
+import { totalmem } from 'node:os';
+
+const MIB = 1024 ** 2;
+
+/** What suits imports on a small machine; sizes are bounded by the memory that this process may use. */
+export function serverSettings(port: number): Record<string, string> {
+  const limit = process.constrainedMemory();
+  const memoryBytes = limit > 0 && limit < totalmem() ? limit : totalmem();
+  const megabytes = (atMost: number, part: number) =>
+    `${Math.max(4, Math.min(atMost, Math.floor(memoryBytes / part / MIB)))}MB`;
+  return {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    // Reached by its port alone: the default folder may not exist, and a path in the data directory may be too long.
+    unix_socket_directories: '',
+    shared_buffers: megabytes(256, 8),
+    maintenance_work_mem: megabytes(256, 16),
+    work_mem: megabytes(32, 128),
+    effective_cache_size: megabytes(4096, 2),
+    max_wal_size: '4GB',
+    // Nobody replicates from here, and COPY into a table made in the same transaction then needs no log.
+    wal_level: 'minimal',
+    max_wal_senders: '0',
+    random_page_cost: '1.1',
+    jit: 'off',
+    timezone: 'UTC',
+    lc_messages: 'C',
+  };
+}
