@@ -23,16 +23,21 @@ if (!argument || rest.length > 0 || !/^(--init|[a-z][a-z0-9_]*)$/.test(argument)
   process.exit(2);
 }
 
-const config = loadConfig(process.env);
 const logger = createLogger({ logLevel: 'warn' }, 'migrate-new');
-const written = await withScratchDatabase(config.databaseUrl, logger, (url) =>
-  argument === '--init' ? writeInit(url) : writeNext(url, argument),
-);
-process.stdout.write(
-  written
-    ? `Wrote ${written}: read it before you commit it.\n`
-    : 'The migrations already make what the schema says; nothing was written.\n',
-);
+try {
+  const { databaseUrl } = loadConfig(process.env);
+  const written = await withScratchDatabase(databaseUrl, logger, (url) =>
+    argument === '--init' ? writeInit(url) : writeNext(url, argument),
+  );
+  process.stdout.write(
+    written
+      ? `Wrote ${written}: read it before you commit it.\n`
+      : 'The migrations already make what the schema says; nothing was written.\n',
+  );
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
 
 /** What a Prisma schema cannot say stands in prisma/init/, and is put before and after what it says. */
 async function writeInit(url: string): Promise<string> {

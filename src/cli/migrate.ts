@@ -6,23 +6,30 @@
  */
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
+import type { Logger } from '../domain/services.ts';
 import { openEmbeddedPostgres } from '../infra/embedded-postgres.ts';
 import { createLogger } from '../infra/logger.ts';
 import { migrate } from '../infra/migrate.ts';
 
-const { values } = parseArgs({ options: { retry: { type: 'string' } } });
-const config = loadConfig(process.env);
-const logger = createLogger(config, 'migrate');
-const embedded = config.databaseUrl
-  ? null
-  : await openEmbeddedPostgres({ directory: config.dataDir, logger });
 try {
-  const applied = await migrate(config.databaseUrl ?? embedded?.url ?? '', logger, values);
+  const { values } = parseArgs({ options: { retry: { type: 'string' } } });
+  const config = loadConfig(process.env);
+  const logger = createLogger(config, 'migrate');
+  const applied = config.databaseUrl
+    ? await migrate(config.databaseUrl, logger, values)
+    : await migrateEmbedded(config.dataDir, logger, values);
   const what = applied.length > 0 ? `Applied ${applied.join(', ')}.` : 'The database is up to date.';
   process.stdout.write(`${what}\n`);
 } catch (error) {
-  logger.error({ err: error }, 'The migration failed');
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-} finally {
-  await embedded?.close();
+}
+
+async function migrateEmbedded(directory: string, logger: Logger, options: { retry?: string }) {
+  const server = await openEmbeddedPostgres({ directory, logger });
+  try {
+    return await migrate(server.url, logger, options);
+  } finally {
+    await server.close();
+  }
 }

@@ -1,7 +1,18 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { access, chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
@@ -11,10 +22,12 @@ const run = promisify(execFile);
 
 export const superuser = 'sidecar';
 
-/** Makes `directory` when it is missing, so that the account may pass through it but not list it. */
+/** Makes `directory` when it is missing; the account may pass through it, but not list it. */
 export async function makeDirectory(directory: string, account: Account): Promise<void> {
-  const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined && account.uid !== undefined) await chmod(directory, 0o711);
+  await mkdir(directory, { recursive: true });
+  if (account.uid === undefined) return;
+  const { mode, uid } = await stat(directory);
+  if (uid === 0) await chmod(directory, (mode & 0o777) | 0o011);
 }
 
 /**
