@@ -97,7 +97,14 @@ async function load(): Promise<void> {
   };
   const glue = import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const bytes = await readFile(new URL('./schema_engine_bg.wasm', glue));
-  const { instance } = await host.WebAssembly.instantiate(bytes, { './schema_engine_bg.js': bindings });
+  // The engine leaves the timer of its lock's deadline behind, which would keep a finished command alive.
+  const startTimer = (work: () => void, waitMs: number) => setTimeout(work, waitMs).unref();
+  const imports = Object.fromEntries(
+    Object.entries(bindings).map(([name, value]) =>
+      name.startsWith('__wbg_setTimeout') ? [name, startTimer] : [name, value],
+    ),
+  );
+  const { instance } = await host.WebAssembly.instantiate(bytes, { './schema_engine_bg.js': imports });
   const loader = bindings as unknown as { __wbg_set_wasm(exports: object): void };
   loader.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
