@@ -82,17 +82,38 @@ export interface DownloadProgress {
   bytesTotal: number | null;
 }
 
+/** What a server said about the version of a file; either may be missing. */
+export interface FileVersion {
+  etag: string | null;
+  lastModified: string | null;
+}
+
+export interface Download extends FileVersion {
+  /** 0 when not modified. */
+  bytes: number;
+  /** Hexadecimal; empty when not modified. */
+  sha256: string;
+  /** The server says that the file is still the `known` one: nothing was written. */
+  notModified: boolean;
+}
+
 export interface Downloads {
   /** Throws an InvalidInputError for a URL that can never be fetched; does no I/O. */
   check(url: string): void;
   /**
-   * Fetches `url` into `path`. Throws a SyncError whose message never holds the URL.
+   * Fetches `url` into `path`, which appears only when it is whole. Throws a SyncError whose message never holds the
+   * URL, and the signal's reason when it aborts.
    */
   fetch(
     url: string,
     path: string,
-    options: { signal: AbortSignal; onProgress: (progress: DownloadProgress) => void },
-  ): Promise<void>;
+    options: {
+      signal: AbortSignal;
+      onProgress: (progress: DownloadProgress) => void;
+      /** The version that the caller already has. */
+      known?: FileVersion;
+    },
+  ): Promise<Download>;
 }
 
 /** The local folder in which archives are worked on. */

@@ -1,0 +1,80 @@
+import { InvalidInputError, SyncError } from '../../domain/errors.ts';
+
+const putItYourself =
+  'An export link lives 24 hours and works only for the account that asked for it: download the zip in your browser ' +
+  'and upload it, or put it where this server can fetch it.';
+const diskCodes = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EFBIG']);
+const networkCalls = new Set(['connect', 'getaddrinfo']);
+const tlsCode = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
+
+/** A failure after which the same download goes on; `code` and `message` are what stays when it never does. */
+export class TransientError extends SyncError {
+  /** How long the server asks to be left alone. */
+  readonly waitMs: number | null;
+
+  constructor(code: string, message: string, options?: ErrorOptions & { waitMs?: number | null }) {
+    super(code, message, { ...options, retryable: true });
+    this.waitMs = options?.waitMs ?? null;
+  }
+}
+
+export function notAZip(): SyncError {
+  return new SyncError('NOT_A_ZIP', `The server answered with something that is not a zip. ${putItYourself}`);
+}
+
+export function tooLarge(maxBytes: number): SyncError {
+  return new SyncError(
+    'ARCHIVE_TOO_LARGE',
+    `The archive is larger than the ${maxBytes} bytes that MAX_ARCHIVE_BYTES allows.`,
+  );
+}
+
+/** What a status that brings no archive means. `retryAfter` is the header of that name. */
+export function statusFailure(status: number, retryAfter: string | undefined): SyncError {
+  if (status === 401 || status === 403 || status === 410) {
+    return new SyncError(
+      'EXPORT_LINK_EXPIRED',
+      `The link has expired or needs a login (${status}). ${putItYourself}`,
+    );
+  }
+  if (status === 404)
+    return new SyncError('HTTP_404', `There is no file at this link (404). ${putItYourself}`);
+  const isTransient = status === 408 || status === 425 || status === 429 || status >= 500;
+  const message = `The server of the export answered with status ${status}.`;
+  if (!isTransient) return new SyncError(`HTTP_${status}`, message);
+  return new TransientError(`HTTP_${status}`, message, { waitMs: parseRetryAfter(retryAfter) });
+}
+
+/** Seconds or a date: RFC 9110, 10.2.3. Null when there is none that can be read. */
+function parseRetryAfter(header: string | undefined): number | null {
+  if (header === undefined) return null;
+  const waitMs = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : null;
+}
+
+/** Turns whatever a request or a write threw into a SyncError without URL or path in its message. */
+export function toSyncError(error: unknown): SyncError {
+  if (error instanceof SyncError) return error;
+  if (error instanceof InvalidInputError) {
+    return new SyncError('REDIRECT_REFUSED', `A redirect of the server cannot be followed. ${error.message}`);
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  // A firewall gives EACCES and EPERM, too.
+  const isNetwork = error instanceof Error && 'syscall' in error && networkCalls.has(String(error.syscall));
+  if (diskCodes.has(code) && !isNetwork) {
+    return new SyncError(
+      'NO_SPACE',
+      'The server has no room for the archive, or may not write to its data folder.',
+      {
+        cause: error,
+        retryable: true,
+      },
+    );
+  }
+  if (tlsCode.test(code)) {
+    return new SyncError('TLS_FAILED', "The server's certificate cannot be trusted.", { cause: error });
+  }
+  return new TransientError('DOWNLOAD_FAILED', 'The connection to the server of the export failed.', {
+    cause: error,
+  });
+}

@@ -1,0 +1,58 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+
+/** The beginning of a download beside the place where it goes when it is whole. */
+export interface PartFile {
+  bytes(): number;
+  append(chunk: Uint8Array): Promise<void>;
+  /** Forgets what was written. */
+  restart(): Promise<void>;
+  /** The first four bytes, or fewer. */
+  head(): Buffer;
+  /** Moves the file to its place and answers its hash in hexadecimal. */
+  finish(): Promise<string>;
+  /** Removes the file, unless it is finished. */
+  discard(): Promise<void>;
+}
+
+export async function openPartFile(path: string): Promise<PartFile> {
+  const partPath = `${path}.part`;
+  const file: FileHandle = await open(partPath, 'w');
+  let hash: Hash = createHash('sha256');
+  let bytes = 0;
+  let head = Buffer.alloc(0);
+  let finished = false;
+
+  return {
+    bytes: () => bytes,
+    head: () => head,
+    async append(chunk) {
+      let written = 0;
+      while (written < chunk.length) {
+        written += (await file.write(chunk, written, chunk.length - written, bytes + written)).bytesWritten;
+      }
+      hash.update(chunk);
+      if (head.length < 4) head = Buffer.concat([head, chunk]).subarray(0, 4);
+      bytes += chunk.length;
+    },
+    async restart() {
+      if (bytes === 0) return;
+      await file.truncate(0);
+      hash = createHash('sha256');
+      head = Buffer.alloc(0);
+      bytes = 0;
+    },
+    async finish() {
+      await file.sync();
+      await file.close();
+      await rename(partPath, path);
+      finished = true;
+      return hash.digest('hex');
+    },
+    async discard() {
+      if (finished) return;
+      await file.close().catch(() => undefined);
+      await rm(partPath, { force: true });
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import { type Agent, type Dispatcher, request } from 'undici';
+import { SyncError } from '../../domain/errors.ts';
+import type { DownloadProgress, FileVersion } from '../../domain/services.ts';
+import { notAZip, statusFailure, TransientError, tooLarge } from './failures.ts';
+import type { PartFile } from './part-file.ts';
+import { type HostRule, parseRedirect } from './url.ts';
+import { type PaceLimits, startWatchdog, type Watchdog } from './watchdog.ts';
+
+const maxRedirects = 5;
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+
+/** One download over all its attempts. */
+export interface Transfer {
+  url: URL;
+  agent: Agent;
+  isAllowed: HostRule;
+  part: PartFile;
+  /** Of what `part` holds; set by every answer that begins the file. */
+  version: FileVersion;
+  totalBytes: number | null;
+  known: FileVersion | undefined;
+  maxBytes: number;
+  pace: PaceLimits;
+  signal: AbortSignal;
+  onProgress: (progress: DownloadProgress) => void;
+}
+
+/**
+ * Asks once for what is still missing and writes it to the part file. Throws a TransientError when another attempt may
+ * go on from there.
+ */
+export async function attemptTransfer(transfer: Transfer): Promise<'complete' | 'notModified'> {
+  const watchdog = startWatchdog(transfer.pace);
+  const signal = AbortSignal.any([transfer.signal, watchdog.signal]);
+  try {
+    const response = await requestFile(transfer, watchdog, signal);
+    try {
+      return await receive(transfer, response, watchdog);
+    } finally {
+      discardBody(response);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    watchdog.stop();
+  }
+}
+
+/** Follows redirects by hand, so that every hop is judged before anything is sent to it. */
+async function requestFile(
+  transfer: Transfer,
+  watchdog: Watchdog,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData> {
+  const headers = { 'user-agent': 'sidecar', 'accept-encoding': 'identity', ...(await conditions(transfer)) };
+  let url = transfer.url;
+  for (let hop = 0; hop <= maxRedirects; hop++) {
+    watchdog.awaitHeaders();
+    const response = await request(url, {
+      dispatcher: transfer.agent,
+      headers,
+      signal,
+      // The watchdog is stricter: undici's limits start anew with every byte.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const { location } = response.headers;
+    if (!redirectStatuses.has(response.statusCode) || typeof location !== 'string') return response;
+    discardBody(response);
+    url = parseRedirect(url, location, transfer.isAllowed);
+  }
+  throw new SyncError('TOO_MANY_REDIRECTS', `The server redirects more than ${maxRedirects} times.`);
+}
+
+/** Headers that ask for the rest of the same version, or for the whole unless it is the known one. RFC 9110, 13.1. */
+async function conditions(transfer: Transfer): Promise<Record<string, string>> {
+  const { part, version, known } = transfer;
+  const range = `bytes=${part.bytes()}-`;
+  if (part.bytes() > 0 && isStrong(version.etag)) return { range, 'if-match': version.etag };
+  if (part.bytes() > 0 && version.lastModified !== null) return { range, 'if-range': version.lastModified };
+  await part.restart();
+  return {
+    ...(known?.etag ? { 'if-none-match': known.etag } : {}),
+    ...(known?.lastModified ? { 'if-modified-since': known.lastModified } : {}),
+  };
+}
+
+/** A weak tag names content that is alike, not bytes that are equal. */
+function isStrong(etag: string | null): etag is string {
+  return etag !== null && !etag.startsWith('W/');
+}
+
+async function receive(
+  transfer: Transfer,
+  response: Dispatcher.ResponseData,
+  watchdog: Watchdog,
+): Promise<'complete' | 'notModified'> {
+  const { statusCode: status } = response;
+  const { part, maxBytes } = transfer;
+  const resuming = part.bytes() > 0;
+  if (status === 304 && !resuming && transfer.known) return 'notModified';
+  if (resuming && (status === 412 || status === 416)) throw await changed(part);
+  if (status !== 200 && status !== 206)
+    throw statusFailure(status, header(response, 'retry-after') ?? undefined);
+
+  const encoding = header(response, 'content-encoding');
+  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
+    throw new SyncError('CONTENT_ENCODED', 'The server compresses the archive though it was asked not to.');
+  }
+  if (status === 206) await checkContinues(transfer, response);
+  else await begin(transfer, response);
+  if (transfer.totalBytes !== null && transfer.totalBytes > maxBytes) throw tooLarge(maxBytes);
+
+  watchdog.awaitBody();
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    watchdog.received(chunk.length);
+    if (part.bytes() + chunk.length > maxBytes) throw tooLarge(maxBytes);
+    await part.append(chunk);
+    if (!mayBeZip(part.head())) throw notAZip();
+    transfer.onProgress({ bytesDone: part.bytes(), bytesTotal: transfer.totalBytes });
+  }
+  if (transfer.totalBytes !== null && part.bytes() !== transfer.totalBytes) {
+    throw new TransientError('DOWNLOAD_CUT', 'The server of the export sent less than it announced.');
+  }
+  if (part.bytes() < zipSignatureBytes) throw notAZip();
+  return 'complete';
+}
+
+async function begin(transfer: Transfer, response: Dispatcher.ResponseData): Promise<void> {
+  await transfer.part.restart();
+  transfer.version = versionOf(response);
+  const length = header(response, 'content-length');
+  transfer.totalBytes = length === null ? null : Number(length);
+}
+
+/** Throws unless a partial answer begins where the part file ends and is of the same version. */
+async function checkContinues(transfer: Transfer, response: Dispatcher.ResponseData): Promise<void> {
+  const { part, version, totalBytes } = transfer;
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header(response, 'content-range') ?? '');
+  const now = versionOf(response);
+  const sameVersion = isStrong(version.etag)
+    ? now.etag === version.etag
+    : version.lastModified !== null && now.lastModified === version.lastModified;
+  const total = range?.[2] === undefined || range[2] === '*' ? null : Number(range[2]);
+  const sameTotal = total === null || totalBytes === null || total === totalBytes;
+  if (part.bytes() === 0 || Number(range?.[1]) !== part.bytes() || !sameVersion || !sameTotal) {
+    throw await changed(part);
+  }
+  transfer.totalBytes = totalBytes ?? total;
+}
+
+async function changed(part: PartFile): Promise<TransientError> {
+  await part.restart();
+  return new TransientError('FILE_CHANGED', 'The archive changed on its server while it was fetched.', {
+    waitMs: 0,
+  });
+}
+
+function versionOf(response: Dispatcher.ResponseData): FileVersion {
+  return { etag: header(response, 'etag'), lastModified: header(response, 'last-modified') };
+}
+
+function header(response: Dispatcher.ResponseData, name: string): string | null {
+  const value = response.headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? null;
+}
+
+const zipSignatureBytes = 4;
+/** A first entry, the end of an empty zip, or the marker of a zip that was once split. APPNOTE 4.3.7, 4.3.16, 8.5.4. */
+const zipSignatures = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];
+
+function mayBeZip(head: Buffer): boolean {
+  const text = head.toString('latin1');
+  return zipSignatures.some((signature) => signature.startsWith(text));
+}
+
+/** Frees the connection; what a body of no interest still says, or fails with, does not matter. */
+function discardBody(response: Dispatcher.ResponseData): void {
+  response.body.on('error', () => undefined).destroy();
+}
