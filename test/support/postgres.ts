@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { openEmbeddedPostgres } from '../../src/infra/embedded-postgres.ts';
+import { createLogger } from '../../src/infra/logger.ts';
+import { migrate } from '../../src/infra/migrate.ts';
+
+const templateName = 'sidecar_template';
+
+/** Prints warnings and errors only. */
+export const quietLogger = createLogger({ logLevel: 'warn' }, 'test');
+
+/** Starts the run's PostgreSQL in a temporary folder and migrates the template; only the global setup calls this. */
+export async function openTestPostgres(): Promise<{ url: string; close(): Promise<void> }> {
+  const directory = await mkdtemp(join(tmpdir(), 'sidecar-test-'));
+  const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
+  const removeDirectory = () => rm(directory, { recursive: true, force: true });
+  const server = await openEmbeddedPostgres({ directory, logger: quietLogger, settings }).catch(
+    async (error) => {
+      await removeDirectory();
+      throw error;
+    },
+  );
+  const close = () => server.close().then(removeDirectory);
+  try {
+    await execute(server.url, `CREATE DATABASE ${templateName} TEMPLATE template0`);
+    await migrate(databaseUrl(server.url, templateName), quietLogger);
+    return { url: server.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export interface TestDatabase {
+  url: string;
+  /** Ends whatever connections are left. */
+  drop(): Promise<void>;
+}
+
+/** A migrated database of the caller's own. */
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabase(templateName);
+}
+
+/** A database without any table. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createDatabase('template0');
+}
+
+async function createDatabase(template: string): Promise<TestDatabase> {
+  const serverUrl = inject('postgresUrl');
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  // A plain copy of the files needs a checkpoint first, which every other file would wait for.
+  await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY wal_log`);
+  return {
+    url: databaseUrl(serverUrl, name),
+    drop: () => execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}
+
+async function execute(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function databaseUrl(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}

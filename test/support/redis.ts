@@ -1,0 +1,85 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
+
+const run = promisify(execFile);
+
+/**
+ * The Redis of the run: REDIS_URL when it is set, else a private redis-server of the PATH, which apt-get installs
+ * first where that is possible. Throws an Error that says what to install.
+ */
+export async function openTestRedis(): Promise<{ url: string; close(): Promise<void> }> {
+  const given = process.env.REDIS_URL;
+  if (given) return { url: given, close: async () => undefined };
+  return await startRedis();
+}
+
+/** A Redis of the caller's own, to be stopped and started as a test likes. `close` ends it and removes its data. */
+export async function startRedis(
+  options: { port?: number } = {},
+): Promise<{ url: string; port: number; pid: number; close(): Promise<void> }> {
+  const program = await findRedis();
+  const directory = await mkdtemp(join(tmpdir(), 'sidecar-redis-'));
+  const port = options.port ?? (await findFreePort());
+  const flags = { port: String(port), bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
+  const child = spawn(program, [...args, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  const onExit = () => child.kill('SIGKILL');
+  process.once('exit', onExit);
+  const url = `redis://127.0.0.1:${port}`;
+  await Promise.race([
+    untilReady(url),
+    exited.then(([code]) => Promise.reject(new Error(`redis-server ended with code ${code}`))),
+  ]);
+  return {
+    url,
+    port,
+    pid: child.pid ?? 0,
+    async close() {
+      process.off('exit', onExit);
+      child.kill('SIGTERM');
+      await exited;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilReady(url: string): Promise<void> {
+  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  client.on('error', () => undefined);
+  await client.ping();
+  client.disconnect();
+}
+
+async function findRedis(): Promise<string> {
+  const found = await onPath('redis-server');
+  if (found) return found;
+  if (process.getuid?.() === 0 && (await onPath('apt-get'))) {
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    await run('apt-get', ['update', '-qq'], { env });
+    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env });
+    const installed = await onPath('redis-server');
+    if (installed) return installed;
+  }
+  throw new Error(
+    'The tests need Redis: install redis-server (for example "apt-get install redis-server"), or set REDIS_URL',
+  );
+}
+
+async function onPath(name: string): Promise<string | null> {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    const usable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (usable) return path;
+  }
+  return null;
+}
