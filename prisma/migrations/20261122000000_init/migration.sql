@@ -69,6 +69,7 @@ CREATE TABLE "sync_tasks" (
     "conversations_total" INTEGER,
     "per_second" DOUBLE PRECISION,
     "eta_seconds" INTEGER,
+    "files_processed" INTEGER NOT NULL DEFAULT 0,
     "added" INTEGER NOT NULL DEFAULT 0,
     "updated" INTEGER NOT NULL DEFAULT 0,
     "unchanged" INTEGER NOT NULL DEFAULT 0,
