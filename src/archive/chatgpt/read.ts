@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { growTree, type TreeNode } from '../tree.ts';
+import type { ArchiveConversation, ArchiveMessage } from '../types.ts';
+import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
+import { asLabel, cleanText, isClean, safeId } from '../values/text.ts';
+import { toMs } from '../values/time.ts';
+import { titleOf } from '../values/title.ts';
+import { assetsOf } from './attachments.ts';
+import { renderCitations } from './citations.ts';
+import { contentText, contentTypeOf } from './content.ts';
+import { kindOf } from './kinds.ts';
+
+/** The conversation's id; one without gets a stable one from its title, time and first node. */
+export function identifyChatGpt(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
+  const id = asText(value.conversation_id) ?? asText(value.id);
+  return {
+    externalId: id === null ? standInId(value) : safeId(id),
+    updatedAtMs: toMs(value.update_time) ?? toMs(value.create_time),
+  };
+}
+
+function standInId(value: JsonObject): string {
+  const [firstNode] = Object.keys(asObject(value.mapping));
+  const facts = JSON.stringify([value.title ?? null, value.create_time ?? null, firstNode ?? null]);
+  return `sha256-${createHash('sha256').update(facts).digest('hex')}`;
+}
+
+/** Reads a conversation of sections named in the export: its `mapping` of nodes becomes messages in reading order. */
+export function readChatGpt(value: JsonObject): ArchiveConversation {
+  const mapping = asObject(value.mapping);
+  const ids = Object.keys(mapping);
+  const raws: JsonObject[] = [];
+  const nodes: TreeNode[] = ids.map((id) => {
+    const node = asObject(mapping[id]);
+    const message = asObject(node.message);
+    raws.push(message);
+    const { parent } = node;
+    return {
+      id,
+      parent: typeof parent === 'string' ? parent : parent === null ? null : undefined,
+      children: asArray(node.children),
+      hasMessage: isObject(node.message),
+      timeMs: toMs(message.create_time) ?? toMs(message.update_time),
+    };
+  });
+  const tree = growTree(nodes, value.current_node);
+  const defaultModel = asLabel(value.default_model_slug);
+  const idOf = (index: number | undefined): string | null => {
+    const id = index === undefined || index < 0 ? undefined : ids[index];
+    return id === undefined ? null : safeId(id);
+  };
+
+  let sanitized = 0;
+  let minMs: number | null = null;
+  let maxMs: number | null = null;
+  const messages: ArchiveMessage[] = [];
+  for (const index of tree.order) {
+    const node = nodes[index];
+    const raw = raws[index];
+    if (node === undefined || raw === undefined) continue;
+    const said = readMessage(raw, defaultModel);
+    if (said.sanitized) sanitized += 1;
+    if (node.timeMs !== null) {
+      minMs = minMs === null ? node.timeMs : Math.min(minMs, node.timeMs);
+      maxMs = maxMs === null ? node.timeMs : Math.max(maxMs, node.timeMs);
+    }
+    messages.push({
+      id: safeId(node.id),
+      parentId: idOf(tree.messageParent[index]),
+      ordinal: messages.length,
+      siblingIndex: tree.siblingIndex[index] ?? 0,
+      siblingCount: tree.siblingCount[index] ?? 1,
+      onActivePath: tree.onActivePath[index] === 1,
+      role: said.role,
+      authorName: said.authorName,
+      kind: said.kind,
+      contentType: said.contentType,
+      text: said.text,
+      model: said.model,
+      createdAtMs: node.timeMs,
+      assets: said.assets,
+    });
+  }
+  if (sanitized > 0) {
+    const reason = `${sanitized} messages held characters that cannot be stored (NUL or half a surrogate pair).`;
+    tree.warnings.push({ code: 'TEXT_SANITIZED', reason });
+  }
+
+  const { externalId } = identifyChatGpt(value);
+  const createMs = toMs(value.create_time);
+  const updateMs = toMs(value.update_time);
+  return {
+    provider: 'chatgpt',
+    externalId,
+    title: titleOf(value.title, messages),
+    model: defaultModel ?? messages.findLast((message) => message.model !== null)?.model ?? null,
+    createdAtMs: createMs ?? updateMs ?? minMs,
+    updatedAtMs: updateMs ?? createMs ?? maxMs,
+    archived: value.is_archived === true,
+    starred: value.is_starred === true,
+    currentMessageId: idOf(tree.current),
+    branchCount: tree.branchCount,
+    messages,
+    warnings: tree.warnings,
+  };
+}
+
+type Said = Pick<
+  ArchiveMessage,
+  'role' | 'authorName' | 'kind' | 'contentType' | 'text' | 'model' | 'assets'
+> & {
+  sanitized: boolean;
+};
+
+function readMessage(raw: JsonObject, defaultModel: string | null): Said {
+  const metadata = asObject(raw.metadata);
+  const author = asObject(raw.author);
+  const role = asLabel(author.role) ?? asLabel(raw.role) ?? 'unknown';
+  const contentType = contentTypeOf(raw.content);
+  const said = contentText(contentType, raw.content, metadata);
+  const clean = isClean(said);
+  const text = cleanText(renderCitations(clean ? said : cleanText(said), role, metadata));
+  const assets = assetsOf(raw.content, metadata);
+  const model = asLabel(metadata.model_slug) ?? asLabel(metadata.resolved_model_slug);
+  return {
+    role,
+    authorName: asLabel(author.name),
+    kind: kindOf({
+      role,
+      contentType,
+      recipient: raw.recipient,
+      channel: raw.channel,
+      visuallyHidden: metadata.is_visually_hidden_from_conversation === true,
+      empty: assets.length === 0 && text.trim() === '',
+    }),
+    contentType: asLabel(contentType) ?? 'unknown',
+    text,
+    // The default of the conversation speaks for answers only.
+    model: model ?? (role === 'assistant' ? defaultModel : null),
+    assets,
+    sanitized: !clean,
+  };
+}

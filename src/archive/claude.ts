@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import type { ProviderReader } from './provider.ts';
+import { growTree, type TreeNode } from './tree.ts';
+import type { ArchiveConversation, ArchiveMessage, AssetReference, MessageKind } from './types.ts';
+import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from './values/json.ts';
+import { emptyObject, overlay } from './values/overlay.ts';
+import { asLabel, cleanText, isClean, safeId } from './values/text.ts';
+import { toMs } from './values/time.ts';
+import { titleOf } from './values/title.ts';
+
+/** What first messages name as their parent. */
+const ROOT_ID = '00000000-0000-4000-8000-000000000000';
+/** Stands in `text` where the page shows a block that the export has in `content`. */
+const FILLER = /(?:```\s*)?This block is not supported on your current device yet\.(?:\s*```)?/g;
+
+export const claude: ProviderReader = {
+  provider: 'claude',
+  matches: (value) => Array.isArray(value.chat_messages),
+  identify: identifyClaude,
+  read: readClaude,
+  merge: mergeClaude,
+};
+
+function identifyClaude(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
+  const id = asText(value.uuid);
+  const first = asObject(asArray(value.chat_messages)[0]).uuid ?? null;
+  const facts = JSON.stringify([value.name ?? null, value.created_at ?? null, first]);
+  return {
+    externalId: id === null ? `sha256-${createHash('sha256').update(facts).digest('hex')}` : safeId(id),
+    updatedAtMs: toMs(value.updated_at) ?? toMs(value.created_at),
+  };
+}
+
+/** A run of blocks of one kind: a turn that thinks, calls a tool and then answers becomes three messages in a chain. */
+interface Segment {
+  node: TreeNode;
+  message: Pick<ArchiveMessage, 'role' | 'kind' | 'contentType' | 'text' | 'assets'>;
+}
+
+function readClaude(value: JsonObject): ArchiveConversation {
+  const segments: Segment[] = [];
+  let sanitized = 0;
+  /** By the message's id: the end of its chain, to which answers attach. */
+  const lastSegment = new Map<string, string>();
+  const parents: { segment: Segment; parent: string | null }[] = [];
+  let previous: string | null = null;
+  for (const [index, each] of asArray(value.chat_messages).entries()) {
+    if (!isObject(each)) continue;
+    const id = asText(each.uuid) ?? `message-${index}`;
+    if (lastSegment.has(id)) continue;
+    const declared: string | null = asText(each.parent_message_uuid) ?? previous;
+    const chain = segmentsOf(each, id);
+    const [first] = chain;
+    const last = chain.at(-1);
+    if (first === undefined || last === undefined) continue;
+    if (chain.some(({ message }) => !isClean(message.text))) sanitized += 1;
+    parents.push({ segment: first, parent: declared === ROOT_ID ? null : declared });
+    lastSegment.set(id, last.node.id);
+    for (const segment of chain) segments.push(segment);
+    previous = id;
+  }
+  for (const { segment, parent } of parents) {
+    segment.node.parent = parent === null ? null : (lastSegment.get(parent) ?? parent);
+  }
+
+  const current = asText(value.current_leaf_message_uuid);
+  const tree = growTree(
+    segments.map((segment) => segment.node),
+    current === null ? undefined : lastSegment.get(current),
+  );
+  if (sanitized > 0) {
+    const reason = `${sanitized} messages held characters that cannot be stored (NUL or half a surrogate pair).`;
+    tree.warnings.push({ code: 'TEXT_SANITIZED', reason });
+  }
+  const idOf = (index: number | undefined): string | null => {
+    const id = index === undefined ? undefined : segments[index]?.node.id;
+    return id === undefined ? null : safeId(id);
+  };
+  const model = asLabel(value.model);
+  const messages = tree.order.flatMap((index, ordinal): ArchiveMessage[] => {
+    const segment = segments[index];
+    if (segment === undefined) return [];
+    return [
+      {
+        ...segment.message,
+        text: cleanText(segment.message.text),
+        id: safeId(segment.node.id),
+        parentId: idOf(tree.messageParent[index]),
+        ordinal,
+        siblingIndex: tree.siblingIndex[index] ?? 0,
+        siblingCount: tree.siblingCount[index] ?? 1,
+        onActivePath: tree.onActivePath[index] === 1,
+        authorName: null,
+        model: segment.message.role === 'assistant' ? model : null,
+        createdAtMs: segment.node.timeMs,
+      },
+    ];
+  });
+  const times = messages.flatMap((message) => message.createdAtMs ?? []);
+  const createdMs = toMs(value.created_at);
+  const updatedMs = toMs(value.updated_at);
+  return {
+    provider: 'claude',
+    externalId: identifyClaude(value).externalId,
+    title: titleOf(value.name, messages),
+    model,
+    createdAtMs: createdMs ?? updatedMs ?? times.reduce<number | null>((a, b) => Math.min(a ?? b, b), null),
+    updatedAtMs: updatedMs ?? createdMs ?? times.reduce<number | null>((a, b) => Math.max(a ?? b, b), null),
+    archived: value.is_archived === true,
+    starred: value.is_starred === true,
+    currentMessageId: idOf(tree.current),
+    branchCount: tree.branchCount,
+    messages,
+    warnings: tree.warnings,
+  };
+}
+
+/** The message's own id stays with what was said; what came before it in the turn gets `id:0`, `id:1`, ... */
+function segmentsOf(raw: JsonObject, id: string): Segment[] {
+  const runs: { kind: MessageKind; type: string; texts: string[] }[] = [];
+  for (const block of asArray(raw.content)) {
+    const { kind, text } = readBlock(asObject(block));
+    const type = asLabel(asObject(block).type) ?? 'unknown';
+    const run = runs.at(-1);
+    if (text === '') continue;
+    if (run?.kind === kind) run.texts.push(text);
+    else runs.push({ kind, type, texts: [text] });
+  }
+  const spoken = (asText(raw.text) ?? '').replace(FILLER, '').trim();
+  if (spoken !== '' && !runs.some((run) => run.kind === 'VISIBLE')) {
+    runs.push({ kind: 'VISIBLE', type: 'text', texts: [spoken] });
+  }
+  const extracts = asArray(raw.attachments).flatMap((each) => {
+    const { file_name, extracted_content } = asObject(each);
+    const content = asText(extracted_content);
+    return content === null ? [] : [[asText(file_name), content].filter(Boolean).join('\n')];
+  });
+  const assets = assetsOf(raw);
+  if (runs.length === 0 || (extracts.length > 0 && !runs.some((run) => run.kind === 'VISIBLE'))) {
+    runs.push({ kind: extracts.length + assets.length > 0 ? 'VISIBLE' : 'HIDDEN', type: 'text', texts: [] });
+  }
+  const own = Math.max(
+    runs.findLastIndex((run) => run.kind === 'VISIBLE'),
+    0,
+  );
+  const role = raw.sender === 'human' ? 'user' : (asLabel(raw.sender) ?? 'unknown');
+  const timeMs = toMs(raw.created_at) ?? toMs(raw.updated_at);
+  return runs.map((run, index) => {
+    const nodeId = index === own ? id : `${id}:${index}`;
+    const before = index - 1 === own ? id : `${id}:${index - 1}`;
+    return {
+      node: { id: nodeId, parent: index === 0 ? null : before, children: [], hasMessage: true, timeMs },
+      message: {
+        role,
+        kind: run.kind,
+        contentType: run.type,
+        text: [...run.texts, ...(index === own ? extracts : [])].join('\n\n'),
+        assets: index === own ? assets : [],
+      },
+    };
+  });
+}
+
+function readBlock(block: JsonObject): { kind: MessageKind; text: string } {
+  switch (block.type) {
+    case 'thinking':
+      return { kind: 'REASONING', text: asText(block.thinking) ?? asText(block.text) ?? '' };
+    case 'tool_use': {
+      const input = isObject(block.input) ? JSON.stringify(block.input) : '';
+      return { kind: 'TOOL', text: [asText(block.name), input].filter(Boolean).join('\n') };
+    }
+    case 'tool_result':
+      return { kind: 'TOOL', text: asText(block.content) ?? blockTexts(block.content) };
+    default:
+      return { kind: 'VISIBLE', text: asText(block.text) ?? asText(block.transcript) ?? '' };
+  }
+}
+
+function blockTexts(blocks: unknown): string {
+  return asArray(blocks)
+    .flatMap((block) => asText(asObject(block).text) ?? [])
+    .join('\n');
+}
+
+function assetsOf(raw: JsonObject): AssetReference[] {
+  const byId = new Map<string, AssetReference>();
+  for (const each of [...asArray(raw.files), ...asArray(raw.attachments)]) {
+    const { id, file_uuid, file_name, file_size, file_type } = asObject(each);
+    const externalId = asText(file_uuid) ?? asText(id) ?? asText(file_name);
+    if (externalId === null) continue;
+    const name = asText(file_name);
+    byId.set(safeId(externalId), {
+      externalId: safeId(externalId),
+      name: name === null ? null : cleanText(name) || null,
+      mimeType: asLabel(file_type),
+      sizeBytes: asBytes(file_size),
+    });
+  }
+  return [...byId.values()];
+}
+
+/** Union of the messages by id, in the order in which they first appear; see overlay for who decides. */
+function mergeClaude(versions: readonly JsonObject[]): JsonObject {
+  const byId = new Map<string, JsonObject>();
+  let merged = emptyObject();
+  for (const version of versions) {
+    merged = overlay(merged, version);
+    for (const [index, each] of asArray(version.chat_messages).entries()) {
+      if (!isObject(each)) continue;
+      const id = asText(each.uuid) ?? `message-${index}`;
+      const known = byId.get(id);
+      byId.set(id, known === undefined ? { ...each, uuid: id } : overlay(known, each));
+    }
+  }
+  merged.chat_messages = [...byId.values()];
+  return merged;
+}

@@ -1,0 +1,124 @@
+import { chatGpt } from './chatgpt/chatgpt.ts';
+import { claude } from './claude.ts';
+import type { ProviderReader } from './provider.ts';
+import { type ArchiveConversation, ArchiveError } from './types.ts';
+import { asObject, asText, isObject, type JsonObject } from './values/json.ts';
+import { cleanText } from './values/text.ts';
+
+const providers: readonly ProviderReader[] = [claude, chatGpt];
+
+/** What became of one element of an export. One that cannot be read never stops the others. */
+export type ReadResult =
+  | { kind: 'conversation'; conversation: ArchiveConversation }
+  | {
+      kind: 'skipped' | 'failed';
+      externalId: string | null;
+      title: string | null;
+      code: string;
+      reason: string;
+    };
+
+/**
+ * Reads the bytes of one element. `skipped` has nothing to import (EMPTY, NOT_A_CONVERSATION), `failed` could not be
+ * understood (JSON_INVALID, PROVIDER_UNSUPPORTED, READ_FAILED).
+ */
+export function readConversation(bytes: Buffer): ReadResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    return problem('failed', {}, 'JSON_INVALID', `It is not valid JSON: ${messageOf(error)}`);
+  }
+  if (!isObject(value)) return problem('skipped', {}, 'NOT_A_CONVERSATION', 'It is not an object.');
+  const foreign = foreignProvider(value);
+  if (foreign !== null) {
+    return problem(
+      'failed',
+      value,
+      'PROVIDER_UNSUPPORTED',
+      `It comes from ${foreign}; only ChatGPT and Claude are read.`,
+    );
+  }
+  const provider = providers.find((each) => each.matches(value));
+  if (provider === undefined) {
+    return problem(
+      'skipped',
+      value,
+      'NOT_A_CONVERSATION',
+      'It holds nothing that a conversation of ChatGPT or Claude has.',
+    );
+  }
+  try {
+    const conversation = provider.read(value);
+    if (conversation.messages.length > 0) return { kind: 'conversation', conversation };
+    return problem('skipped', value, 'EMPTY', 'It has no messages.', provider);
+  } catch (error) {
+    return problem('failed', value, 'READ_FAILED', `It could not be read: ${messageOf(error)}`, provider);
+  }
+}
+
+/**
+ * One conversation out of several forms of it, such as an old and full and a new and slim export. The result does not
+ * depend on the order of `versions`, nor on how often one is given. Throws an ArchiveError when none can be read.
+ */
+export function mergeVersions(versions: readonly Buffer[]): ArchiveConversation {
+  const known: { bytes: Buffer; value: JsonObject; provider: ProviderReader; updatedAtMs: number }[] = [];
+  for (const bytes of versions.toSorted(Buffer.compare)) {
+    const before = known.at(-1);
+    if (before?.bytes.equals(bytes)) continue;
+    const value = parseObject(bytes);
+    const provider = value && providers.find((each) => each.matches(value));
+    if (!value || !provider) continue;
+    known.push({ bytes, value, provider, updatedAtMs: provider.identify(value).updatedAtMs ?? 0 });
+  }
+  // Stable, so that versions of one time stay in the order of their bytes.
+  known.sort((a, b) => a.updatedAtMs - b.updatedAtMs);
+  const newest = known.at(-1);
+  if (newest === undefined)
+    throw new ArchiveError('JSON_INVALID', 'No version of the conversation can be read.');
+  const { provider } = newest;
+  const values = known.filter((each) => each.provider === provider).map((each) => each.value);
+  return provider.read(values.length === 1 ? newest.value : provider.merge(values));
+}
+
+function parseObject(bytes: Buffer): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Formats that are known well enough to name, from the first node or turn. */
+function foreignProvider(value: JsonObject): string | null {
+  if (Array.isArray(value.responses) && isObject(value.conversation)) return 'Grok';
+  if (!isObject(value.mapping)) return null;
+  for (const id of Object.keys(value.mapping)) {
+    const message = asObject(asObject(value.mapping[id]).message);
+    if ('author' in message) return null;
+    if (Array.isArray(message.fragments)) return 'DeepSeek';
+  }
+  return 'inserted_at' in value ? 'DeepSeek' : null;
+}
+
+function problem(
+  kind: 'skipped' | 'failed',
+  value: JsonObject,
+  code: string,
+  reason: string,
+  provider?: ProviderReader,
+): ReadResult {
+  const title = asText(value.title) ?? asText(value.name);
+  return {
+    kind,
+    externalId: provider?.identify(value).externalId ?? null,
+    title: title === null ? null : cleanText(title).slice(0, 200).toWellFormed(),
+    code,
+    reason: cleanText(reason),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

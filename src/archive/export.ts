@@ -1,0 +1,182 @@
+/** An export as a whole: which files hold conversations, in which order, and what is missing. */
+import { createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { type AssetIndex, indexAssets } from './assets.ts';
+import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
+import { openFolder } from './folder.ts';
+import { findInnerZips, findMissingShards, findShards } from './shards.ts';
+import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
+import { ArchiveError, type ArchiveWarning, type Provider } from './types.ts';
+import { openZip, openZipAt, type ZipFile } from './zip.ts';
+
+/** One file of conversations. */
+export interface Shard {
+  /** Position among the shards of the export, 0-based. */
+  index: number;
+  /** Its name in the zip; unique, for a zip within the zip comes first: `Conversations__x.zip/conversations-000.json`. */
+  name: string;
+  expandedBytes: number;
+}
+
+export interface ExportArchive {
+  /** Whose export the files beside the conversations suggest; each conversation is judged by what it holds. */
+  providers: Provider[];
+  /** In the order in which they are to be read. */
+  shards: Shard[];
+  /** What is missing or was left out; the rest can be imported. */
+  problems: ArchiveWarning[];
+  /** Expanded bytes of all shards. */
+  totalBytes: number;
+  /** The elements of a shard. Ends with an ArchiveError when the shard is cut or damaged, after all that is whole. */
+  readShard(shard: Shard, options?: { fromElement?: number; signal?: AbortSignal }): AsyncIterable<Slice>;
+  assets: AssetIndex;
+  close(): Promise<void>;
+}
+
+export interface ExportOptions {
+  limits: ContainerLimits & Pick<SliceOptions, 'maxElementBytes' | 'maxDepth' | 'maxValues'>;
+  /** A deflated zip within the zip is unpacked to this path with a number behind it, until `close`. */
+  tempPath: string;
+}
+
+interface Part {
+  container: Container;
+  /** In front of the names of its shards. */
+  prefix: string;
+}
+
+/**
+ * Opens a zip or a folder. Throws an ArchiveError: what openZip throws, NO_CONVERSATIONS, and when not one shard can be
+ * read the reason of the first (ZIP_ENCRYPTED, ZIP_UNSUPPORTED_METHOD).
+ */
+export async function openExport(path: string, options: ExportOptions): Promise<ExportArchive> {
+  const cleanup: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (let step = cleanup.pop(); step !== undefined; step = cleanup.pop()) await step();
+  };
+  try {
+    return await assemble(path, options, cleanup, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble(
+  path: string,
+  options: ExportOptions,
+  cleanup: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<ExportArchive> {
+  const isFolder = (await stat(path)).isDirectory();
+  const outer = isFolder ? await openFolder(path, options.limits) : await openZip(path, options.limits);
+  cleanup.push(() => outer.close());
+  const problems = [...outer.warnings];
+  const parts: Part[] = [{ container: outer, prefix: '' }];
+  if (findShards(outer.entries).length === 0) {
+    for (const entry of findInnerZips(outer.entries)) {
+      const inner = await openInner(
+        outer,
+        entry,
+        `${options.tempPath}.${parts.length}`,
+        options,
+        cleanup,
+        problems,
+      );
+      if (inner === null) continue;
+      problems.push(...inner.warnings);
+      parts.push({ container: inner, prefix: `${entry.baseName}/` });
+    }
+  }
+
+  const shards: Shard[] = [];
+  const sources: ((signal: AbortSignal | undefined) => AsyncIterable<Buffer>)[] = [];
+  let refusal: ArchiveError | null = null;
+  for (const { container, prefix } of parts) {
+    for (const entry of findShards(container.entries)) {
+      const error = container.refusal(entry);
+      if (error !== null) {
+        refusal ??= error;
+        problems.push({ code: error.code, reason: error.message });
+        continue;
+      }
+      shards.push({ index: shards.length, name: prefix + entry.name, expandedBytes: entry.expandedBytes });
+      sources.push((signal) => container.read(entry, signal));
+    }
+    problems.push(...(await findMissingShards(container)));
+  }
+  if (shards.length === 0) throw refusal ?? noConversations(outer.entries, problems);
+
+  const { maxElementBytes, maxDepth, maxValues } = options.limits;
+  return {
+    providers: hintedProviders(parts),
+    shards,
+    problems,
+    totalBytes: shards.reduce((sum, shard) => sum + shard.expandedBytes, 0),
+    readShard(shard, { fromElement = 0, signal } = {}) {
+      const source = sources[shard.index];
+      if (source === undefined) throw new RangeError('The shard is not of this export.');
+      return sliceElements(source(signal), {
+        fromElement,
+        ...(maxElementBytes !== undefined && { maxElementBytes }),
+        ...(maxDepth !== undefined && { maxDepth }),
+        ...(maxValues !== undefined && { maxValues }),
+      });
+    },
+    assets: await indexAssets(
+      parts.map((part) => part.container),
+      problems,
+    ),
+    close,
+  };
+}
+
+/** Opens a zip within the export: in place where it is stored as it is, else unpacked to `tempPath`. */
+async function openInner(
+  outer: Container,
+  entry: ContainerEntry,
+  tempPath: string,
+  options: ExportOptions,
+  cleanup: (() => Promise<void>)[],
+  problems: ArchiveWarning[],
+): Promise<Container | null> {
+  try {
+    const range = await outer.locate(entry);
+    let inner: ZipFile;
+    if (range !== null) inner = await openZipAt(range, options.limits);
+    else {
+      cleanup.push(() => rm(tempPath, { force: true }));
+      await pipeline(outer.read(entry), createWriteStream(tempPath));
+      inner = await openZip(tempPath, options.limits);
+    }
+    cleanup.push(() => inner.close());
+    return inner;
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    problems.push({ code: error.code, reason: `${entry.baseName}: ${error.message}` });
+    return null;
+  }
+}
+
+function hintedProviders(parts: readonly Part[]): Provider[] {
+  const names = new Set(parts.flatMap(({ container }) => container.entries.map((entry) => entry.baseName)));
+  const providers: Provider[] = [];
+  if (names.has('user.json') || names.has('chat.html')) providers.push('chatgpt');
+  if (names.has('users.json')) providers.push('claude');
+  return providers;
+}
+
+function noConversations(
+  entries: readonly ContainerEntry[],
+  problems: readonly ArchiveWarning[],
+): ArchiveError {
+  const names = entries.slice(0, 5).map((entry) => entry.name.slice(0, 80));
+  const more = entries.length > names.length ? ` and ${entries.length - names.length} more` : '';
+  const found = names.length === 0 ? 'It is empty.' : `It holds ${names.join(', ')}${more}.`;
+  const first = problems[0] === undefined ? '' : ` ${problems[0].reason}`;
+  return new ArchiveError(
+    'NO_CONVERSATIONS',
+    `There are no conversations in this archive. ${found}${first} Supported are exports of ChatGPT and Claude with conversations.json or conversations-000.json and so on.`,
+  );
+}

@@ -1,0 +1,15 @@
+import type { ArchiveConversation, Provider } from './types.ts';
+import type { JsonObject } from './values/json.ts';
+
+/** All that a provider's format needs; a new one is one more file and one line in the list of conversation.ts. */
+export interface ProviderReader {
+  provider: Provider;
+  /** Whether a conversation is of this provider, by what it holds. */
+  matches(value: JsonObject): boolean;
+  /** The provider's id, or a stable stand-in, and when it was last changed. */
+  identify(value: JsonObject): { externalId: string; updatedAtMs: number | null };
+  /** Never throws for odd content; an empty conversation has no messages. */
+  read(value: JsonObject): ArchiveConversation;
+  /** One value that holds what all versions hold; `versions` go from the oldest to the newest. */
+  merge(versions: readonly JsonObject[]): JsonObject;
+}

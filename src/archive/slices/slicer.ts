@@ -1,0 +1,256 @@
+import { ArchiveError } from '../types.ts';
+import { endOfString } from './strings.ts';
+
+/** The exact bytes of one element, or why they were not kept. */
+export type Slice = {
+  /** 0-based. */
+  element: number;
+  /** How many bytes of the source end with this element; for progress. */
+  endByte: number;
+} & ({ bytes: Buffer; error?: undefined } | { bytes?: undefined; error: ArchiveError });
+
+export interface SliceOptions {
+  /** A larger element is reported and skipped; default 64 MiB. */
+  maxElementBytes?: number;
+  /** Brackets within brackets; default 1,000. Real conversations need about 30. */
+  maxDepth?: number;
+  /** Commas and opening brackets, which bound the memory that the parsed element takes; default 5 million. */
+  maxValues?: number;
+  /** Elements before this one are passed over. */
+  fromElement?: number;
+}
+
+export interface Slicer {
+  /** The elements that end in this chunk. */
+  write(chunk: Buffer): Slice[];
+  /** Set as soon as nothing more can be understood. */
+  failure(): ArchiveError | null;
+  /** Throws JSON_TRUNCATED when the source may not end here. */
+  end(): void;
+}
+
+/** What a byte outside of strings means to the scanner. */
+const OTHER = 0;
+const QUOTE = 1;
+const OPEN = 2;
+const CLOSE = 3;
+const COMMA = 4;
+const SPACE = 5;
+const meaningOf = new Uint8Array(256);
+meaningOf[0x22] = QUOTE;
+meaningOf[0x5b] = OPEN;
+meaningOf[0x7b] = OPEN;
+meaningOf[0x5d] = CLOSE;
+meaningOf[0x7d] = CLOSE;
+meaningOf[0x2c] = COMMA;
+// Not SPACE: inside an element blanks mean as little as digits.
+const outsideMeaningOf = Uint8Array.from(meaningOf);
+for (const blank of [0x20, 0x0a, 0x0d, 0x09]) outsideMeaningOf[blank] = SPACE;
+
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const WRAPPER_KEY = 'conversations';
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
+/**
+ * `top`: around values. `list`: in the array, between elements. `value`: in an element with brackets or quotes.
+ * `scalar`: in a number or word. `rest`: in a wrapper object, behind its array.
+ */
+type Place = 'top' | 'list' | 'value' | 'scalar' | 'rest';
+
+export function createSlicer(options: SliceOptions): Slicer {
+  const maxBytes = options.maxElementBytes ?? 64 * 1024 * 1024;
+  const maxDepth = options.maxDepth ?? 1000;
+  const maxValues = options.maxValues ?? 5_000_000;
+  const fromElement = options.fromElement ?? 0;
+
+  let place: Place = 'top';
+  let failure: ArchiveError | null = null;
+  let position = 0;
+  let topValues = 0;
+  let element = 0;
+  let inWrapper = false;
+
+  let pieces: Buffer[] = [];
+  let pieceBytes = 0;
+  let problem: ArchiveError | null = null;
+  let depth = 0;
+  let values = 0;
+  const string = { open: false, escaped: false };
+
+  // While the element is a top-level object: the last string at its first level, to notice a wrapper's key.
+  let isTop = false;
+  let key = '';
+
+  let found: Slice[] = [];
+
+  function begin(at: 'value' | 'scalar', top: boolean): void {
+    place = at;
+    isTop = top;
+    key = '';
+    depth = 0;
+    values = 0;
+    problem = null;
+    pieces = [];
+    pieceBytes = 0;
+  }
+
+  function keep(chunk: Buffer, start: number, end: number): void {
+    pieceBytes += end - start;
+    if (problem === null && pieceBytes > maxBytes) {
+      problem = new ArchiveError('ELEMENT_TOO_LARGE', `It is larger than ${maxBytes} bytes.`);
+    }
+    if (problem === null && values > maxValues) {
+      problem = new ArchiveError('ELEMENT_TOO_LARGE', `It holds more than ${maxValues} values.`);
+    }
+    if (problem !== null || element < fromElement) pieces = [];
+    else if (end > start) pieces.push(chunk.subarray(start, end));
+  }
+
+  function finish(chunk: Buffer, start: number, end: number): void {
+    keep(chunk, start, end);
+    const endByte = position + end;
+    if (element >= fromElement) {
+      const [first] = pieces;
+      if (problem !== null) found.push({ element, endByte, error: problem });
+      else
+        found.push({ element, endByte, bytes: pieces.length === 1 && first ? first : Buffer.concat(pieces) });
+    }
+    element += 1;
+    pieces = [];
+    place = isTop ? 'top' : 'list';
+  }
+
+  /** Scans to the end of the element or of the chunk; answers where, and `depth` and `string` say which. */
+  function scan(chunk: Buffer, from: number): number {
+    const end = chunk.length;
+    let at = from;
+    let level = depth;
+    let count = values;
+    while (at < end) {
+      if (string.open) {
+        const start = at;
+        at = endOfString(chunk, at, string);
+        if (isTop && level === 1 && key.length <= WRAPPER_KEY.length) {
+          key += chunk.toString('latin1', start, Math.min(at, start + WRAPPER_KEY.length + 1));
+        }
+        if (!string.open && level === 0) break;
+        continue;
+      }
+      const meaning = meaningOf[chunk[at] as number];
+      at += 1;
+      if (meaning === OTHER) continue;
+      if (meaning === QUOTE) {
+        string.open = true;
+        key = '';
+      } else if (meaning === OPEN) {
+        level += 1;
+        count += 1;
+        if (level > maxDepth)
+          problem ??= new ArchiveError('ELEMENT_TOO_DEEP', `It nests deeper than ${maxDepth} levels.`);
+        if (isTop && level === 2 && key === `${WRAPPER_KEY}"` && chunk[at - 1] === OPEN_ARRAY) {
+          inWrapper = true;
+          place = 'list';
+          break;
+        }
+      } else if (meaning === CLOSE) {
+        level -= 1;
+        if (level === 0) break;
+      } else {
+        count += 1;
+        key = '';
+      }
+    }
+    depth = level;
+    values = count;
+    return at;
+  }
+
+  function scanScalar(chunk: Buffer, from: number): number {
+    let at = from;
+    while (at < chunk.length) {
+      const byte = chunk[at] as number;
+      const meaning = outsideMeaningOf[byte];
+      if (meaning === COMMA || meaning === SPACE || byte === CLOSE_ARRAY) break;
+      at += 1;
+    }
+    return at;
+  }
+
+  function stepOutside(byte: number, offset: number): boolean {
+    const meaning = outsideMeaningOf[byte];
+    if (meaning === SPACE) return true;
+    if (place === 'top') {
+      if (offset < BYTE_ORDER_MARK.length && byte === BYTE_ORDER_MARK[offset]) return true;
+      if (byte === OPEN_ARRAY) {
+        topValues += 1;
+        place = 'list';
+        return true;
+      }
+      if (byte === OPEN_OBJECT) {
+        topValues += 1;
+        begin('value', true);
+        return false;
+      }
+      failure = new ArchiveError('JSON_INVALID', 'The file of conversations is not a JSON array.');
+      return true;
+    }
+    if (meaning === COMMA) return true;
+    if (byte === CLOSE_ARRAY) {
+      place = inWrapper ? 'rest' : 'top';
+      inWrapper = false;
+      isTop = false;
+      depth = 1;
+      return true;
+    }
+    begin(meaning === OPEN || meaning === QUOTE ? 'value' : 'scalar', false);
+    return false;
+  }
+
+  function checkEncoding(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length && position + at < 4; at += 1) {
+      const byte = chunk[at];
+      if (byte === 0 || byte === 0xff || byte === 0xfe) {
+        failure = new ArchiveError(
+          'JSON_UTF16',
+          'The file of conversations is not UTF-8. Save it as UTF-8 again.',
+        );
+      }
+    }
+  }
+
+  return {
+    write(chunk) {
+      found = [];
+      if (position < 4) checkEncoding(chunk);
+      let at = 0;
+      let start = 0;
+      while (at < chunk.length && failure === null) {
+        if (place === 'value' || place === 'scalar') {
+          const scalar = place === 'scalar';
+          at = scalar ? scanScalar(chunk, at) : scan(chunk, at);
+          const done = scalar ? at < chunk.length : depth === 0 && !string.open;
+          if (done) finish(chunk, start, at);
+        } else if (place === 'rest') {
+          at = scan(chunk, at);
+          if (depth === 0) place = 'top';
+        } else {
+          start = at;
+          if (stepOutside(chunk[at] as number, position + at)) at += 1;
+        }
+      }
+      if (place === 'value' || place === 'scalar') keep(chunk, start, chunk.length);
+      position += chunk.length;
+      return found;
+    },
+    failure: () => failure,
+    end() {
+      if (place === 'top' && topValues > 0) return;
+      throw new ArchiveError(
+        'JSON_TRUNCATED',
+        `The file of conversations ends early, after ${element} whole conversations. Download the export again.`,
+      );
+    },
+  };
+}

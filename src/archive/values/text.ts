@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+
+const MAX_ID_LENGTH = 255;
+const MAX_LABEL_LENGTH = 255;
+
+/** Without NUL, which PostgreSQL cannot store, and without halves of surrogate pairs, which UTF-8 cannot. */
+export function cleanText(text: string): string {
+  if (isClean(text)) return text;
+  return text.replaceAll('\0', '').toWellFormed();
+}
+
+export function isClean(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+/**
+ * An id that can be a key in PostgreSQL: itself, or a hash when it is too long for an index or not clean, so that two
+ * different ids never become one.
+ */
+export function safeId(id: string): string {
+  if (id.length <= MAX_ID_LENGTH && isClean(id)) return id;
+  return `sha256-${createHash('sha256').update(id, 'utf16le').digest('hex')}`;
+}
+
+/** A short name such as a role or a model, or null when there is none. */
+export function asLabel(value: unknown): string | null {
+  if (typeof value !== 'string' || value === '') return null;
+  if (value.length <= MAX_LABEL_LENGTH && isClean(value)) return value;
+  return cleanText(value).slice(0, MAX_LABEL_LENGTH).toWellFormed() || null;
+}
