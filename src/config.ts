@@ -142,7 +142,9 @@ function contradictions(env: Record<string, string | undefined>): string[] {
     if (key === undefined) problems.push('API_KEY is required when ENVIRONMENT=production');
     else if (key === 'change-me') problems.push('API_KEY must be changed from its example value');
     else if (key.length < MIN_API_KEY_LENGTH) {
-      problems.push(`API_KEY must have at least ${MIN_API_KEY_LENGTH} characters when ENVIRONMENT=production`);
+      problems.push(
+        `API_KEY must have at least ${MIN_API_KEY_LENGTH} characters when ENVIRONMENT=production`,
+      );
     }
   }
   if (env.CHATGPT_SYNC_ENABLED === 'true' && env.CHATGPT_EXPORT_URL === undefined) {

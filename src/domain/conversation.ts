@@ -1,4 +1,4 @@
-import { validate as isUuid } from 'uuid';
+import { validate as isUuid, NIL } from 'uuid';
 import type { Conversation, Message, Prisma } from '../generated/prisma/client.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
@@ -130,4 +130,24 @@ export async function listChildren(
     where: { userId: viewer.userId, conversationId, parentNodeId: nodeId },
     orderBy: { siblingIndex: 'asc' },
   });
+}
+
+/** The key under which a viewer's own conversation would stand; names no row when it is somebody else's. */
+export function conversationKey(viewer: Viewer | null, id: string): Prisma.ConversationWhereUniqueInput {
+  requireScope(viewer, 'read');
+  return { userId_id: { userId: viewer.userId, id: isUuid(id) ? id : NIL } };
+}
+
+/** The same for a message, whose id is `conversation/node`. */
+export function messageKey(viewer: Viewer | null, id: string): Prisma.MessageWhereUniqueInput {
+  requireScope(viewer, 'read');
+  const slash = id.indexOf('/');
+  const conversationId = id.slice(0, Math.max(slash, 0));
+  return {
+    userId_conversationId_nodeId: {
+      userId: viewer.userId,
+      conversationId: isUuid(conversationId) ? conversationId : NIL,
+      nodeId: id.slice(slash + 1),
+    },
+  };
 }

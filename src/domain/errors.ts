@@ -4,6 +4,7 @@ export const errorCodes = [
   'NOT_ALLOWED',
   'NOT_FOUND',
   'INVALID_INPUT',
+  'NO_EXPORT_URL',
   'CONFLICT',
   'TOO_MANY_REQUESTS',
   'UNAVAILABLE',
@@ -51,9 +52,17 @@ export class NotFoundError extends DomainError {
 export class InvalidInputError extends DomainError {
   readonly fieldErrors: FieldError[];
 
-  constructor(fieldErrors: FieldError[]) {
-    super('INVALID_INPUT', fieldErrors.map((error) => error.message).join(' '));
+  constructor(fieldErrors: FieldError[], code: ErrorCode = 'INVALID_INPUT') {
+    super(code, fieldErrors.map((error) => error.message).join(' '));
     this.fieldErrors = fieldErrors;
+  }
+}
+
+/** A sync was asked for, but neither the call nor the settings say from where. */
+export class NoExportUrlError extends InvalidInputError {
+  constructor() {
+    const message = 'No export URL is given and none is configured.';
+    super([{ path: ['exportUrl'], message, type: 'missing' }], 'NO_EXPORT_URL');
   }
 }
 

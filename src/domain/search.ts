@@ -69,7 +69,10 @@ export async function search(
     [viewer.userId, query, limit + 1, offset, MAX_CANDIDATES],
   );
   const hits = await loadHits(services, viewer, found.slice(0, limit));
-  return { hits: hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 })), hasMore: found.length > limit };
+  return {
+    hits: hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 })),
+    hasMore: found.length > limit,
+  };
 }
 
 async function loadHits(
@@ -86,7 +89,9 @@ async function loadHits(
       where: { userId, id: { in: found.map(({ conversationId }) => conversationId) } },
     }),
   ]);
-  const messageOf = new Map(messages.map((message) => [`${message.conversationId} ${message.nodeId}`, message]));
+  const messageOf = new Map(
+    messages.map((message) => [`${message.conversationId} ${message.nodeId}`, message]),
+  );
   const conversationOf = new Map(conversations.map((conversation) => [conversation.id, conversation]));
   return found.flatMap(({ conversationId, nodeId, score, snippet }) => {
     const message = messageOf.get(`${conversationId} ${nodeId}`);
@@ -97,7 +102,13 @@ async function loadHits(
   });
 }
 
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function toSafeHtml(marked: string): string {
   return marked

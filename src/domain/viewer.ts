@@ -8,6 +8,9 @@ export interface Viewer {
   scopes: ReadonlySet<Scope>;
 }
 
+/** Maps the API key of a request to who asks; null for no key or a wrong one. */
+export type Authenticate = (apiKey: string | undefined) => Viewer | null;
+
 /** Narrows to a viewer who may do this. Throws NotSignedInError or NotAllowedError. */
 export function requireScope(viewer: Viewer | null, scope: Scope): asserts viewer is Viewer {
   if (!viewer) throw new NotSignedInError();

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../domain/services.ts';
 import { chooseAccount, requireAccess } from './embedded-postgres/account.ts';
 import { findBinaries } from './embedded-postgres/binaries.ts';
@@ -23,7 +24,9 @@ export interface EmbeddedPostgres {
   close(): Promise<void>;
 }
 
-const startAttempts = 3;
+const startPatienceMs = 30_000;
+const startRetryMs = 200;
+const passingFailures = /could not create any TCP\/IP sockets|pre-existing shared memory block/;
 
 /**
  * Starts the PostgreSQL that npm brought along, on a free port of 127.0.0.1, and makes its cluster the first time.
@@ -71,17 +74,22 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   }
 }
 
-/** Another program may take the port between the look and the start. */
+/**
+ * Another program may take the port between the look and the start, and children of a server that was killed may still
+ * be at their last statement.
+ */
 async function startOnFreePort(
   start: (port: number) => Promise<Server>,
 ): Promise<{ server: Server; port: number }> {
-  for (let attempt = 1; ; attempt += 1) {
+  const deadlineMs = Date.now() + startPatienceMs;
+  for (;;) {
     const port = await findFreePort();
     try {
       return { server: await start(port), port };
     } catch (error) {
-      const taken = error instanceof Error && error.message.includes('could not create any TCP/IP sockets');
-      if (!taken || attempt === startAttempts) throw error;
+      const passing = error instanceof Error && passingFailures.test(error.message);
+      if (!passing || Date.now() > deadlineMs) throw error;
+      await delay(startRetryMs);
     }
   }
 }

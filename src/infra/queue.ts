@@ -1,6 +1,6 @@
-import { type BackendFactory, createPostgresBackend, Queue as BullQueue, type QueueOptions } from 'bullmq';
-import type { Logger, Queue } from '../domain/services.ts';
+import { type BackendFactory, Queue as BullQueue, createPostgresBackend, type QueueOptions } from 'bullmq';
 import { UnavailableError } from '../domain/errors.ts';
+import type { Logger, Queue } from '../domain/services.ts';
 import { parsePayload, QUEUE_NAME } from '../jobs/jobs.ts';
 import type { RedisConnections } from './redis.ts';
 

@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ReadResult } from '../../archive/conversation.ts';
 import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
-import { type Lease, LeaseLostError, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
+import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { mergeIntoExisting } from './merge.ts';
 import { type Problem, writeProblems } from './problems.ts';
 import { createRowBatch } from './rows.ts';
@@ -79,7 +79,12 @@ export async function prepareBatch(
     known.add(sha256.toString('hex'));
     const result = reader.read(content.bytes);
     if (result.kind === 'conversation') {
-      batch.versions.push({ sha256, bytes: content.bytes, conversation: result.conversation });
+      const { conversation } = result;
+      batch.versions.push({ sha256, bytes: content.bytes, conversation });
+      for (const warning of conversation.warnings) {
+        const { externalId, title } = conversation;
+        batch.problems.push({ shard, element, outcome: 'WARNING', ...warning, externalId, title });
+      }
       continue;
     }
     batch.tally[result.kind] += 1;
@@ -158,24 +163,18 @@ export async function writeBatch(
     }
     await writeProblems(tx, lease, batch.problems);
     const seq = await writeTask(tx, lease, { ...change, tally });
-    lease.problems += batch.problems.length;
     return seq;
   });
-}
-
-/** Holds the task's row until the commit: a worker that was taken for dead waits here and is then refused. */
-async function lockTask(tx: Transaction, lease: Lease): Promise<void> {
-  const held = await tx.query(
-    `SELECT FROM sync_tasks WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' FOR UPDATE`,
-    [lease.userId, lease.taskId, lease.token],
-  );
-  if (held.length === 0) throw new LeaseLostError();
 }
 
 const keyOf = (conversation: { provider: string; externalId: string }) =>
   `${conversation.provider} ${conversation.externalId}`;
 
-async function existingIds(tx: Transaction, userId: string, versions: Version[]): Promise<Map<string, string>> {
+async function existingIds(
+  tx: Transaction,
+  userId: string,
+  versions: Version[],
+): Promise<Map<string, string>> {
   if (versions.length === 0) return new Map();
   const rows = await tx.query<{ id: string; provider: string; externalId: string }>(
     `SELECT c.id, c.provider, c.external_id AS "externalId" FROM conversations c

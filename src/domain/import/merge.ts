@@ -57,11 +57,10 @@ async function writeDifference(
   const gone = present.filter((message) => !after.has(message.id)).map((message) => message.id);
   const outdated = [...gone, ...written.map((message) => message.id)];
   if (outdated.length > 0) {
-    await tx.execute('DELETE FROM messages WHERE user_id = $1 AND conversation_id = $2 AND node_id = ANY($3)', [
-      userId,
-      conversationId,
-      outdated,
-    ]);
+    await tx.execute(
+      'DELETE FROM messages WHERE user_id = $1 AND conversation_id = $2 AND node_id = ANY($3)',
+      [userId, conversationId, outdated],
+    );
     const rows = createRowBatch(userId, lease.taskId);
     rows.addMessages(conversationId, written);
     await rows.copyInto(tx);

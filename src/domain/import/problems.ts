@@ -1,19 +1,28 @@
 import type { ProblemOutcome } from '../../generated/prisma/client.ts';
-import type { Transaction } from '../services.ts';
-import type { Lease } from '../sync/lease.ts';
+import type { Services, Transaction } from '../services.ts';
+import { type Lease, lockTask } from '../sync/lease.ts';
 
 /** Why a conversation did not arrive whole, and where it stands in the export. */
 export interface Problem {
   outcome: ProblemOutcome;
   code: string;
   reason: string;
-  externalId?: string;
-  title?: string;
+  externalId?: string | null;
+  title?: string | null;
   shard?: string;
   element?: number;
 }
 
-/** Adds to the task's problems, numbered on from those that are there. */
+/** Problems of the export itself, outside of any batch. Throws a LeaseLostError when this worker is not the holder. */
+export async function recordProblems(services: Services, lease: Lease, problems: Problem[]): Promise<void> {
+  if (problems.length === 0) return;
+  await services.database.transaction(async (tx) => {
+    await lockTask(tx, lease);
+    await writeProblems(tx, lease, problems);
+  });
+}
+
+/** Adds to the task's problems, numbered on from those that are there; needs the task's row locked. */
 export async function writeProblems(
   tx: Pick<Transaction, 'execute'>,
   lease: Lease,
@@ -23,13 +32,14 @@ export async function writeProblems(
   const column = <T>(pick: (problem: Problem) => T) => problems.map(pick);
   await tx.execute(
     `INSERT INTO sync_problems (user_id, task_id, ordinal, outcome, code, reason, external_id, title, entry, element)
-     SELECT $1, $2, $3 + number, outcome::"ProblemOutcome", code, reason, external_id, title, entry, element
-     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::int[])
-       WITH ORDINALITY AS p (outcome, code, reason, external_id, title, entry, element, number)`,
+     SELECT $1, $2, last.ordinal + number, outcome::"ProblemOutcome", code, reason, external_id, title, entry, element
+     FROM (SELECT coalesce(max(ordinal), 0) AS ordinal FROM sync_problems
+         WHERE user_id = $1 AND task_id = $2) AS last,
+       unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[])
+         WITH ORDINALITY AS p (outcome, code, reason, external_id, title, entry, element, number)`,
     [
       lease.userId,
       lease.taskId,
-      lease.problems,
       column((problem) => problem.outcome),
       column((problem) => problem.code),
       column((problem) => problem.reason.slice(0, 2_000)),

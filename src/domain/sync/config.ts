@@ -71,6 +71,17 @@ export async function configureSync(
   return toSettings(config);
 }
 
+/** Gives a user who never configured anything the settings of the environment. Throws as `configureSync` does. */
+export async function configureSyncOnce(
+  services: Services,
+  viewer: Viewer,
+  initial: { enabled: boolean; exportUrl: string | null; frequencyHours: number },
+): Promise<void> {
+  if (!initial.exportUrl) return;
+  const present = await services.prisma.syncConfig.count({ where: { userId: viewer.userId } });
+  if (present === 0) await configureSync(services, viewer, initial);
+}
+
 /** The configured URL in clear, for the one place that starts a sync; null when there is none. */
 export async function configuredExportUrl(services: Services, userId: string): Promise<string | null> {
   const config = await services.prisma.syncConfig.findUnique({ where: { userId } });

@@ -4,7 +4,7 @@ import type { Services, Transaction } from '../services.ts';
 import { taskSealContext } from './task.ts';
 
 /** A task that was begun this often without one committed batch is given up. */
-const MAX_FRUITLESS_ATTEMPTS = 4;
+export const MAX_FRUITLESS_ATTEMPTS = 4;
 
 /** Where a restarted import goes on: everything before this element of this shard is committed. */
 export interface Checkpoint {
@@ -29,10 +29,10 @@ export interface Lease {
   taskId: string;
   token: string;
   checkpoint: Checkpoint | null;
-  /** Problems recorded so far, over all attempts. */
-  problems: number;
   /** In clear, for the download alone. */
   exportUrl: string;
+  /** Beginnings without a committed batch, this one included. */
+  fruitless: number;
 }
 
 /** The task was cancelled, or another worker has it: stop at once and write nothing more. */
@@ -54,13 +54,11 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     fruitless: number;
     checkpoint: Checkpoint | null;
     source_sealed: Uint8Array;
-    problems: number;
   }>(
     `UPDATE sync_tasks SET status = 'RUNNING', lease_token = $3, attempt = attempt + 1, fruitless = fruitless + 1,
        started_at = coalesce(started_at, now()), heartbeat_at = now(), seq = seq + 1
      WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING')
-     RETURNING seq, fruitless, checkpoint, source_sealed,
-       (SELECT count(*)::int FROM sync_problems p WHERE p.user_id = $1 AND p.task_id = $2) AS problems`,
+     RETURNING seq, fruitless, checkpoint, source_sealed`,
     [userId, taskId, token],
   );
   if (!row) return null;
@@ -69,8 +67,8 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     taskId,
     token,
     checkpoint: row.checkpoint,
-    problems: row.problems,
     exportUrl: '',
+    fruitless: row.fruitless,
   };
   await announce(services, lease, row.seq);
   if (row.fruitless > MAX_FRUITLESS_ATTEMPTS) {
@@ -84,6 +82,15 @@ export async function claimTask(services: Services, userId: string, taskId: stri
   return lease;
 }
 
+/** Holds the task's row until the commit: a worker that was taken for dead waits here and is then refused. */
+export async function lockTask(tx: Transaction, lease: Lease): Promise<void> {
+  const held = await tx.query(
+    `SELECT FROM sync_tasks WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' FOR UPDATE`,
+    [lease.userId, lease.taskId, lease.token],
+  );
+  if (held.length === 0) throw new LeaseLostError();
+}
+
 /** What one write to the task's row may change; counts are added to what stands there. */
 export interface TaskChange {
   phase?: SyncPhase;
@@ -91,9 +98,12 @@ export interface TaskChange {
   bytesDone?: number;
   bytesTotal?: number;
   conversationsTotal?: number;
+  /** Given together with `etaSeconds`. */
   perSecond?: number | null;
   etaSeconds?: number | null;
   checkpoint?: Checkpoint;
+  /** Added to what stands there. */
+  filesProcessed?: number;
   tally?: Tally;
 }
 
@@ -121,7 +131,8 @@ export async function writeTask(
        fruitless = CASE WHEN $11 IS NULL THEN fruitless ELSE 0 END,
        added = added + $12, updated = updated + $13, unchanged = unchanged + $14, skipped = skipped + $15,
        failed = failed + $16, conversations_done = conversations_done + $12 + $13 + $14 + $15 + $16,
-       messages_added = messages_added + $18, assets_added = assets_added + $19
+       messages_added = messages_added + $18, assets_added = assets_added + $19,
+       files_processed = files_processed + $20
      WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'
      RETURNING seq`,
     [
@@ -144,6 +155,7 @@ export async function writeTask(
       change.perSecond !== undefined,
       tally?.messagesAdded ?? 0,
       tally?.assetsAdded ?? 0,
+      change.filesProcessed ?? 0,
     ],
   );
   if (!row) throw new LeaseLostError();
@@ -178,10 +190,11 @@ export async function finishTask(
     const ending = error ? { status: 'FAILED' as const, error } : judge(found);
     const failed = ending.status === 'FAILED';
     const [row] = await tx.query<{ seq: number }>(
-      `UPDATE sync_tasks SET status = $3, error_code = $4, error_message = $5, phase = 'DONE',
+      `UPDATE sync_tasks SET status = $3::"SyncStatus", error_code = $4, error_message = $5, phase = 'DONE',
          fraction = CASE WHEN $6 THEN fraction ELSE 1 END,
          conversations_total = CASE WHEN $6 THEN conversations_total ELSE conversations_done END,
-         eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1
+         eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1,
+         source_sealed = CASE WHEN $3::text = 'COMPLETED' THEN NULL ELSE source_sealed END
        WHERE user_id = $1 AND id = $2 RETURNING seq`,
       [
         lease.userId,

@@ -1,7 +1,7 @@
-import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { Prisma, SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
-import { ConflictError, InvalidInputError } from '../errors.ts';
+import { ConflictError, NoExportUrlError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -10,7 +10,13 @@ import { configuredExportUrl } from './config.ts';
 export type SyncTaskSelection = Pick<Prisma.SyncTaskFindFirstArgs, 'include' | 'select'>;
 
 /** A task in one of these states never changes again by itself. */
-export const FINAL_STATUSES: readonly SyncStatus[] = ['COMPLETED', 'PARTIAL', 'FAILED', 'CANCELLED', 'UNDONE'];
+export const FINAL_STATUSES: readonly SyncStatus[] = [
+  'COMPLETED',
+  'PARTIAL',
+  'FAILED',
+  'CANCELLED',
+  'UNDONE',
+];
 
 const startSyncInput = z.strictObject({ exportUrl: z.string().min(1).max(8_192).nullish() });
 export type StartSyncInput = z.input<typeof startSyncInput>;
@@ -30,12 +36,9 @@ export async function startSync(
 ): Promise<SyncTask> {
   requireScope(viewer, 'write');
   const { userId } = viewer;
-  const exportUrl = parseInput(startSyncInput, input).exportUrl ?? (await configuredExportUrl(services, userId));
-  if (!exportUrl) {
-    throw new InvalidInputError([
-      { path: ['exportUrl'], message: 'No export URL is given and none is configured.', type: 'missing' },
-    ]);
-  }
+  const exportUrl =
+    parseInput(startSyncInput, input).exportUrl ?? (await configuredExportUrl(services, userId));
+  if (!exportUrl) throw new NoExportUrlError();
   services.downloads.check(exportUrl);
 
   const id = uuidv7();
@@ -61,9 +64,17 @@ export async function startSync(
 }
 
 /** The row is committed by now: should the queue not answer, the reconciler adds the job later. */
-async function enqueueTask(services: Services, userId: string, taskId: string, requestId?: string): Promise<void> {
+async function enqueueTask(
+  services: Services,
+  userId: string,
+  taskId: string,
+  requestId?: string,
+): Promise<void> {
   await services.queue.enqueue('sync', { userId, taskId, requestId }, jobIdOf(taskId)).catch((error) => {
-    services.logger.warn({ error, taskId }, 'the job of a new task was not queued; the reconciler will do it');
+    services.logger.warn(
+      { error, taskId },
+      'the job of a new task was not queued; the reconciler will do it',
+    );
   });
 }
 
@@ -79,8 +90,15 @@ export async function getSyncTask(
   return services.prisma.syncTask.findFirst({ ...selection, where: { userId: viewer.userId, id } });
 }
 
+/** How many tasks a history is asked for: 10 unless told, 100 at most. Throws an InvalidInputError. */
+export const parseHistoryLimit = (limit: unknown) =>
+  parseInput(z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) }), { limit }).limit;
+
 /** Which of the viewer's tasks a history holds. */
-export function syncTasksOf(viewer: Viewer, filter: { status?: SyncStatus[] | null }): Prisma.SyncTaskWhereInput {
+export function syncTasksOf(
+  viewer: Viewer,
+  filter: { status?: SyncStatus[] | null },
+): Prisma.SyncTaskWhereInput {
   return { userId: viewer.userId, ...(filter.status ? { status: { in: filter.status } } : {}) };
 }
 
@@ -119,4 +137,10 @@ export function describeSource(exportUrl: string): string {
   const url = new URL(exportUrl);
   const fileName = url.pathname.split('/').at(-1) ?? '';
   return fileName === '' ? url.host : `${url.host} ${fileName.slice(0, 100)}`;
+}
+
+/** The key under which a viewer's own task would stand; names no row when it is somebody else's. */
+export function syncTaskKey(viewer: Viewer | null, id: string): Prisma.SyncTaskWhereUniqueInput {
+  requireScope(viewer, 'read');
+  return { userId_id: { userId: viewer.userId, id: isUuid(id) ? id : NIL } };
 }

@@ -84,7 +84,12 @@ interface Follow {
   read(changed: Set<string>): Promise<void>;
 }
 
-async function follow(services: Services, viewer: Viewer, watch: Watch, { concerns, read }: Follow): Promise<void> {
+async function follow(
+  services: Services,
+  viewer: Viewer,
+  watch: Watch,
+  { concerns, read }: Follow,
+): Promise<void> {
   let reading = false;
   let again = false;
   let over = false;

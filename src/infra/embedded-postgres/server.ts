@@ -77,13 +77,12 @@ export async function stopLeftover(dataDirectory: string, binaries: Binaries, lo
   if (content === null) return;
   const pid = Number.parseInt(content, 10);
   if (!(await isLiveServer(pid, dataDirectory))) {
-    // What is no number, and any living process on Windows, would keep the server from starting.
+    // Windows knows no parents, and what is no number would keep the server from starting.
     if (!(pid > 0) || process.platform === 'win32') await rm(path, { force: true });
-    // Not removed, because the server finds its lost children by the rest of the file; a parent's id is no conflict
-    // to it (CreateLockFile in PostgreSQL's miscinit.c).
-    else if ((await processIdentity(pid)) !== null) {
-      await writeFile(path, content.replace(/^.*/, String(process.pid)));
-    }
+    // Not removed elsewhere, because the server finds its lost children by the rest of the file. It takes any process
+    // of that number for a rival, even a dead one that nobody waited for, but not its own parent (CreateLockFile in
+    // PostgreSQL's miscinit.c).
+    else await writeFile(path, content.replace(/^.*/, String(process.pid)));
     return;
   }
   logger.warn({ pid }, 'Stopping the PostgreSQL that an earlier run left behind');

@@ -20,9 +20,16 @@ export async function openPostgresEvents(
   let retry: NodeJS.Timeout | undefined;
 
   async function connect(): Promise<void> {
-    const next = new pg.Client({ connectionString: url, application_name: 'sidecar-events', keepAlive: true });
+    const next = new pg.Client({
+      connectionString: url,
+      application_name: 'sidecar-events',
+      keepAlive: true,
+    });
     next.on('notification', (message) => {
-      const { channel, payload } = JSON.parse(message.payload ?? '{}') as { channel: string; payload: unknown };
+      const { channel, payload } = JSON.parse(message.payload ?? '{}') as {
+        channel: string;
+        payload: unknown;
+      };
       for (const listener of listeners.get(channel) ?? []) listener(payload);
     });
     let lost = false;

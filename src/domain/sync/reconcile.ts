@@ -1,0 +1,29 @@
+import type { Services } from '../services.ts';
+import { jobIdOf } from './task.ts';
+
+/** A task younger than this may be between its commit and its job. */
+const QUEUED_GRACE_SECONDS = 5;
+/** A worker writes at least this often while it runs a task. */
+const HEARTBEAT_GRACE_SECONDS = 30;
+
+/**
+ * Gives every unfinished task that has lost its job a new one, whatever became of the queue: the rows are the truth.
+ * Answers how many. Any number of callers may run it at once, since a job's id follows from its task.
+ */
+export async function requeueLostTasks(services: Services): Promise<number> {
+  const suspects = await services.database.query<{ userId: string; taskId: string }>(
+    `SELECT user_id AS "userId", id AS "taskId" FROM sync_tasks
+     WHERE (status = 'QUEUED' AND created_at < now() - make_interval(secs => $1))
+        OR (status = 'RUNNING' AND heartbeat_at < now() - make_interval(secs => $2))
+     ORDER BY created_at LIMIT 1000`,
+    [QUEUED_GRACE_SECONDS, HEARTBEAT_GRACE_SECONDS],
+  );
+  let requeued = 0;
+  for (const { userId, taskId } of suspects) {
+    if (await services.queue.isAlive(jobIdOf(taskId))) continue;
+    await services.queue.enqueue('sync', { userId, taskId }, jobIdOf(taskId));
+    services.logger.warn({ taskId }, 'a task had lost its job and got a new one');
+    requeued += 1;
+  }
+  return requeued;
+}

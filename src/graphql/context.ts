@@ -1,0 +1,8 @@
+import type { Services } from '../domain/services.ts';
+import type { Viewer } from '../domain/viewer.ts';
+
+export interface GraphQLContext {
+  services: Services;
+  viewer: Viewer | null;
+  requestId: string;
+}

@@ -1,0 +1,28 @@
+import { GraphQLError } from 'graphql';
+import { DomainError } from '../domain/errors.ts';
+import type { Logger } from '../domain/services.ts';
+import { currentRequestId } from '../request-context.ts';
+
+/**
+ * What a client may see of an error: expected ones as they are, with their code; everything else only as a request id
+ * under which the log has the cause.
+ */
+export function createMask(logger: Logger) {
+  return (error: unknown): Error => {
+    const cause = error instanceof GraphQLError ? (error.originalError ?? null) : error;
+    if (error instanceof GraphQLError && (cause === null || cause instanceof GraphQLError)) return error;
+    const place =
+      error instanceof GraphQLError
+        ? { nodes: error.nodes, path: error.path, positions: error.positions }
+        : {};
+    if (cause instanceof DomainError) {
+      return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
+    }
+    const requestId = currentRequestId();
+    logger.error({ error: cause, requestId }, 'a GraphQL operation failed unexpectedly');
+    return new GraphQLError(`Something went wrong. Quote the request id ${requestId}.`, {
+      ...place,
+      extensions: { code: 'INTERNAL', requestId },
+    });
+  };
+}

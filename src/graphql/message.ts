@@ -1,0 +1,66 @@
+import { getConversation, getMessage, listChildren, messageKey } from '../domain/conversation.ts';
+import { MessageKind } from '../generated/prisma/enums.ts';
+import { builder } from './builder.ts';
+
+const MessageKindEnum = builder.enumType('MessageKind', {
+  description: 'Whether a reader wants to see a message.',
+  values: {
+    VISIBLE: { value: MessageKind.VISIBLE, description: 'What was said.' },
+    TOOL: { value: MessageKind.TOOL, description: 'A call to a tool, or what it gave back.' },
+    REASONING: { value: MessageKind.REASONING, description: 'A model’s thoughts.' },
+    HIDDEN: { value: MessageKind.HIDDEN, description: 'Context that the provider does not show either.' },
+  } satisfies Record<keyof typeof MessageKind, { value: string; description: string }>,
+});
+
+export const MessageType = builder.prismaNode('Message', {
+  description: 'One turn of a conversation.',
+  // A node's id is unique in its conversation only.
+  id: {
+    resolve: (message) => `${message.conversationId}/${message.nodeId}`,
+    description: 'Global id.',
+  },
+  findUnique: (id, { viewer }) => messageKey(viewer, id),
+  fields: (t) => ({
+    externalId: t.exposeString('nodeId', { description: 'The provider’s id, unique in its conversation.' }),
+    role: t.exposeString('role', {
+      description: 'user, assistant, system, tool, or what the provider calls it.',
+    }),
+    authorName: t.exposeString('authorName', { nullable: true, description: 'Which tool spoke.' }),
+    kind: t.expose('kind', { type: MessageKindEnum, description: 'Whether a reader wants to see it.' }),
+    contentType: t.exposeString('contentType', { description: 'The provider’s word for what it holds.' }),
+    text: t.exposeString('text', { description: 'All that it says, as plain text or Markdown.' }),
+    model: t.exposeString('model', { nullable: true, description: 'The model that wrote it.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was said.' }),
+    onActivePath: t.exposeBoolean('onActivePath', {
+      description: 'Whether the provider’s own page shows it.',
+    }),
+    siblingIndex: t.exposeInt('siblingIndex', {
+      description: 'Which of the alternatives at this place it is, from 0.',
+    }),
+    siblingCount: t.exposeInt('siblingCount', {
+      description: 'Alternatives at this place, itself included.',
+    }),
+    parent: t.prismaField({
+      type: 'Message',
+      nullable: true,
+      description: 'What it answers; null at a root.',
+      resolve: (_query, message, _args, { services, viewer }) =>
+        message.parentNodeId === null
+          ? null
+          : getMessage(services, viewer, message.conversationId, message.parentNodeId),
+    }),
+    children: t.prismaField({
+      type: ['Message'],
+      description: 'The answers to it, alternatives in order.',
+      resolve: (_query, message, _args, { services, viewer }) =>
+        listChildren(services, viewer, message.conversationId, message.nodeId),
+    }),
+    conversation: t.prismaField({
+      type: 'Conversation',
+      nullable: true,
+      description: 'Where it was said; null when that was deleted meanwhile.',
+      resolve: (query, message, _args, { services, viewer }) =>
+        getConversation(services, viewer, message.conversationId, query),
+    }),
+  }),
+});

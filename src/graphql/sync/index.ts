@@ -1,0 +1,3 @@
+import './config.ts';
+import './problem.ts';
+import './operations.ts';

@@ -1,0 +1,27 @@
+import { getViewerUser } from '../domain/user.ts';
+import { builder } from './builder.ts';
+
+builder.prismaObject('User', {
+  description: 'A person whose history this server keeps.',
+  fields: (t) => ({
+    id: t.globalID({
+      description: 'Global id.',
+      resolve: (user) => ({ type: 'User', id: user.id }),
+    }),
+    email: t.exposeString('email', {
+      nullable: true,
+      description: 'Null for an owner who never signed in with Google.',
+    }),
+    displayName: t.exposeString('displayName', { nullable: true, description: 'How to address them.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they first came.' }),
+  }),
+});
+
+builder.queryField('viewer', (t) =>
+  t.prismaField({
+    type: 'User',
+    nullable: true,
+    description: 'Who asks; null when nobody is signed in.',
+    resolve: (query, _root, _args, { services, viewer }) => getViewerUser(services, viewer, query),
+  }),
+);

@@ -1,0 +1,61 @@
+import type { Server } from 'node:http';
+import type { ExecutionArgs } from 'graphql';
+import type { OperationResult } from 'graphql-ws';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+import type { Authenticate } from '../domain/viewer.ts';
+import { type createGraphQL, GRAPHQL_PATH, type ServerContext } from './yoga.ts';
+
+/** A subscription's text is short; the library's own limit is 100 MiB. */
+const MAX_MESSAGE_BYTES = 64 * 1024;
+
+/** Yoga's own execution, with its plugins and masking, handed from `onSubscribe` to the protocol. */
+interface Enveloped {
+  rootValue: Record<'execute' | 'subscribe', (args: ExecutionArgs) => OperationResult>;
+}
+
+/**
+ * Speaks graphql-transport-ws on the endpoint's own path. A browser cannot set headers on a WebSocket, so the key may
+ * also stand in the connection's parameters as `X-API-Key`. Answers the function that closes all sockets.
+ */
+export function attachWebSocket(
+  server: Server,
+  yoga: ReturnType<typeof createGraphQL>,
+  authenticate: Authenticate,
+): () => Promise<void> {
+  const sockets = new WebSocketServer({ server, path: GRAPHQL_PATH, maxPayload: MAX_MESSAGE_BYTES });
+  const disposable = useServer(
+    {
+      execute: (args) => (args as unknown as Enveloped).rootValue.execute(args),
+      subscribe: (args) => (args as unknown as Enveloped).rootValue.subscribe(args),
+      onSubscribe: async (context, id, payload) => {
+        const key =
+          context.extra.request.headers['x-api-key'] ??
+          context.connectionParams?.['X-API-Key'] ??
+          context.connectionParams?.['x-api-key'];
+        const serverContext: ServerContext = {
+          viewer: authenticate(typeof key === 'string' ? key : undefined),
+          requestId: id,
+        };
+        const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
+          ...serverContext,
+          params: payload,
+        });
+        const args = {
+          schema,
+          operationName: payload.operationName ?? undefined,
+          document: parse(payload.query),
+          variableValues: payload.variables ?? undefined,
+          contextValue: await contextFactory(),
+          rootValue: { execute, subscribe },
+        };
+        const errors = validate(args.schema, args.document);
+        return errors.length > 0 ? errors : args;
+      },
+    },
+    sockets,
+  );
+  return async () => {
+    await disposable.dispose();
+  };
+}

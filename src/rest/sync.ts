@@ -1,0 +1,147 @@
+import { NotFoundError } from '../domain/errors.ts';
+import { encodeId, localId } from '../domain/global-id.ts';
+import { type ConfigureSyncInput, configureSync, getSyncSettings } from '../domain/sync/config.ts';
+import {
+  countSyncTasks,
+  FINAL_STATUSES,
+  getSyncTask,
+  listSyncTasks,
+  parseHistoryLimit,
+  queuePosition,
+  type StartSyncInput,
+  startSync,
+} from '../domain/sync/task.ts';
+import type { SyncTask } from '../generated/prisma/client.ts';
+import type { Route } from './router.ts';
+
+const taskId = (task: SyncTask) => encodeId('SyncTask', task.id);
+
+export const syncRoutes: Route[] = [
+  {
+    method: 'get',
+    path: '/sync/config',
+    async handle(services, { viewer }) {
+      const settings = await getSyncSettings(services, viewer);
+      return {
+        body: {
+          sync_enabled: settings.enabled,
+          sync_frequency_hours: settings.frequencyHours,
+          has_export_url: settings.hasExportUrl,
+          last_sync_at: settings.lastSyncAt,
+          next_sync_at: settings.nextSyncAt,
+          created_at: settings.createdAt,
+          updated_at: settings.updatedAt,
+        },
+      };
+    },
+  },
+  {
+    method: 'post',
+    path: '/sync/config',
+    fieldNames: {
+      enabled: 'sync_enabled',
+      exportUrl: 'chatgpt_export_url',
+      frequencyHours: 'sync_frequency_hours',
+    },
+    async handle(services, { viewer, body }) {
+      const settings = await configureSync(services, viewer, {
+        enabled: body.sync_enabled,
+        exportUrl: body.chatgpt_export_url,
+        frequencyHours: body.sync_frequency_hours ?? 24,
+      } as ConfigureSyncInput);
+      return {
+        body: {
+          status: 'success',
+          message: settings.enabled ? 'Syncing is on.' : 'Syncing is off.',
+          config: {
+            sync_enabled: settings.enabled,
+            sync_frequency_hours: settings.frequencyHours,
+            has_export_url: settings.hasExportUrl,
+          },
+        },
+      };
+    },
+  },
+  {
+    method: 'post',
+    path: '/sync/manual',
+    fieldNames: { exportUrl: 'export_url' },
+    async handle(services, { viewer, body, requestId }) {
+      const input = { exportUrl: body.export_url } as StartSyncInput;
+      const task = await startSync(services, viewer, input, requestId);
+      return {
+        status: 202,
+        body: { status: task.status, message: 'The sync is queued.', task_id: taskId(task) },
+      };
+    },
+  },
+  {
+    method: 'get',
+    path: '/sync/history',
+    async handle(services, { viewer, query }) {
+      const [tasks, total] = await Promise.all([
+        listSyncTasks(services, viewer, {}, { take: parseHistoryLimit(query.limit) }),
+        countSyncTasks(services, viewer, {}),
+      ]);
+      return { body: { history: tasks.map(toHistoryEntry), total_syncs: total } };
+    },
+  },
+  {
+    method: 'get',
+    path: '/sync/status/:taskId',
+    async handle(services, { viewer, params }) {
+      const task = await getSyncTask(services, viewer, localId('SyncTask', params.taskId ?? ''));
+      if (!task) throw new NotFoundError('sync task');
+      return {
+        body: {
+          task_id: taskId(task),
+          status: task.status,
+          result: FINAL_STATUSES.includes(task.status) ? toResult(task) : null,
+          info: toInfo(task, await queuePosition(services, task)),
+        },
+      };
+    },
+  },
+];
+
+function toHistoryEntry(task: SyncTask) {
+  return {
+    sync_id: taskId(task),
+    sync_type: task.trigger.toLowerCase(),
+    status: task.status,
+    started_at: task.startedAt,
+    completed_at: task.finishedAt,
+    error_message: task.errorMessage,
+    files_processed: task.filesProcessed,
+    conversations_added: task.added,
+    conversations_updated: task.updated,
+    conversations_unchanged: task.unchanged,
+    conversations_failed: task.failed,
+  };
+}
+
+function toResult(task: SyncTask) {
+  return {
+    added: task.added,
+    updated: task.updated,
+    unchanged: task.unchanged,
+    skipped: task.skipped,
+    failed: task.failed,
+    messages_added: task.messagesAdded,
+    assets_added: task.assetsAdded,
+  };
+}
+
+function toInfo(task: SyncTask, position: number | null) {
+  return {
+    phase: task.phase,
+    fraction: task.fraction,
+    bytes_done: Number(task.bytesDone),
+    bytes_total: Number(task.bytesTotal),
+    conversations_done: task.conversationsDone,
+    conversations_total: task.conversationsTotal,
+    per_second: task.perSecond,
+    eta_seconds: task.etaSeconds,
+    queue_position: position,
+  };
+}

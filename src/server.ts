@@ -1,0 +1,60 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger as PinoLogger } from 'pino';
+import { openWorker } from '../worker/worker.ts';
+import { createApp } from './app.ts';
+import { authenticateOwner } from './auth/api-key.ts';
+import type { Config } from './config.ts';
+import { configureSyncOnce } from './domain/sync/config.ts';
+import { ensureOwner } from './domain/user.ts';
+import { openServices } from './services.ts';
+
+export interface RunningServer {
+  /** Where it listens, such as http://127.0.0.1:8088 */
+  url: string;
+  apiKey: string;
+  /** True at the first start: the one time to show the key. */
+  apiKeyMade: boolean;
+  /** Ends streams, answers what was begun, hands jobs back, closes everything. */
+  close(): Promise<void>;
+}
+
+/** Opens the whole server, with a worker in this process when there is no Redis. Throws when it cannot. */
+export async function startServer(config: Config, logger: PinoLogger): Promise<RunningServer> {
+  const opened = await openServices(config, logger);
+  try {
+    const { services, apiKey, apiKeyMade } = opened;
+    const owner = await ensureOwner(services);
+    await configureSyncOnce(services, owner, config.sync.initial);
+    const app = createApp(services, authenticateOwner(apiKey, owner), config, logger);
+    const worker = opened.embedded
+      ? openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync })
+      : null;
+    const server = createServer(app.handler);
+    const closeSockets = app.attachTo(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.http.port, config.http.host, resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
+    return {
+      url: `http://${host}:${port}`,
+      apiKey,
+      apiKeyMade,
+      async close() {
+        const closed = new Promise((resolve) => server.close(resolve));
+        await closeSockets();
+        await worker?.close();
+        server.closeIdleConnections();
+        // Streams of server-sent events end only with their connection.
+        server.closeAllConnections();
+        await closed;
+        await opened.close();
+      },
+    };
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}

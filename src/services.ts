@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { Logger, Services } from './domain/services.ts';
+import { readOrMakeApiKey } from './infra/api-key.ts';
+import { openDatabase } from './infra/database.ts';
+import { openDownloads } from './infra/downloads.ts';
+import { openEmbeddedPostgres } from './infra/embedded-postgres.ts';
+import { openPostgresEvents } from './infra/events/postgres-events.ts';
+import { openRedisEvents } from './infra/events/redis-events.ts';
+import { migrate } from './infra/migrate.ts';
+import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
+import { openRedis } from './infra/redis.ts';
+import { createSecrets } from './infra/secrets.ts';
+import { openWorkspace } from './infra/workspace.ts';
+
+export interface OpenServices {
+  services: Services;
+  /** What a worker in this process runs on. */
+  workerBackend: QueueBackend;
+  /** True when no other process could run the jobs. */
+  embedded: boolean;
+  apiKey: string;
+  /** True at the first start: the one time to show the key. */
+  apiKeyMade: boolean;
+  /** Closes all that was opened, in reverse. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens everything that the rules stand on, for the API and for a worker alike, and migrates the database. Throws when
+ * something cannot be opened, with what was opened before closed again.
+ */
+export async function openServices(config: Config, logger: Logger): Promise<OpenServices> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) {
+      await closer().catch((error) => logger.warn({ error }, 'something did not close cleanly'));
+    }
+  };
+  try {
+    const key = config.apiKey
+      ? { apiKey: config.apiKey, made: false }
+      : await readOrMakeApiKey(config.dataDir);
+
+    let databaseUrl = config.databaseUrl;
+    if (!databaseUrl) {
+      const postgres = await openEmbeddedPostgres({ directory: join(config.dataDir, 'postgres'), logger });
+      closers.push(postgres.close);
+      databaseUrl = postgres.url;
+    }
+    await migrate(databaseUrl, logger);
+    const { prisma, database, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
+    closers.push(closeDatabase);
+
+    const redis = config.redisUrl ? openRedis(config.redisUrl, logger) : null;
+    if (redis) closers.push(redis.close);
+    const queue = await openQueue(
+      redis ? redisQueueBackend(redis, 'queue') : postgresQueueBackend(databaseUrl),
+      logger,
+    );
+    closers.push(queue.close);
+    const events = redis ? openRedisEvents(redis) : await openPostgresEvents(databaseUrl, database, logger);
+    closers.push(events.close);
+    const downloads = openDownloads(config.sync);
+    closers.push(downloads.close);
+
+    const services: Services = {
+      prisma,
+      database,
+      queue,
+      events,
+      downloads,
+      secrets: createSecrets(key.apiKey),
+      files: await openWorkspace(config.dataDir),
+      logger,
+    };
+    return {
+      services,
+      workerBackend: redis ? redisQueueBackend(redis, 'worker') : postgresQueueBackend(databaseUrl),
+      embedded: !redis,
+      apiKey: key.apiKey,
+      apiKeyMade: key.made,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

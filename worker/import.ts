@@ -1,0 +1,151 @@
+import { mergeVersions, readConversation } from '../src/archive/conversation.ts';
+import { type ExportArchive, openExport, type Shard } from '../src/archive/export.ts';
+import type { Slice } from '../src/archive/slices.ts';
+import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
+import {
+  type ConversationReader,
+  type Element,
+  prepareBatch,
+  writeBatch,
+} from '../src/domain/import/batch.ts';
+import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
+import type { Services } from '../src/domain/services.ts';
+import type { Lease } from '../src/domain/sync/lease.ts';
+import { indexInBackground } from './indexer.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
+const BATCH_BYTES = 8 * 1024 * 1024;
+const BATCH_ELEMENTS = 400;
+/** The first batch is small, so that there is something to read and to find at once. */
+const FIRST_BATCH_ELEMENTS = 20;
+
+export const reader: ConversationReader = { read: readConversation, merge: mergeVersions };
+
+export interface ImportOptions {
+  path: string;
+  maxExpandedBytes: number;
+  progress: { from: number; to: number };
+}
+
+interface Batch {
+  elements: Element[];
+  bytes: number;
+  /** Shards that end with this batch. */
+  shardsDone: number;
+  /** Bytes of all shards before the end of this batch. */
+  position: number;
+}
+
+/**
+ * Reads an archive from the lease's checkpoint to its end and writes it in batches, the next of which is read while
+ * one is written. A shard that breaks off is a problem of the task, and the next one is read.
+ */
+export async function importArchive(
+  services: Services,
+  lease: Lease,
+  reporter: Reporter,
+  signal: AbortSignal,
+  options: ImportOptions,
+): Promise<void> {
+  reporter.enter('READING', options.progress.from, options.progress.from);
+  const archive = await openExport(options.path, {
+    limits: { maxExpandedBytes: options.maxExpandedBytes },
+    tempPath: `${options.path}.inner`,
+  });
+  const indexer = indexInBackground(services, lease.userId);
+  try {
+    if (!lease.checkpoint) await recordProblems(services, lease, archive.problems.map(toProblem));
+    reporter.enter('IMPORTING', options.progress.from, options.progress.to);
+    let writing: Promise<void> = Promise.resolve();
+    for await (const batch of readBatches(services, lease, archive, signal)) {
+      const prepared = await prepareBatch(services, lease.userId, reader, batch.elements);
+      await writing;
+      signal.throwIfAborted();
+      reporter.bytes(batch.position, archive.totalBytes);
+      reporter.conversations(batch.elements.length);
+      const last = batch.elements.at(-1);
+      const change = {
+        ...reporter.snapshot(),
+        filesProcessed: batch.shardsDone,
+        ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
+      };
+      writing = writeBatch(services, lease, reader, prepared, change).then(reporter.written);
+      // A failed write is met at the next turn; until then it must not count as unhandled.
+      writing.catch(() => undefined);
+    }
+    await writing;
+  } finally {
+    await indexer.stop();
+    await archive.close();
+  }
+}
+
+async function* readBatches(
+  services: Services,
+  lease: Lease,
+  archive: ExportArchive,
+  signal: AbortSignal,
+): AsyncGenerator<Batch> {
+  const { checkpoint } = lease;
+  const resumeAt = checkpoint ? archive.shards.findIndex((shard) => shard.name === checkpoint.shard) : 0;
+  let limit = FIRST_BATCH_ELEMENTS;
+  let before = 0;
+  let batch: Batch = { elements: [], bytes: 0, shardsDone: 0, position: 0 };
+  const take = () => {
+    const full = batch;
+    batch = { elements: [], bytes: 0, shardsDone: 0, position: full.position };
+    limit = BATCH_ELEMENTS;
+    return full;
+  };
+  for (const [index, shard] of archive.shards.entries()) {
+    if (index >= resumeAt) {
+      const fromElement = index === resumeAt && checkpoint ? checkpoint.element : 0;
+      for await (const slice of readShard(services, lease, archive, shard, fromElement, signal)) {
+        batch.elements.push(toElement(shard, slice));
+        batch.bytes += slice.bytes?.length ?? 0;
+        batch.position = before + slice.endByte;
+        if (batch.bytes >= BATCH_BYTES || batch.elements.length >= limit) yield take();
+      }
+      batch.shardsDone += 1;
+    }
+    before += shard.expandedBytes;
+    batch.position = before;
+  }
+  yield take();
+}
+
+async function* readShard(
+  services: Services,
+  lease: Lease,
+  archive: ExportArchive,
+  shard: Shard,
+  fromElement: number,
+  signal: AbortSignal,
+): AsyncGenerator<Slice> {
+  try {
+    yield* archive.readShard(shard, { fromElement, signal });
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) throw error;
+    const reason = `${shard.name} could not be read to its end: ${error.message}`;
+    await recordProblems(services, lease, [
+      { code: error.code, reason, shard: shard.name, outcome: 'FAILED' },
+    ]);
+  }
+}
+
+function toElement(shard: Shard, slice: Slice): Element {
+  const content = slice.bytes
+    ? { bytes: slice.bytes }
+    : { code: slice.error.code, reason: slice.error.message };
+  return { shard: shard.name, element: slice.element, content };
+}
+
+/** Odd, but nothing of a conversation is lost by it. */
+const HARMLESS = new Set(['ENTRY_DUPLICATE', 'ENTRY_REFUSED', 'SIDE_FILE_UNREADABLE', 'ZIP_PREFIX']);
+
+const toProblem = ({ code, reason }: ArchiveWarning): Problem => ({
+  code,
+  reason,
+  outcome: HARMLESS.has(code) ? 'WARNING' : 'FAILED',
+});

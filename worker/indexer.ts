@@ -1,0 +1,57 @@
+import { countPending, indexSomePending } from '../src/domain/search-index.ts';
+import type { Services } from '../src/domain/services.ts';
+import type { Reporter } from './reporter.ts';
+
+/** PostgreSQL computes the index in one process for each connection; two fill the cores of a small server. */
+const LANES = 2;
+/** While rows are still being written the index only keeps up with the newest, so that reading is not held back. */
+const BACKGROUND_PAUSE_MS = 1_000;
+
+/** Indexes what waits until nothing does. */
+export async function indexEverything(
+  services: Services,
+  userId: string,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pending } = await countPending(services, userId);
+  let indexed = 0;
+  const lane = async () => {
+    for (;;) {
+      signal.throwIfAborted();
+      const some = await indexSomePending(services, userId);
+      if (some === 0) return;
+      indexed += some;
+      reporter.bytes(indexed, Math.max(pending, indexed));
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+/** Makes some of what was just written searchable, again and again, until it is told to stop. */
+export function indexInBackground(services: Services, userId: string): { stop(): Promise<void> } {
+  let stopped = false;
+  let wake = () => {};
+  const work = (async () => {
+    while (!stopped) {
+      await indexSomePending(services, userId).catch((error) => {
+        services.logger.warn({ error }, 'indexing in the background failed; the last phase makes up for it');
+      });
+      if (stopped) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, BACKGROUND_PAUSE_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  })();
+  return {
+    async stop() {
+      stopped = true;
+      wake();
+      await work;
+    },
+  };
+}

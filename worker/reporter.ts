@@ -1,0 +1,109 @@
+import type { Services } from '../src/domain/services.ts';
+import { announce, type Lease, type TaskChange, writeTask } from '../src/domain/sync/lease.ts';
+import type { SyncPhase } from '../src/generated/prisma/client.ts';
+
+/** Between two writes of progress: what a person can follow, and cheap beside the import itself. */
+const WRITE_INTERVAL_MS = 300;
+/** Speed is told over this time, so that it neither jumps nor lags. */
+const SPEED_WINDOW_MS = 5_000;
+
+/** Turns what a run does into the task's row, a few times a second. */
+export interface Reporter {
+  /** Begins a phase that takes the fraction from `from` to `to`. Written at once. */
+  enter(phase: SyncPhase, from: number, to: number): void;
+  /** Progress in the present phase. `total` 0 when unknown. */
+  bytes(done: number, total: number): void;
+  /** Conversations dealt with, for the speed alone; the counts themselves are committed with their rows. */
+  conversations(more: number): void;
+  /** What is to be written along with a batch's own counts. */
+  snapshot(): TaskChange;
+  /** A batch wrote the row itself. */
+  written(seq: number): void;
+  /** Waits for the last write. */
+  close(): Promise<void>;
+}
+
+/** `onLost` hears when the row could not be written because the task is not this worker's any more. */
+export function openReporter(services: Services, lease: Lease, onLost: (error: Error) => void): Reporter {
+  const startedAt = Date.now();
+  let phase: SyncPhase = 'WAITING';
+  let range = { from: 0, to: 0 };
+  let done = 0;
+  let total = 0;
+  let conversations = 0;
+  let marks: { at: number; conversations: number }[] = [{ at: startedAt, conversations: 0 }];
+  let writing: Promise<void> | null = null;
+  let dirty = false;
+  let timer: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  const fraction = () => range.from + (range.to - range.from) * (total > 0 ? Math.min(done / total, 1) : 0);
+  const snapshot = (): TaskChange => {
+    const now = Date.now();
+    marks = [...marks.filter((mark) => now - mark.at < SPEED_WINDOW_MS), { at: now, conversations }];
+    const first = marks[0] ?? { at: startedAt, conversations: 0 };
+    const seconds = Math.max((now - first.at) / 1_000, 0.001);
+    const elapsed = (now - startedAt) / 1_000;
+    return {
+      phase,
+      // 1 is kept for the end.
+      fraction: Math.min(fraction(), 0.999),
+      bytesDone: Math.round(done),
+      bytesTotal: Math.round(total),
+      perSecond: phase === 'IMPORTING' ? (conversations - first.conversations) / seconds : null,
+      etaSeconds: fraction() > 0.02 ? Math.round((elapsed * (1 - fraction())) / fraction()) : null,
+    };
+  };
+
+  async function write(): Promise<void> {
+    dirty = false;
+    try {
+      const seq = await writeTask(services.database, lease, snapshot());
+      await announce(services, lease, seq);
+    } catch (error) {
+      onLost(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+  function schedule(delayMs: number): void {
+    if (closed || writing || timer) {
+      dirty = true;
+      return;
+    }
+    timer = setTimeout(() => {
+      timer = null;
+      writing = write().finally(() => {
+        writing = null;
+        if (dirty) schedule(WRITE_INTERVAL_MS);
+      });
+    }, delayMs);
+  }
+
+  return {
+    enter(next, from, to) {
+      phase = next;
+      range = { from, to };
+      done = 0;
+      total = 0;
+      schedule(0);
+    },
+    bytes(nextDone, nextTotal) {
+      done = nextDone;
+      total = nextTotal;
+      schedule(WRITE_INTERVAL_MS);
+    },
+    conversations(more) {
+      conversations += more;
+    },
+    snapshot,
+    written(seq) {
+      dirty = false;
+      void announce(services, lease, seq);
+    },
+    async close() {
+      closed = true;
+      if (timer) clearTimeout(timer);
+      timer = null;
+      await writing;
+    },
+  };
+}

@@ -1,0 +1,111 @@
+import { access } from 'node:fs/promises';
+import { ArchiveError } from '../src/archive/types.ts';
+import { SyncError } from '../src/domain/errors.ts';
+import type { Services } from '../src/domain/services.ts';
+import {
+  claimTask,
+  finishTask,
+  type Lease,
+  LeaseLostError,
+  MAX_FRUITLESS_ATTEMPTS,
+  releaseTask,
+} from '../src/domain/sync/lease.ts';
+import { importArchive } from './import.ts';
+import { indexEverything } from './indexer.ts';
+import { HandedBackError, type Processor } from './processor.ts';
+import { openReporter, type Reporter } from './reporter.ts';
+
+export interface SyncOptions {
+  maxExpandedBytes: number;
+}
+
+/** Shares of the whole that the phases take, measured on a 400 MB export. */
+const DOWNLOAD_SHARE = 0.15;
+const IMPORT_SHARE = 0.35;
+
+/** Runs one task: fetch, import, index, and an ending that says what came of it. Safe to run again at any point. */
+export function createSyncProcessor(services: Services, options: SyncOptions): Processor<'sync'> {
+  return async ({ userId, taskId, requestId }, shutdown) => {
+    const logger = services.logger.child({ taskId, requestId });
+    const lease = await claimTask(services, userId, taskId);
+    if (!lease) return logger.info({}, 'the task is over already');
+
+    const stop = new AbortController();
+    const unlisten = await services.events.listen('syncCancel', taskId, (event) => {
+      // After a lost connection a cancel may have been missed; the next write to the row would tell as well.
+      if (event) stop.abort(new LeaseLostError());
+    });
+    const signal = AbortSignal.any([stop.signal, shutdown]);
+    const reporter = openReporter(services, lease, (error) => stop.abort(error));
+    try {
+      await run(services, lease, options, reporter, signal);
+      await reporter.close();
+      await finishTask(services, lease);
+      await services.files.removeArchive(taskId);
+      logger.info({}, 'the task is over');
+    } catch (error) {
+      await reporter.close();
+      const cause = signal.aborted ? signal.reason : error;
+      await end(services, lease, cause, shutdown, logger);
+    } finally {
+      await unlisten();
+    }
+  };
+}
+
+async function run(
+  services: Services,
+  lease: Lease,
+  options: SyncOptions,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = services.files.archivePath(lease.taskId);
+  const fetched = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (!fetched) {
+    reporter.enter('DOWNLOADING', 0, DOWNLOAD_SHARE);
+    await services.downloads.fetch(lease.exportUrl, path, {
+      signal,
+      onProgress: ({ bytesDone, bytesTotal }) => reporter.bytes(bytesDone, bytesTotal ?? 0),
+    });
+  }
+  await importArchive(services, lease, reporter, signal, {
+    path,
+    maxExpandedBytes: options.maxExpandedBytes,
+    progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
+  });
+  reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
+  await indexEverything(services, lease.userId, reporter, signal);
+}
+
+/** Decides what a failed run means: for the task's owner, for the queue, and for the archive on disk. */
+async function end(
+  services: Services,
+  lease: Lease,
+  error: unknown,
+  shutdown: AbortSignal,
+  logger: Services['logger'],
+): Promise<void> {
+  if (error instanceof LeaseLostError) {
+    return logger.info({}, 'the task was cancelled or is with another worker');
+  }
+  if (shutdown.aborted) {
+    await releaseTask(services, lease);
+    throw new HandedBackError();
+  }
+  const known = error instanceof SyncError || error instanceof ArchiveError;
+  const worthRetrying = error instanceof SyncError ? error.retryable : !known;
+  if (worthRetrying && lease.fruitless < MAX_FRUITLESS_ATTEMPTS) throw error;
+  if (!known) logger.error({ error }, 'a task was given up');
+  await finishTask(
+    services,
+    lease,
+    known
+      ? { code: error.code, message: error.message }
+      : { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' },
+  );
+  await services.files.removeArchive(lease.taskId);
+}

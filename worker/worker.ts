@@ -1,0 +1,70 @@
+import { Worker as BullWorker, type Job, WaitingError, type WorkerOptions } from 'bullmq';
+import type { Services } from '../src/domain/services.ts';
+import { requeueLostTasks } from '../src/domain/sync/reconcile.ts';
+import type { QueueBackend } from '../src/infra/queue.ts';
+import { isJobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
+import { HandedBackError, type Processors } from './processor.ts';
+import { createSyncProcessor, type SyncOptions } from './sync.ts';
+
+/** A worker that died is known by its lock, which it renews every half of this. */
+const LOCK_MS = 15_000;
+const STALLED_CHECK_MS = 5_000;
+const RECONCILE_MS = 10_000;
+
+/** The task's own count of fruitless beginnings decides when to give up; the queue must not do it before. */
+const MAX_STALLS = 1_000;
+
+export interface RunningWorker {
+  /** Hands running jobs back to the queue and stops. */
+  close(): Promise<void>;
+}
+
+export function openWorker(
+  services: Services,
+  backend: QueueBackend,
+  options: SyncOptions & { concurrency: number },
+): RunningWorker {
+  const processors: Processors = { sync: createSyncProcessor(services, options) };
+  const process = async (job: Job, token?: string, signal?: AbortSignal) => {
+    if (!isJobName(job.name)) throw new Error(`No processor knows the job ${job.name}.`);
+    try {
+      await processors[job.name](parsePayload(job.name, job.data), signal ?? new AbortController().signal);
+    } catch (error) {
+      if (!(error instanceof HandedBackError)) throw error;
+      await job.moveToWait(token);
+      throw new WaitingError();
+    }
+  };
+  const workerOptions: WorkerOptions = {
+    connection: backend.connection as WorkerOptions['connection'],
+    prefix: backend.prefix,
+    concurrency: options.concurrency,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_CHECK_MS,
+    maxStalledCount: MAX_STALLS,
+  };
+  const worker = backend.factory
+    ? new BullWorker(QUEUE_NAME, process, workerOptions, backend.factory)
+    : new BullWorker(QUEUE_NAME, process, workerOptions);
+  worker.on('error', (error) => services.logger.warn({ error }, 'worker trouble'));
+  worker.on('failed', (job, error) => services.logger.error({ error, job: job?.name }, 'a job failed'));
+  // Without its lock another worker may have the job by now.
+  worker.on('lockRenewalFailed', (jobIds) => {
+    for (const jobId of jobIds) worker.cancelJob(jobId, 'lock lost');
+  });
+
+  const reconcile = () =>
+    requeueLostTasks(services).catch((error) => {
+      services.logger.warn({ error }, 'lost tasks could not be looked for');
+    });
+  const timer = setInterval(reconcile, RECONCILE_MS);
+  void reconcile();
+
+  return {
+    async close() {
+      clearInterval(timer);
+      worker.cancelAllJobs('shutdown');
+      await worker.close();
+    },
+  };
+}
