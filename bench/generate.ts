@@ -1,4 +1,4 @@
-/** Writes a made-up ChatGPT export: node bench/generate.ts --mb 50 --seed 1 --out file.zip [--shards] [--changed 0.08] */
+/** Writes a made-up ChatGPT export: node bench/generate.ts --mb 50 --seed 1 --out file.zip [--shards] [--era full|slim] [--changed 0.08] */
 import { parseArgs } from 'node:util';
 import { generateExport } from './generator/index.ts';
 
@@ -8,14 +8,22 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     out: { type: 'string' },
     shards: { type: 'boolean', default: false },
+    era: { type: 'string', default: 'full' },
     changed: { type: 'string', default: '0' },
   },
 });
 
 const [mb, seed, changedShare] = [Number(values.mb), Number(values.seed), Number(values.changed)];
-if (values.out === undefined || !(mb > 0) || !Number.isSafeInteger(seed) || !(changedShare >= 0)) {
+const era = values.era === 'full' || values.era === 'slim' ? values.era : undefined;
+if (
+  era === undefined ||
+  values.out === undefined ||
+  !(mb > 0) ||
+  !Number.isSafeInteger(seed) ||
+  !(changedShare >= 0)
+) {
   process.stderr.write(
-    'Usage: node bench/generate.ts --mb 50 --seed 1 --out file.zip [--shards] [--changed 0.08]\n' +
+    'Usage: node bench/generate.ts --mb 50 --seed 1 --out file.zip [--shards] [--era full|slim] [--changed 0.08]\n' +
       '--mb is the uncompressed size of the conversations in millions of bytes.\n',
   );
   process.exit(2);
@@ -27,6 +35,7 @@ const made = await generateExport({
   targetBytes: mb * 1e6,
   seed,
   sharded: values.shards,
+  era,
   changedShare,
 });
 const seconds = Math.round((performance.now() - startedMs) / 100) / 10;

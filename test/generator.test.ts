@@ -12,6 +12,7 @@ import {
   textOf,
   toPythonJson,
   topicOf,
+  toSlim,
 } from '../bench/generator/index.ts';
 
 let folder: string;
@@ -204,4 +205,32 @@ test('Every attachment in the archive is the picture that a conversation speaks 
     expect(pointer?.size_bytes).toBe(bytes.length);
     expect(bytes.subarray(1, 4).toString()).toBe('PNG');
   }
+});
+
+test('The slim form holds what people and models said, without children and with every key in order', async () => {
+  const path = join(folder, 'slim.zip');
+  await generateExport({ path, targetBytes: 1e6, seed: 1, era: 'slim' });
+  const entries = await entriesOf(path);
+  const text = String(entries.get('conversations.json'));
+  expect(text).not.toContain('"children"');
+  const conversations = JSON.parse(text) as ReturnType<typeof toSlim>[];
+  for (const [index, conversation] of conversations.entries()) {
+    expect(conversation).toEqual(JSON.parse(JSON.stringify(toSlim(conversationAt(1, index)))));
+    expect(Object.keys(conversation)).toEqual(Object.keys(conversation).toSorted());
+    const path: string[] = [];
+    for (
+      let id: string | null = conversation.current_node;
+      id !== null;
+      id = conversation.mapping[id]?.parent ?? null
+    ) {
+      expect(conversation.mapping).toHaveProperty([id]);
+      path.push(id);
+    }
+    expect(path.length).toBeGreaterThan(2);
+    const roles = Object.values(conversation.mapping).map((node) => node.message?.author.role ?? 'user');
+    expect(new Set(roles)).toEqual(new Set(['user', 'assistant']));
+  }
+  const names = JSON.parse(String(entries.get('conversation_asset_file_names.json')));
+  const attachments = [...entries.keys()].filter((name) => name.endsWith('.dat'));
+  expect(Object.keys(names).toSorted()).toEqual(attachments.toSorted());
 });

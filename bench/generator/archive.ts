@@ -7,6 +7,7 @@ import { imageBytes, imageOf } from './image.ts';
 import { toPythonJson } from './python-json.ts';
 import { textOf } from './shape.ts';
 import { sideFiles } from './side-files.ts';
+import { toSlim } from './slim.ts';
 
 const conversationsPerShard = 100;
 const chunkChars = 256 * 1024;
@@ -30,6 +31,8 @@ export interface GenerateOptions {
   seed: number;
   /** Files of 100 conversations and a manifest, as since February 2026, in place of one file. */
   sharded?: boolean;
+  /** `slim` for the form since May 2026, with less of each conversation and `.dat` attachments; `full` when missing. */
+  era?: 'full' | 'slim';
   /** Which share of the conversations has grown since; the same conversations are in the export whatever it is. */
   changedShare?: number;
   onProgress?: (done: GeneratedExport) => void;
@@ -40,20 +43,25 @@ export interface GenerateOptions {
  * with a larger target begins with the conversations of a smaller one.
  */
 export async function generateExport(options: GenerateOptions): Promise<GeneratedExport> {
-  const { seed, targetBytes, sharded = false, changedShare = 0 } = options;
+  const { seed, targetBytes, sharded = false, changedShare = 0, era = 'full' } = options;
   const done: GeneratedExport = { conversations: 0, messages: 0, textBytes: 0, jsonBytes: 0, zipBytes: 0 };
   const images: number[] = [];
   /** Bytes as they would be without changes, so that changes do not move the end. */
   let unchangedBytes = 0;
+
+  function make(index: number, changed: boolean) {
+    const conversation = conversationAt(seed, index, { changed });
+    return era === 'slim' ? toSlim(conversation) : conversation;
+  }
 
   function* conversationTexts(limit: number): Generator<string> {
     let chunk = '[';
     for (let count = 0; count < limit && unchangedBytes < targetBytes; count++) {
       const index = done.conversations;
       const changed = isChanged(seed, index, changedShare);
-      const conversation = conversationAt(seed, index, { changed });
+      const conversation = make(index, changed);
       const text = (count === 0 ? '' : ', ') + toPythonJson(conversation);
-      unchangedBytes += changed ? toPythonJson(conversationAt(seed, index)).length + 2 : text.length;
+      unchangedBytes += changed ? toPythonJson(make(index, false)).length + 2 : text.length;
       done.conversations++;
       for (const node of Object.values(conversation.mapping)) {
         if (node.message === null) continue;
@@ -98,11 +106,18 @@ export async function generateExport(options: GenerateOptions): Promise<Generate
     await addConversations('conversations.json', Number.POSITIVE_INFINITY);
   }
   for (const file of sideFiles(seed, shards)) zip.addBuffer(Buffer.from(file.content), file.path, entryDate);
+  const imageNames: Record<string, string> = {};
   for (const index of images) {
     const image = imageOf(seed, index);
     // Exports leave out some attachments that conversations speak of.
     if (image === undefined || index % 10 === 0) continue;
-    zip.addBuffer(imageBytes(seed, index), `${image.id}-${image.name}`, { ...entryDate, compress: false });
+    const path = era === 'slim' ? `${image.id}.dat` : `${image.id}-${image.name}`;
+    imageNames[path] = image.name;
+    zip.addBuffer(imageBytes(seed, index), path, { ...entryDate, compress: false });
+  }
+  if (era === 'slim') {
+    const names = Buffer.from(JSON.stringify(imageNames));
+    zip.addBuffer(names, 'conversation_asset_file_names.json', entryDate);
   }
   zip.end();
   await written;

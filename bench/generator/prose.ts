@@ -25,9 +25,10 @@ const accented = [
   'Привет',
 ];
 const emoji = ['😀', '🚀', '✅', '🎉', '⚠️', '👩‍💻', '📌', '🤔', '🇫🇷', '👍🏽'];
-const ideographs =
-  '日本語中文学生時間問題方法世界新年大小学校電気水火山川人心手話書読見行来食飲今明前後東西南北';
-const kana = 'のはがをにでとものですますかなさいらりるれろ';
+const ideographs = [
+  ...'日本語中文学生時間問題方法世界新年大小学校電気水火山川人心手話書読見行来食飲今明前後東西南北',
+];
+const kana = [...'のはがをにでとものですますかなさいらりるれろ'];
 
 /** Writes in the vocabulary of `topic`; every value comes from `random`. */
 export function openWriter(random: Random, topic: Topic): Writer {
@@ -63,7 +64,7 @@ export function openWriter(random: Random, topic: Topic): Writer {
   function cjkSentence(): string {
     let text = '';
     const count = random.between(8, 24);
-    for (let i = 0; i < count; i++) text += random.pick(random.chance(0.6) ? [...ideographs] : [...kana]);
+    for (let i = 0; i < count; i++) text += random.pick(random.chance(0.6) ? ideographs : kana);
     return `${text}。`;
   }
 
