@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 
 const MIB = 1024 ** 2;
@@ -23,7 +24,21 @@ export function serverSettings(port: number): Record<string, string> {
     max_wal_senders: '0',
     random_page_cost: '1.1',
     jit: 'off',
+    ...sharedMemory(),
     timezone: 'UTC',
     lc_messages: 'C',
   };
+}
+
+/** Parallel queries keep up to a few hundred megabytes in /dev/shm, of which a container has 64 unless told otherwise. */
+function sharedMemory(): Record<string, string> {
+  if (process.platform !== 'linux') return {};
+  let freeBytes = 0;
+  try {
+    const { bavail, bsize } = statfsSync('/dev/shm');
+    freeBytes = bavail * bsize;
+  } catch {
+    // Not mounted: the same as too small.
+  }
+  return { dynamic_shared_memory_type: freeBytes < 512 * MIB ? 'mmap' : 'posix' };
 }
