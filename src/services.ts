@@ -71,7 +71,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       events,
       downloads,
       secrets: createSecrets(key.apiKey),
-      files: await openWorkspace(config.dataDir),
+      files: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
       logger,
     };
     return {

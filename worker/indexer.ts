@@ -22,7 +22,7 @@ export async function indexEverything(
       const some = await indexSomePending(services, userId);
       if (some === 0) return;
       indexed += some;
-      reporter.bytes(indexed, Math.max(pending, indexed));
+      reporter.share(indexed, Math.max(pending, indexed));
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));

@@ -7,13 +7,21 @@ const WRITE_INTERVAL_MS = 300;
 /** Speed is told over this time, so that it neither jumps nor lags. */
 const SPEED_WINDOW_MS = 5_000;
 
+/** How far things were at a moment: bytes while downloading, conversations while importing. */
+interface Mark {
+  at: number;
+  amount: number;
+}
+
 /** Turns what a run does into the task's row, a few times a second. */
 export interface Reporter {
   /** Begins a phase that takes the fraction from `from` to `to`. Written at once. */
   enter(phase: SyncPhase, from: number, to: number): void;
-  /** Progress in the present phase. `total` 0 when unknown. */
+  /** Progress in the present phase, in bytes. `total` 0 when unknown. */
   bytes(done: number, total: number): void;
-  /** Conversations dealt with, for the speed alone; the counts themselves are committed with their rows. */
+  /** Progress in a phase that counts something else than bytes. */
+  share(done: number, total: number): void;
+  /** Conversations dealt with, for the speed alone: the counts themselves are committed with their rows. */
   conversations(more: number): void;
   /** What is to be written along with a batch's own counts. */
   snapshot(): TaskChange;
@@ -30,19 +38,22 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
   let range = { from: 0, to: 0 };
   let done = 0;
   let total = 0;
+  let reached = 0;
   let conversations = 0;
-  let marks: { at: number; conversations: number }[] = [{ at: startedAt, conversations: 0 }];
+  let marks: Mark[] = [{ at: startedAt, amount: 0 }];
   let writing: Promise<void> | null = null;
   let dirty = false;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
-  const fraction = () => range.from + (range.to - range.from) * (total > 0 ? Math.min(done / total, 1) : 0);
+  const fraction = () => range.from + (range.to - range.from) * Math.min(reached, 1);
   const snapshot = (): TaskChange => {
     const now = Date.now();
-    marks = [...marks.filter((mark) => now - mark.at < SPEED_WINDOW_MS), { at: now, conversations }];
-    const first = marks[0] ?? { at: startedAt, conversations: 0 };
+    const amount = phase === 'DOWNLOADING' ? done : conversations;
+    marks = [...marks.filter((mark) => now - mark.at < SPEED_WINDOW_MS), { at: now, amount }];
+    const first = marks[0] ?? { at: startedAt, amount: 0 };
     const seconds = Math.max((now - first.at) / 1_000, 0.001);
+    const measured = phase === 'DOWNLOADING' || phase === 'IMPORTING';
     const elapsed = (now - startedAt) / 1_000;
     return {
       phase,
@@ -50,7 +61,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
       fraction: Math.min(fraction(), 0.999),
       bytesDone: Math.round(done),
       bytesTotal: Math.round(total),
-      perSecond: phase === 'IMPORTING' ? (conversations - first.conversations) / seconds : null,
+      perSecond: measured ? Math.round(((amount - first.amount) / seconds) * 10) / 10 : null,
       etaSeconds: fraction() > 0.02 ? Math.round((elapsed * (1 - fraction())) / fraction()) : null,
     };
   };
@@ -82,13 +93,18 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     enter(next, from, to) {
       phase = next;
       range = { from, to };
-      done = 0;
-      total = 0;
+      reached = 0;
+      marks = [{ at: Date.now(), amount: next === 'DOWNLOADING' ? 0 : conversations }];
       schedule(0);
     },
     bytes(nextDone, nextTotal) {
       done = nextDone;
       total = nextTotal;
+      reached = total > 0 ? done / total : 0;
+      schedule(WRITE_INTERVAL_MS);
+    },
+    share(part, whole) {
+      reached = whole > 0 ? part / whole : 0;
       schedule(WRITE_INTERVAL_MS);
     },
     conversations(more) {

@@ -66,6 +66,12 @@ async function run(
     () => false,
   );
   if (!fetched) {
+    if (!lease.exportUrl) {
+      throw new SyncError(
+        'ARCHIVE_GONE',
+        'The uploaded archive is no longer on this server. Upload it again.',
+      );
+    }
     reporter.enter('DOWNLOADING', 0, DOWNLOAD_SHARE);
     await services.downloads.fetch(lease.exportUrl, path, {
       signal,

@@ -55,13 +55,15 @@ function findParents(
   const parent = new Int32Array(nodes.length).fill(NONE);
   const lost = new Set<number>();
   let dangling = 0;
-  for (const [index, node] of nodes.entries()) {
-    if (node.parent === null) continue;
-    const at = node.parent === undefined ? undefined : indexOf.get(node.parent);
-    if (at === undefined) {
+  for (let index = 0; index < nodes.length; index += 1) {
+    const named = nodes[index]?.parent;
+    if (named === null) continue;
+    const at = named === undefined ? undefined : indexOf.get(named);
+    if (at !== undefined) parent[index] = at;
+    else {
       lost.add(index);
-      if (node.parent !== undefined) dangling += 1;
-    } else parent[index] = at;
+      if (named !== undefined) dangling += 1;
+    }
   }
   if (lost.size > 0) {
     // Only a node that cannot say who its parent is takes the word of one that claims it.
@@ -133,36 +135,41 @@ function chain(nodes: readonly TreeNode[], parent: Int32Array, warnings: Archive
   });
 }
 
-/** Children of each node, and at [nodes.length] the roots: declared ones first, then by time and id. */
-function childrenOf(
-  nodes: readonly TreeNode[],
-  parent: Int32Array,
-  indexOf: Map<string, number>,
-): number[][] {
-  const children: number[][] = Array.from({ length: nodes.length + 1 }, () => []);
-  const placed = new Uint8Array(nodes.length);
-  for (const [index, node] of nodes.entries()) {
-    for (const child of node.children) {
+/** Children as linked lists, which cost three arrays and not one for each node; the roots hang on the last slot. */
+interface Children {
+  first: Int32Array;
+  next: Int32Array;
+}
+
+/** Declared children come first in their order, then the others by time and id. */
+function childrenOf(nodes: readonly TreeNode[], parent: Int32Array, indexOf: Map<string, number>): Children {
+  const roots = nodes.length;
+  const first = new Int32Array(roots + 1).fill(NONE);
+  const last = new Int32Array(roots + 1).fill(NONE);
+  const next = new Int32Array(roots).fill(NONE);
+  const placed = new Uint8Array(roots);
+  const place = (index: number, above: number): void => {
+    placed[index] = 1;
+    const before = last[above] as number;
+    if (before === NONE) first[above] = index;
+    else next[before] = index;
+    last[above] = index;
+  };
+
+  for (let index = 0; index < roots; index += 1) {
+    for (const child of nodes[index]?.children ?? []) {
       const at = typeof child === 'string' ? indexOf.get(child) : undefined;
-      if (at === undefined || parent[at] !== index || placed[at] === 1) continue;
-      placed[at] = 1;
-      children[index]?.push(at);
+      if (at !== undefined && parent[at] === index && placed[at] === 0) place(at, index);
     }
   }
-  const undeclared = new Map<number, number[]>();
-  for (let index = 0; index < nodes.length; index += 1) {
-    if (placed[index] === 1) continue;
-    const above = parent[index] === NONE ? nodes.length : (parent[index] ?? nodes.length);
-    const list = undeclared.get(above);
-    if (list === undefined) undeclared.set(above, [index]);
-    else list.push(index);
+  const undeclared: number[] = [];
+  for (let index = 0; index < roots; index += 1) if (placed[index] === 0) undeclared.push(index);
+  undeclared.sort((a, b) => compareNodes(nodes[a], nodes[b]));
+  for (const index of undeclared) {
+    const above = parent[index] as number;
+    place(index, above === NONE ? roots : above);
   }
-  for (const [above, list] of undeclared) {
-    if (list.length > 1) list.sort((a, b) => compareNodes(nodes[a], nodes[b]));
-    const target = children[above];
-    if (target !== undefined) for (const index of list) target.push(index);
-  }
-  return children;
+  return { first, next };
 }
 
 function compareNodes(a: TreeNode | undefined, b: TreeNode | undefined): number {
@@ -175,7 +182,7 @@ function compareNodes(a: TreeNode | undefined, b: TreeNode | undefined): number 
 function walk(
   nodes: readonly TreeNode[],
   parent: Int32Array,
-  children: number[][],
+  children: Children,
   wanted: number | undefined,
   warnings: ArchiveWarning[],
 ): Tree {
@@ -187,27 +194,33 @@ function walk(
   // The last slot counts the messages at the roots.
   const childMessages = new Int32Array(count + 1);
 
-  const stack: number[] = (children[count] ?? []).toReversed();
-  for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
-    const above = parent[index] ?? NONE;
-    const nearest = above === NONE ? NONE : nodes[above]?.hasMessage ? above : (messageParent[above] ?? NONE);
+  // Below the next sibling lies what is left of the levels above.
+  const stack: number[] = [];
+  let index = children.first[count] as number;
+  while (index !== NONE) {
+    const node = nodes[index];
+    const above = parent[index] as number;
+    const nearest = above === NONE || nodes[above]?.hasMessage ? above : (messageParent[above] as number);
     messageParent[index] = nearest;
-    if (nodes[index]?.hasMessage) {
+    if (node?.hasMessage) {
       const slot = nearest === NONE ? count : nearest;
-      siblingIndex[index] = childMessages[slot] ?? 0;
-      childMessages[slot] = (childMessages[slot] ?? 0) + 1;
-      messageDepth[index] = nearest === NONE ? 1 : (messageDepth[nearest] ?? 0) + 1;
+      const place = childMessages[slot] as number;
+      siblingIndex[index] = place;
+      childMessages[slot] = place + 1;
+      messageDepth[index] = nearest === NONE ? 1 : (messageDepth[nearest] as number) + 1;
       order.push(index);
     }
-    const below = children[index] ?? [];
-    for (let at = below.length - 1; at >= 0; at -= 1) stack.push(below[at] as number);
+    const sibling = children.next[index] as number;
+    const below = children.first[index] as number;
+    if (below !== NONE && sibling !== NONE) stack.push(sibling);
+    index = below !== NONE ? below : sibling !== NONE ? sibling : (stack.pop() ?? NONE);
   }
 
   const siblingCount = new Int32Array(count);
   const leaves: number[] = [];
   for (const index of order) {
-    const nearest = messageParent[index] ?? NONE;
-    siblingCount[index] = childMessages[nearest === NONE ? count : nearest] ?? 0;
+    const nearest = messageParent[index] as number;
+    siblingCount[index] = childMessages[nearest === NONE ? count : nearest] as number;
     if (childMessages[index] === 0) leaves.push(index);
   }
 

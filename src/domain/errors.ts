@@ -6,6 +6,7 @@ export const errorCodes = [
   'INVALID_INPUT',
   'NO_EXPORT_URL',
   'CONFLICT',
+  'TOO_LARGE',
   'TOO_MANY_REQUESTS',
   'UNAVAILABLE',
 ] as const;
@@ -73,6 +74,12 @@ export class ConflictError extends DomainError {
   constructor(taskId: string) {
     super('CONFLICT', 'A sync of yours is already waiting or running; wait for it or cancel it.');
     this.taskId = taskId;
+  }
+}
+
+export class TooLargeError extends DomainError {
+  constructor(maxBytes: number) {
+    super('TOO_LARGE', `The archive is larger than this server takes (${maxBytes} bytes).`);
   }
 }
 

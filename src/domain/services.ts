@@ -120,6 +120,8 @@ export interface Downloads {
 export interface Workspace {
   /** The path for a task's archive; its folder exists. */
   archivePath(taskId: string): string;
+  /** Writes a task's archive, which appears only when it is whole. Throws a TooLargeError. */
+  saveArchive(taskId: string, content: AsyncIterable<Uint8Array>): Promise<void>;
   removeArchive(taskId: string): Promise<void>;
 }
 

@@ -20,6 +20,8 @@ export interface Call {
   query: Record<string, unknown>;
   params: Record<string, string>;
   requestId: string;
+  /** The body as it comes, for a route that reads it itself. */
+  stream: AsyncIterable<Uint8Array>;
 }
 
 export interface Answer {
@@ -52,6 +54,7 @@ export function createRestRouter(services: Services, authenticate: Authenticate)
           query: request.query,
           params: request.params as Record<string, string>,
           requestId: currentRequestId(),
+          stream: request,
         })
         .catch((error) => {
           throw error instanceof InvalidInputError ? renameFields(error, route.fieldNames ?? {}) : error;
@@ -81,6 +84,7 @@ const statuses = {
   CONFLICT: 409,
   INVALID_INPUT: 422,
   NO_EXPORT_URL: 400,
+  TOO_LARGE: 413,
   TOO_MANY_REQUESTS: 429,
   UNAVAILABLE: 503,
 } satisfies Record<ErrorCode, number>;

@@ -11,6 +11,7 @@ import {
   type StartSyncInput,
   startSync,
 } from '../domain/sync/task.ts';
+import { uploadArchive } from '../domain/sync/upload.ts';
 import type { SyncTask } from '../generated/prisma/client.ts';
 import type { Route } from './router.ts';
 
@@ -72,6 +73,18 @@ export const syncRoutes: Route[] = [
       return {
         status: 202,
         body: { status: task.status, message: 'The sync is queued.', task_id: taskId(task) },
+      };
+    },
+  },
+  {
+    method: 'post',
+    path: '/sync/upload',
+    async handle(services, { viewer, query, stream, requestId }) {
+      const fileName = typeof query.file_name === 'string' ? query.file_name : 'upload.zip';
+      const task = await uploadArchive(services, viewer, { fileName, content: stream, requestId });
+      return {
+        status: 202,
+        body: { status: task.status, message: 'The import is queued.', task_id: taskId(task) },
       };
     },
   },

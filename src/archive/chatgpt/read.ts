@@ -45,10 +45,8 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
   });
   const tree = growTree(nodes, value.current_node);
   const defaultModel = asLabel(value.default_model_slug);
-  const idOf = (index: number | undefined): string | null => {
-    const id = index === undefined || index < 0 ? undefined : ids[index];
-    return id === undefined ? null : safeId(id);
-  };
+  const safeIds = ids.map(safeId);
+  const idOf = (index: number | undefined): string | null => safeIds[index ?? -1] ?? null;
 
   let sanitized = 0;
   let minMs: number | null = null;
@@ -65,7 +63,7 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
       maxMs = maxMs === null ? node.timeMs : Math.max(maxMs, node.timeMs);
     }
     messages.push({
-      id: safeId(node.id),
+      id: safeIds[index] ?? node.id,
       parentId: idOf(tree.messageParent[index]),
       ordinal: messages.length,
       siblingIndex: tree.siblingIndex[index] ?? 0,
@@ -119,7 +117,10 @@ function readMessage(raw: JsonObject, defaultModel: string | null): Said {
   const contentType = contentTypeOf(raw.content);
   const said = contentText(contentType, raw.content, metadata);
   const clean = isClean(said);
-  const text = cleanText(renderCitations(clean ? said : cleanText(said), role, metadata));
+  const body = clean ? said : cleanText(said);
+  const rendered = renderCitations(body, role, metadata);
+  // What the links brought in has not been looked at yet.
+  const text = rendered === body ? body : cleanText(rendered);
   const assets = assetsOf(raw.content, metadata);
   const model = asLabel(metadata.model_slug) ?? asLabel(metadata.resolved_model_slug);
   return {

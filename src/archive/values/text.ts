@@ -10,6 +10,12 @@ export function cleanText(text: string): string {
 }
 
 export function isClean(text: string): boolean {
+  // Ids and labels are too short for the two searches to pay.
+  for (let at = 0; text.length <= 64; at += 1) {
+    if (at === text.length) return true;
+    const unit = text.charCodeAt(at);
+    if (unit === 0 || (unit >= 0xd800 && unit <= 0xdfff)) break;
+  }
   return !text.includes('\0') && text.isWellFormed();
 }
 

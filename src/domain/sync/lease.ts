@@ -29,8 +29,8 @@ export interface Lease {
   taskId: string;
   token: string;
   checkpoint: Checkpoint | null;
-  /** In clear, for the download alone. */
-  exportUrl: string;
+  /** In clear, for the download alone; null when the archive was sent here. */
+  exportUrl: string | null;
   /** Beginnings without a committed batch, this one included. */
   fruitless: number;
 }
@@ -53,7 +53,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     seq: number;
     fruitless: number;
     checkpoint: Checkpoint | null;
-    source_sealed: Uint8Array;
+    source_sealed: Uint8Array | null;
   }>(
     `UPDATE sync_tasks SET status = 'RUNNING', lease_token = $3, attempt = attempt + 1, fruitless = fruitless + 1,
        started_at = coalesce(started_at, now()), heartbeat_at = now(), seq = seq + 1
@@ -67,7 +67,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     taskId,
     token,
     checkpoint: row.checkpoint,
-    exportUrl: '',
+    exportUrl: null,
     fruitless: row.fruitless,
   };
   await announce(services, lease, row.seq);
@@ -78,7 +78,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     });
     return null;
   }
-  lease.exportUrl = services.secrets.open(row.source_sealed, taskSealContext(taskId));
+  if (row.source_sealed) lease.exportUrl = services.secrets.open(row.source_sealed, taskSealContext(taskId));
   return lease;
 }
 

@@ -1,6 +1,6 @@
 import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
-import type { Prisma, SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
+import type { Prisma, SyncStatus, SyncTask, SyncTrigger } from '../../generated/prisma/client.ts';
 import { ConflictError, NoExportUrlError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
@@ -42,25 +42,51 @@ export async function startSync(
   services.downloads.check(exportUrl);
 
   const id = uuidv7();
-  // The unique index over unfinished tasks decides between callers who come at the same time.
-  const [created] = await services.database.query(
-    `INSERT INTO sync_tasks (user_id, id, trigger, source, source_sealed)
-     VALUES ($1, $2, 'MANUAL', $3, $4)
-     ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING RETURNING id`,
-    [userId, id, describeSource(exportUrl), services.secrets.seal(exportUrl, taskSealContext(id))],
-  );
-  if (!created) {
-    const running = await services.prisma.syncTask.findFirst({
-      where: { userId, status: { in: ['QUEUED', 'RUNNING'] } },
-    });
-    if (running) throw new ConflictError(running.id);
-    return startSync(services, viewer, input, requestId);
+  return createTask(services, viewer, {
+    id,
+    trigger: 'MANUAL',
+    source: describeSource(exportUrl),
+    sourceSealed: services.secrets.seal(exportUrl, taskSealContext(id)),
+    requestId,
+  });
+}
+
+interface NewTask {
+  id: string;
+  trigger: SyncTrigger;
+  source: string;
+  /** Null when the archive is already in the workspace. */
+  sourceSealed: Uint8Array | null;
+  requestId?: string;
+}
+
+/** Throws a ConflictError, with the unfinished task, when the viewer has one. */
+export async function createTask(services: Services, { userId }: Viewer, task: NewTask): Promise<SyncTask> {
+  const { id } = task;
+  for (;;) {
+    // The unique index over unfinished tasks decides between callers who come at the same time.
+    const [created] = await services.database.query(
+      `INSERT INTO sync_tasks (user_id, id, trigger, source, source_sealed)
+       VALUES ($1, $2, $3::"SyncTrigger", $4, $5)
+       ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING RETURNING id`,
+      [userId, id, task.trigger, task.source, task.sourceSealed],
+    );
+    if (created) break;
+    await refuseSecondTask(services, userId);
   }
-  await enqueueTask(services, userId, id, requestId);
+  await enqueueTask(services, userId, id, task.requestId);
   await services.events.publish('syncTask', userId, { taskId: id, seq: 0 }).catch((error) => {
     services.logger.warn({ error, taskId: id }, 'the event of a new task was not published');
   });
   return services.prisma.syncTask.findUniqueOrThrow({ where: { userId_id: { userId, id } } });
+}
+
+/** Throws a ConflictError when the user has an unfinished task. */
+export async function refuseSecondTask(services: Services, userId: string): Promise<void> {
+  const running = await services.prisma.syncTask.findFirst({
+    where: { userId, status: { in: ['QUEUED', 'RUNNING'] } },
+  });
+  if (running) throw new ConflictError(running.id);
 }
 
 /** The row is committed by now: should the queue not answer, the reconciler adds the job later. */

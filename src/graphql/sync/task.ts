@@ -48,11 +48,11 @@ const SyncProgress = builder.objectRef<SyncTask>('SyncProgress').implement({
   fields: (t) => ({
     fraction: t.exposeFloat('fraction', { description: '0 to 1; never falls, and is 1 only at the end.' }),
     bytesDone: t.float({
-      description: 'Of the present phase: bytes fetched, or bytes of conversations read.',
+      description: 'Bytes fetched while downloading; from then on, bytes of conversations read.',
       resolve: (task) => Number(task.bytesDone),
     }),
     bytesTotal: t.float({
-      description: 'Of the present phase; 0 while it is unknown.',
+      description: 'What `bytesDone` grows to; 0 while it is unknown.',
       resolve: (task) => Number(task.bytesTotal),
     }),
     conversationsDone: t.exposeInt('conversationsDone', { description: 'Conversations dealt with.' }),
@@ -62,7 +62,7 @@ const SyncProgress = builder.objectRef<SyncTask>('SyncProgress').implement({
     }),
     perSecond: t.exposeFloat('perSecond', {
       nullable: true,
-      description: 'Conversations per second of late.',
+      description: 'Of late: bytes while downloading, conversations while importing; null in other phases.',
     }),
     etaSeconds: t.exposeInt('etaSeconds', {
       nullable: true,
