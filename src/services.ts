@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Config } from './config.ts';
 import type { Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
@@ -44,7 +43,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
 
     let databaseUrl = config.databaseUrl;
     if (!databaseUrl) {
-      const postgres = await openEmbeddedPostgres({ directory: join(config.dataDir, 'postgres'), logger });
+      const postgres = await openEmbeddedPostgres({ directory: config.dataDir, logger });
       closers.push(postgres.close);
       databaseUrl = postgres.url;
     }

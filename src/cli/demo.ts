@@ -2,11 +2,11 @@
  * Shows all of Sidecar in a minute with nothing prepared: a generated export, served on loopback, imported over GraphQL
  * with live progress, and searched. Keeps serving in a terminal; ends with 0 elsewhere, and with 1 when anything failed.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
-import { generateExport } from '../../bench/generator/index.ts';
+import { generateExport, topicOf } from '../../bench/generator/index.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../infra/logger.ts';
 import { startServer } from '../server.ts';
@@ -15,6 +15,7 @@ import { describeOutcome, followSync, startSync } from './follow-sync.ts';
 import { serveFile } from './serve-file.ts';
 
 const EXPORT_BYTES = 20e6;
+const SEED = 1;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -36,10 +37,12 @@ try {
 async function demo(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'sidecar-demo-'));
   closers.push(() => rm(folder, { recursive: true, force: true }));
+  // PostgreSQL runs as a user of its own when root starts it, and has to pass through.
+  await chmod(folder, 0o711);
 
   say('Generating a sample export of about 20 MB …');
   const path = join(folder, 'export.zip');
-  const made = await generateExport({ path, targetBytes: EXPORT_BYTES, seed: 1, sharded: true });
+  const made = await generateExport({ path, targetBytes: EXPORT_BYTES, seed: SEED, sharded: true });
   say(
     `  ${made.conversations} conversations, ${made.messages} messages, a zip of ${megabytes(made.zipBytes)} MB`,
   );
@@ -78,7 +81,7 @@ async function demo(): Promise<void> {
 }
 
 async function showHits(client: Client): Promise<void> {
-  const query = 'because OR already';
+  const query = Array.from({ length: 3 }, (_, index) => `"${topicOf(SEED, index).answer}"`).join(' OR ');
   const { search } = await client.request<{
     search: { edges: { node: { snippet: string; conversation: { title: string } } }[] };
   }>(

@@ -34,13 +34,16 @@ export function openDatabase(config: DatabaseConfig): {
   database: Database;
   close(): Promise<void>;
 } {
-  const onLost = (error: Error) => config.logger?.warn({ err: error }, 'A database connection was lost');
+  let closing: Promise<void> | undefined;
+  const onLost = (error: Error) => {
+    // Those that are being ended may be cut off by a server that stops as well.
+    if (!closing) config.logger?.warn({ error }, 'A database connection was lost');
+  };
   const prismaSettings = poolSettings(config, statementTimeoutMs);
   const adapter = new PrismaPg(prismaSettings, { onPoolError: onLost, onConnectionError: onLost });
   const prisma = new PrismaClient({ adapter });
   const pool = new pg.Pool(poolSettings(config, bulkStatementTimeoutMs));
   pool.on('error', onLost);
-  let closing: Promise<void> | undefined;
   return {
     prisma,
     database: databaseOn(pool, onLost),

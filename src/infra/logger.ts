@@ -1,4 +1,4 @@
-import { type Logger as PinoLogger, pino, stdSerializers } from 'pino';
+import { type Logger as PinoLogger, pino } from 'pino';
 import type { Config } from '../config.ts';
 
 /** Field names whose values are secrets wherever they stand. */
@@ -25,16 +25,27 @@ export function createLogger(config: Pick<Config, 'logLevel'>, name: string): Pi
         paths: REDACTED.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]),
         censor: '[redacted]',
       },
-      serializers: { error: errorWithoutUrls, err: errorWithoutUrls },
+      serializers: { error: describeError, err: describeError },
     },
     pino.destination({ fd: 2, sync: true }),
   );
 }
 
-/** A driver's error may quote the connection string or a signed link. */
-function errorWithoutUrls(error: Error): object {
-  const serialized = stdSerializers.err(error);
-  return JSON.parse(
-    JSON.stringify(serialized).replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s"'\\]+/gi, '$1[redacted]'),
-  );
+/**
+ * What helps to find an error's cause and nothing else: a driver hangs its whole connection on its errors, and a message
+ * may quote a connection string or a signed link.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? withoutUrls(error) : error;
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type: error.name,
+    ...(code === undefined ? {} : { code }),
+    message: withoutUrls(error.message),
+    stack: withoutUrls(error.stack ?? ''),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
 }
+
+const withoutUrls = (text: string) =>
+  text.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)(?!\/)[^\s"']+/gi, '$1[redacted]');
