@@ -66,7 +66,8 @@ export async function* readEntry(
 
   let bytes = 0;
   let crc = 0;
-  for await (const chunk of openBytes(range, entry, start, options.signal)) {
+  for await (const chunk of openBytes(range, entry, start)) {
+    options.signal?.throwIfAborted();
     const good = chunk.length > maxBytes - bytes ? chunk.subarray(0, maxBytes - bytes) : chunk;
     bytes += good.length;
     crc = crc32(good, crc);
@@ -87,12 +88,7 @@ export async function* readEntry(
   }
 }
 
-async function* openBytes(
-  range: FileRange,
-  entry: ZipEntry,
-  start: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer> {
+async function* openBytes(range: FileRange, entry: ZipEntry, start: number): AsyncGenerator<Buffer> {
   if (entry.compressedBytes === 0) return;
   const file = createReadStream('', {
     fd: range.handle,
@@ -100,7 +96,6 @@ async function* openBytes(
     start: range.start + start,
     end: range.start + start + entry.compressedBytes - 1,
     highWaterMark: FILE_CHUNK_BYTES,
-    ...(signal && { signal }),
   });
   if (entry.method === STORED) {
     yield* file as AsyncIterable<Buffer>;
