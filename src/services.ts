@@ -1,3 +1,4 @@
+import { mergeVersions, readConversation } from './archive/conversation.ts';
 import type { Config } from './config.ts';
 import type { Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
@@ -6,6 +7,7 @@ import { openDownloads } from './infra/downloads.ts';
 import { openEmbeddedPostgres } from './infra/embedded-postgres.ts';
 import { openPostgresEvents } from './infra/events/postgres-events.ts';
 import { openRedisEvents } from './infra/events/redis-events.ts';
+import { openFiles } from './infra/files.ts';
 import { migrate } from './infra/migrate.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
 import { openRedis } from './infra/redis.ts';
@@ -70,7 +72,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       events,
       downloads,
       secrets: createSecrets(key.apiKey),
-      files: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
+      workspace: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
+      files: await openFiles(config.dataDir),
+      reader: { read: readConversation, merge: mergeVersions },
       logger,
     };
     return {

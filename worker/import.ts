@@ -1,16 +1,11 @@
-import { mergeVersions, readConversation } from '../src/archive/conversation.ts';
 import { type ExportArchive, openExport, type Shard } from '../src/archive/export.ts';
 import type { Slice } from '../src/archive/slices.ts';
 import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
-import {
-  type ConversationReader,
-  type Element,
-  prepareBatch,
-  writeBatch,
-} from '../src/domain/import/batch.ts';
+import { type Element, prepareBatch, writeBatch } from '../src/domain/import/batch.ts';
 import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
+import { importAssets } from './assets.ts';
 import { indexInBackground } from './indexer.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -19,8 +14,6 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ELEMENTS = 400;
 /** The first batch is small, so that there is something to read and to find at once. */
 const FIRST_BATCH_ELEMENTS = 20;
-
-export const reader: ConversationReader = { read: readConversation, merge: mergeVersions };
 
 export interface ImportOptions {
   path: string;
@@ -59,7 +52,7 @@ export async function importArchive(
     reporter.enter('IMPORTING', options.progress.from, options.progress.to);
     let writing: Promise<void> = Promise.resolve();
     for await (const batch of readBatches(services, lease, archive, signal)) {
-      const prepared = await prepareBatch(services, lease.userId, reader, batch.elements);
+      const prepared = await prepareBatch(services, lease.userId, batch.elements);
       await writing;
       signal.throwIfAborted();
       reporter.bytes(batch.position, archive.totalBytes);
@@ -70,11 +63,12 @@ export async function importArchive(
         filesProcessed: batch.shardsDone,
         ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
       };
-      writing = writeBatch(services, lease, reader, prepared, change).then(reporter.written);
+      writing = writeBatch(services, lease, prepared, change).then(reporter.written);
       // A failed write is met at the next turn; until then it must not count as unhandled.
       writing.catch(() => undefined);
     }
     await writing;
+    await importAssets(services, lease, archive, signal);
   } finally {
     await indexer.stop();
     await archive.close();

@@ -41,7 +41,7 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
       await run(services, lease, options, reporter, signal);
       await reporter.close();
       await finishTask(services, lease);
-      await services.files.removeArchive(taskId);
+      await services.workspace.removeArchive(taskId);
       logger.info({}, 'the task is over');
     } catch (error) {
       await reporter.close();
@@ -60,7 +60,7 @@ async function run(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = services.files.archivePath(lease.taskId);
+  const path = services.workspace.archivePath(lease.taskId);
   const fetched = await access(path).then(
     () => true,
     () => false,
@@ -113,5 +113,5 @@ async function end(
       ? { code: error.code, message: error.message }
       : { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' },
   );
-  await services.files.removeArchive(lease.taskId);
+  await services.workspace.removeArchive(lease.taskId);
 }

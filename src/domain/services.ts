@@ -2,6 +2,9 @@
  * The only door from the rules to the world. Three places assemble it: src/services.ts for the API and the worker,
  * and test/support for the tests, which use the same drivers on private databases.
  */
+import type { Readable } from 'node:stream';
+import type { ReadResult } from '../archive/conversation.ts';
+import type { ArchiveConversation } from '../archive/types.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
 
@@ -12,7 +15,9 @@ export interface Services {
   events: Events;
   secrets: Secrets;
   downloads: Downloads;
-  files: Workspace;
+  workspace: Workspace;
+  files: Files;
+  reader: ConversationReader;
   logger: Logger;
 }
 
@@ -123,6 +128,29 @@ export interface Workspace {
   /** Writes a task's archive, which appears only when it is whole. Throws a TooLargeError. */
   saveArchive(taskId: string, content: AsyncIterable<Uint8Array>): Promise<void>;
   removeArchive(taskId: string): Promise<void>;
+}
+
+/** What the rules ask of the formats; src/archive/conversation.ts is the one implementation. */
+export interface ConversationReader {
+  read(bytes: Buffer): ReadResult;
+  /** One conversation out of several forms of it, whatever their order. */
+  merge(versions: Buffer[]): ArchiveConversation;
+}
+
+/** Where the content of attachments lies, once for each user and content. */
+export interface Files {
+  /** Streams content in; the same content again changes nothing. */
+  put(userId: string, content: AsyncIterable<Uint8Array>): Promise<StoredFile>;
+  /** Bytes `start` to `end`, both included; all of them without a range. Throws a NotFoundError. */
+  read(userId: string, sha256: Uint8Array, range?: { start: number; end: number }): Promise<Readable>;
+  remove(userId: string, sha256: Uint8Array): Promise<void>;
+  /** Everything of a user. */
+  removeAll(userId: string): Promise<void>;
+}
+
+export interface StoredFile {
+  sha256: Uint8Array;
+  sizeBytes: number;
 }
 
 export interface Logger {

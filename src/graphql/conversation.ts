@@ -1,3 +1,4 @@
+import { listAssets } from '../domain/asset.ts';
 import {
   type ConversationFilter,
   type ConversationOrder,
@@ -70,6 +71,12 @@ export const ConversationType = builder.prismaNode('Conversation', {
       description: 'Messages of all branches, hidden ones included.',
     }),
     branches: t.exposeInt('branchCount', { description: 'Number of ways from the root to a last message.' }),
+    assets: t.prismaField({
+      type: ['Asset'],
+      description: 'The files that its messages point to, each once.',
+      resolve: (_query, conversation, _args, { services, viewer }) =>
+        listAssets(services, viewer, conversation.id),
+    }),
     messages: t.prismaConnection({
       type: MessageType,
       cursor: 'userId_conversationId_nodeId',

@@ -1,3 +1,4 @@
+import { listAssets } from '../domain/asset.ts';
 import { getConversation, getMessage, listChildren, messageKey } from '../domain/conversation.ts';
 import { MessageKind } from '../generated/prisma/enums.ts';
 import { builder } from './builder.ts';
@@ -54,6 +55,12 @@ export const MessageType = builder.prismaNode('Message', {
       description: 'The answers to it, alternatives in order.',
       resolve: (_query, message, _args, { services, viewer }) =>
         listChildren(services, viewer, message.conversationId, message.nodeId),
+    }),
+    assets: t.prismaField({
+      type: ['Asset'],
+      description: 'The files that it points to.',
+      resolve: (_query, message, _args, { services, viewer }) =>
+        listAssets(services, viewer, message.conversationId, message.nodeId),
     }),
     conversation: t.prismaField({
       type: 'Conversation',

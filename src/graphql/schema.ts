@@ -1,6 +1,7 @@
 import './scalars.ts';
 import './errors.ts';
 import './user.ts';
+import './asset.ts';
 import './conversation.ts';
 import './message.ts';
 import './search.ts';

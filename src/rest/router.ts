@@ -1,3 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import express, { type ErrorRequestHandler, type Router } from 'express';
 import {
   ConflictError,
@@ -10,6 +13,7 @@ import { encodeId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
+import { assetRoutes } from './asset.ts';
 import { healthRoutes } from './health.ts';
 import { syncRoutes } from './sync.ts';
 
@@ -19,15 +23,16 @@ export interface Call {
   body: Record<string, unknown>;
   query: Record<string, unknown>;
   params: Record<string, string>;
+  headers: IncomingHttpHeaders;
   requestId: string;
   /** The body as it comes, for a route that reads it itself. */
   stream: AsyncIterable<Uint8Array>;
 }
 
-export interface Answer {
-  status?: number;
-  body: object;
-}
+/** JSON, or a stream with headers of its own. */
+export type Answer =
+  | { status?: number; body: object; stream?: undefined }
+  | { status?: number; stream: Readable; headers: Record<string, string | number> };
 
 export interface Route {
   method: 'get' | 'post' | 'delete';
@@ -38,7 +43,7 @@ export interface Route {
 }
 
 /** Every REST route, in the order in which they are tried. */
-export const routes: Route[] = [...healthRoutes, ...syncRoutes];
+export const routes: Route[] = [...healthRoutes, ...syncRoutes, ...assetRoutes];
 
 const MAX_BODY = '256kb';
 
@@ -53,13 +58,17 @@ export function createRestRouter(services: Services, authenticate: Authenticate)
           body: isObject(request.body) ? request.body : {},
           query: request.query,
           params: request.params as Record<string, string>,
+          headers: request.headers,
           requestId: currentRequestId(),
           stream: request,
         })
         .catch((error) => {
           throw error instanceof InvalidInputError ? renameFields(error, route.fieldNames ?? {}) : error;
         });
-      response.status(answer.status ?? 200).json(answer.body);
+      response.status(answer.status ?? 200);
+      if (!answer.stream) return response.json(answer.body);
+      response.set(answer.headers);
+      await pipeline(answer.stream, response);
     });
   }
   return router;

@@ -82,6 +82,7 @@ CREATE TABLE "sync_tasks" (
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "started_at" TIMESTAMPTZ(3),
     "finished_at" TIMESTAMPTZ(3),
+    "retrying" BOOLEAN NOT NULL DEFAULT false,
 
     CONSTRAINT "sync_tasks_pkey" PRIMARY KEY ("user_id","id")
 );
@@ -98,6 +99,7 @@ CREATE TABLE "sync_problems" (
     "reason" TEXT NOT NULL,
     "entry" TEXT,
     "element" INTEGER,
+    "retrying" BOOLEAN NOT NULL DEFAULT false,
     "conversation_id" UUID,
 
     CONSTRAINT "sync_problems_pkey" PRIMARY KEY ("user_id","task_id","ordinal")
@@ -158,6 +160,33 @@ CREATE TABLE "messages" (
 );
 
 -- CreateTable
+CREATE TABLE "assets" (
+    "user_id" UUID NOT NULL,
+    "id" UUID NOT NULL,
+    "provider" TEXT NOT NULL,
+    "external_id" TEXT NOT NULL,
+    "conversation_external_id" TEXT NOT NULL,
+    "name" TEXT,
+    "mime_type" TEXT,
+    "size_bytes" BIGINT,
+    "sha256" BYTEA,
+    "task_id" UUID,
+
+    CONSTRAINT "assets_pkey" PRIMARY KEY ("user_id","id")
+);
+
+-- CreateTable
+CREATE TABLE "message_assets" (
+    "user_id" UUID NOT NULL,
+    "conversation_id" UUID NOT NULL,
+    "node_id" TEXT NOT NULL,
+    "ordinal" INTEGER NOT NULL,
+    "asset_id" UUID NOT NULL,
+
+    CONSTRAINT "message_assets_pkey" PRIMARY KEY ("user_id","conversation_id","node_id","ordinal")
+);
+
+-- CreateTable
 CREATE TABLE "message_search" (
     "user_id" UUID NOT NULL,
     "conversation_id" UUID NOT NULL,
@@ -201,6 +230,15 @@ CREATE INDEX "conversation_versions_user_id_task_id_idx" ON "conversation_versio
 CREATE INDEX "messages_user_id_conversation_id_ordinal_idx" ON "messages"("user_id", "conversation_id", "ordinal");
 
 -- CreateIndex
+CREATE INDEX "assets_user_id_task_id_idx" ON "assets"("user_id", "task_id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "assets_user_id_provider_external_id_key" ON "assets"("user_id", "provider", "external_id");
+
+-- CreateIndex
+CREATE INDEX "message_assets_user_id_asset_id_idx" ON "message_assets"("user_id", "asset_id");
+
+-- CreateIndex
 CREATE INDEX "message_search_user_id_conversation_id_idx" ON "message_search"("user_id", "conversation_id");
 
 -- CreateIndex
@@ -220,6 +258,9 @@ ALTER TABLE "conversations" ADD CONSTRAINT "conversations_user_id_fkey" FOREIGN 
 
 -- AddForeignKey
 ALTER TABLE "conversation_versions" ADD CONSTRAINT "conversation_versions_user_id_conversation_id_fkey" FOREIGN KEY ("user_id", "conversation_id") REFERENCES "conversations"("user_id", "id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "assets" ADD CONSTRAINT "assets_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- At most one unfinished task per user, whoever asks and however many ask at once.
 CREATE UNIQUE INDEX "sync_tasks_one_active" ON "sync_tasks" ("user_id") WHERE "status" IN ('QUEUED', 'RUNNING');

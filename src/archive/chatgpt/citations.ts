@@ -113,10 +113,10 @@ function link(title: unknown, url: unknown): string {
   return label === '' ? target : `[${label}](${target})`;
 }
 
+/** Encodes what would end a Markdown link early. */
 function httpUrl(url: unknown): string | null {
-  return typeof url === 'string' && /^https?:\/\/[^\s()<>]+/i.test(url)
-    ? url.replace(/[\s()<>]/g, encodeURIComponent)
-    : null;
+  if (typeof url !== 'string' || !/^https?:\/\/[^\s/]/i.test(url)) return null;
+  return url.replace(/[\s()<>]/g, (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** Markdown whose links lead to the web; any other keeps its label only. */

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { zstdCompress } from 'node:zlib';
 import { v7 as uuidv7 } from 'uuid';
-import type { ReadResult } from '../../archive/conversation.ts';
 import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
@@ -18,13 +17,6 @@ export interface Element {
   /** 0-based position in the shard. */
   element: number;
   content: { bytes: Buffer } | { code: string; reason: string };
-}
-
-/** What the importer asks of the formats; src/archive/conversation.ts is the one implementation. */
-export interface ConversationReader {
-  read(bytes: Buffer): ReadResult;
-  /** One conversation out of several forms of it, whatever their order. */
-  merge(versions: Buffer[]): ArchiveConversation;
 }
 
 interface Version {
@@ -57,7 +49,6 @@ export const emptyTally = (): Tally => ({
 export async function prepareBatch(
   services: Services,
   userId: string,
-  reader: ConversationReader,
   elements: Element[],
 ): Promise<PreparedBatch> {
   const batch: PreparedBatch = { versions: [], problems: [], tally: emptyTally() };
@@ -77,7 +68,7 @@ export async function prepareBatch(
       continue;
     }
     known.add(sha256.toString('hex'));
-    const result = reader.read(content.bytes);
+    const result = services.reader.read(content.bytes);
     if (result.kind === 'conversation') {
       const { conversation } = result;
       batch.versions.push({ sha256, bytes: content.bytes, conversation });
@@ -123,7 +114,6 @@ async function knownHashes(
 export async function writeBatch(
   services: Services,
   lease: Lease,
-  reader: ConversationReader,
   batch: PreparedBatch,
   change: TaskChange,
 ): Promise<number> {
@@ -131,7 +121,7 @@ export async function writeBatch(
   return services.database.transaction(async (tx) => {
     await lockTask(tx, lease);
     const tally = { ...batch.tally };
-    const rows = createRowBatch(lease.userId, lease.taskId);
+    const rows = createRowBatch(lease.userId);
     const ids = await existingIds(tx, lease.userId, batch.versions);
     const changed = new Map<string, number>();
     for (const [index, version] of batch.versions.entries()) {
@@ -142,21 +132,23 @@ export async function writeBatch(
         changed.set(id, (changed.get(id) ?? 0) + 1);
       } else {
         ids.set(key, id);
-        rows.addConversation({ id, conversation: version.conversation });
-        rows.addMessages(id, version.conversation.messages);
+        const planned = { id, conversation: version.conversation };
+        rows.addConversation(planned);
+        rows.addMessages(planned, version.conversation.messages);
         tally.added += 1;
         tally.messagesAdded += version.conversation.messages.length;
       }
       rows.addVersion({
         sha256: version.sha256,
         conversationId: id,
+        taskId: lease.taskId,
         updatedAtMs: version.conversation.updatedAtMs,
         raw: raws[index] ?? new Uint8Array(),
       });
     }
     await rows.copyInto(tx);
     for (const [id, versions] of changed) {
-      const merged = await mergeIntoExisting(tx, lease, reader, id);
+      const merged = await mergeIntoExisting(services, tx, lease.userId, id);
       tally.messagesAdded += merged.messagesAdded;
       // Several forms of one conversation in one batch: the merge answers for all of them.
       tally[merged.changed ? 'updated' : 'unchanged'] += versions;

@@ -1,9 +1,7 @@
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
-import type { Transaction } from '../services.ts';
-import type { Lease } from '../sync/lease.ts';
-import type { ConversationReader } from './batch.ts';
+import type { Services, Transaction } from '../services.ts';
 import { createRowBatch } from './rows.ts';
 
 const decompress = promisify(zstdDecompress);
@@ -19,27 +17,26 @@ export interface Merged {
  * differ. Its new versions must already stand in conversation_versions.
  */
 export async function mergeIntoExisting(
+  services: Services,
   tx: Transaction,
-  lease: Lease,
-  reader: ConversationReader,
+  userId: string,
   conversationId: string,
 ): Promise<Merged> {
   const stored = await tx.query<{ raw: Buffer }>(
     'SELECT raw FROM conversation_versions WHERE user_id = $1 AND conversation_id = $2',
-    [lease.userId, conversationId],
+    [userId, conversationId],
   );
   const versions = await Promise.all(stored.map(async ({ raw }) => Buffer.from(await decompress(raw))));
-  return writeDifference(tx, lease, conversationId, reader.merge(versions));
+  return writeDifference(tx, userId, conversationId, services.reader.merge(versions));
 }
 
 /** The rows of `conversation` against those in the database: inserts, updates and deletes what differs. */
 async function writeDifference(
   tx: Transaction,
-  lease: Lease,
+  userId: string,
   conversationId: string,
   conversation: ArchiveConversation,
 ): Promise<Merged> {
-  const { userId } = lease;
   const present = await tx.query<ArchiveMessage>(
     `SELECT node_id AS id, parent_node_id AS "parentId", ordinal, sibling_index AS "siblingIndex",
        sibling_count AS "siblingCount", on_active_path AS "onActivePath", role, author_name AS "authorName", kind,
@@ -47,11 +44,12 @@ async function writeDifference(
      FROM messages WHERE user_id = $1 AND conversation_id = $2`,
     [userId, conversationId],
   );
+  const assetsBefore = await assetsByMessage(tx, userId, conversationId);
   const before = new Map(present.map((message) => [message.id, message]));
   const after = new Map(conversation.messages.map((message) => [message.id, message]));
   const written = conversation.messages.filter((message) => {
     const old = before.get(message.id);
-    return !old || !sameRow(old, message);
+    return !old || !sameRow(old, message) || assetKey(message) !== (assetsBefore.get(message.id) ?? '');
   });
   const messagesAdded = written.filter((message) => !before.has(message.id)).length;
   const gone = present.filter((message) => !after.has(message.id)).map((message) => message.id);
@@ -61,8 +59,12 @@ async function writeDifference(
       'DELETE FROM messages WHERE user_id = $1 AND conversation_id = $2 AND node_id = ANY($3)',
       [userId, conversationId, outdated],
     );
-    const rows = createRowBatch(userId, lease.taskId);
-    rows.addMessages(conversationId, written);
+    await tx.execute(
+      'DELETE FROM message_assets WHERE user_id = $1 AND conversation_id = $2 AND node_id = ANY($3)',
+      [userId, conversationId, outdated],
+    );
+    const rows = createRowBatch(userId);
+    rows.addMessages({ id: conversationId, conversation }, written);
     await rows.copyInto(tx);
   }
   const headChanged = await tx.execute(
@@ -106,6 +108,23 @@ const COMPARED = [
 function sameRow(old: ArchiveMessage, message: ArchiveMessage): boolean {
   const time = message.createdAtMs === null ? null : Math.round(message.createdAtMs);
   return old.createdAtMs === time && COMPARED.every((key) => old[key] === message[key]);
+}
+
+const assetKey = (message: ArchiveMessage) => message.assets.map((asset) => asset.externalId).join('\n');
+
+/** The files that each message points to, in the form of `assetKey`. */
+async function assetsByMessage(
+  tx: Transaction,
+  userId: string,
+  conversationId: string,
+): Promise<Map<string, string>> {
+  const rows = await tx.query<{ nodeId: string; key: string }>(
+    `SELECT link.node_id AS "nodeId", string_agg(asset.external_id, E'\\n' ORDER BY link.ordinal) AS key
+     FROM message_assets link JOIN assets asset ON asset.user_id = link.user_id AND asset.id = link.asset_id
+     WHERE link.user_id = $1 AND link.conversation_id = $2 GROUP BY link.node_id`,
+    [userId, conversationId],
+  );
+  return new Map(rows.map((row) => [row.nodeId, row.key]));
 }
 
 const dateOf = (ms: number | null) => (ms === null ? null : new Date(Math.round(ms)));

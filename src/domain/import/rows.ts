@@ -1,5 +1,6 @@
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Transaction } from '../services.ts';
+import { type AssetLink, linksOf, writeLinks } from './asset-rows.ts';
 import { createRowWriter, type RowWriter, uuidBytes } from './binary-rows.ts';
 
 /** A conversation on its way into the database. */
@@ -11,6 +12,7 @@ export interface PlannedConversation {
 export interface PlannedVersion {
   sha256: Uint8Array;
   conversationId: string;
+  taskId: string;
   updatedAtMs: number | null;
   /** Compressed. */
   raw: Uint8Array;
@@ -20,7 +22,8 @@ export interface PlannedVersion {
 export interface RowBatch {
   addConversation(planned: PlannedConversation): void;
   addVersion(version: PlannedVersion): void;
-  addMessages(conversationId: string, messages: ArchiveMessage[]): void;
+  /** `messages` may be a part of the conversation's. */
+  addMessages(planned: PlannedConversation, messages: ArchiveMessage[]): void;
   copyInto(tx: Transaction): Promise<void>;
 }
 
@@ -58,9 +61,9 @@ const MESSAGE_COLUMNS = [
   'created_at',
 ];
 
-export function createRowBatch(userId: string, taskId: string): RowBatch {
+export function createRowBatch(userId: string): RowBatch {
   const user = uuidBytes(userId);
-  const task = uuidBytes(taskId);
+  const links: AssetLink[] = [];
   const conversations = createRowWriter();
   const versions = createRowWriter();
   const messages = createRowWriter();
@@ -81,23 +84,25 @@ export function createRowBatch(userId: string, taskId: string): RowBatch {
       conversations.int(conversation.messages.length);
       conversations.int(conversation.branchCount);
     },
-    addVersion({ sha256, conversationId, updatedAtMs, raw }) {
+    addVersion({ sha256, conversationId, taskId, updatedAtMs, raw }) {
       versions.row(VERSION_COLUMNS.length);
       versions.bytes(user);
       versions.bytes(sha256);
       versions.bytes(uuidBytes(conversationId));
-      versions.bytes(task);
+      versions.bytes(uuidBytes(taskId));
       versions.timestamp(updatedAtMs);
       versions.bytes(raw);
     },
-    addMessages(conversationId, list) {
-      const conversation = uuidBytes(conversationId);
-      for (const message of list) writeMessage(messages, user, conversation, message);
+    addMessages({ id, conversation }, list) {
+      const conversationId = uuidBytes(id);
+      for (const message of list) writeMessage(messages, user, conversationId, message);
+      links.push(...linksOf(id, conversation, list));
     },
     async copyInto(tx) {
       await copy(tx, 'conversations', CONVERSATION_COLUMNS, conversations);
       await copy(tx, 'conversation_versions', VERSION_COLUMNS, versions);
       await copy(tx, 'messages', MESSAGE_COLUMNS, messages);
+      await writeLinks(tx, userId, links.splice(0));
     },
   };
 }

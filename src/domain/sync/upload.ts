@@ -16,7 +16,7 @@ export async function uploadArchive(
   requireScope(viewer, 'write');
   await refuseSecondTask(services, viewer.userId);
   const id = uuidv7();
-  await services.files.saveArchive(id, upload.content);
+  await services.workspace.saveArchive(id, upload.content);
   try {
     return await createTask(services, viewer, {
       id,
@@ -26,7 +26,7 @@ export async function uploadArchive(
       requestId: upload.requestId,
     });
   } catch (error) {
-    await services.files.removeArchive(id);
+    await services.workspace.removeArchive(id);
     throw error;
   }
 }
