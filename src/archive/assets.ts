@@ -68,7 +68,7 @@ export async function indexAssets(
       const own = (located: Located): boolean => `/${located.entry.name}`.includes(inside);
       const best = list.find((located) => located.rank < IN_FOLDER || own(located)) ?? list[0];
       if (best === undefined) return null;
-      const name = names.get(externalId) ?? nameBehindId(best.entry.baseName, externalId);
+      const name = names.get(externalId) ?? nameOf(best.entry.baseName);
       return { entry: { container: best.container, entry: best.entry }, name };
     },
     read: ({ container, entry }, signal) => container.read(entry, signal),
@@ -106,10 +106,11 @@ function idsOf(baseName: string): Set<string> {
   return ids;
 }
 
-/** `file-abc-cat.png` was called `cat.png`; a bare id has no name. */
-function nameBehindId(baseName: string, id: string): string | null {
-  if (!baseName.startsWith(`${id}-`)) return baseName.startsWith(id) ? null : cleanText(baseName);
-  return cleanText(baseName.slice(id.length + 1)) || null;
+/** `file-abc-cat.png` was called `cat.png`, `file-abc.png` has no name, and any other file is called what it is. */
+function nameOf(baseName: string): string | null {
+  const id = ASSET_ID.exec(baseName)?.[0];
+  if (id === undefined) return cleanText(baseName);
+  return baseName.startsWith(`${id}-`) ? cleanText(baseName.slice(id.length + 1)) || null : null;
 }
 
 /** The map of the export first: what the library says only fills its gaps. */

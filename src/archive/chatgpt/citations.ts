@@ -116,7 +116,10 @@ function link(title: unknown, url: unknown): string {
 /** Encodes what would end a Markdown link early. */
 function httpUrl(url: unknown): string | null {
   if (typeof url !== 'string' || !/^https?:\/\/[^\s/]/i.test(url)) return null;
-  return url.replace(/[\s()<>]/g, (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return url
+    .replace(/[\s<>]/g, encodeURIComponent)
+    .replaceAll('(', '%28')
+    .replaceAll(')', '%29');
 }
 
 /** Markdown whose links lead to the web; any other keeps its label only. */

@@ -1,0 +1,374 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { chatGpt, type Json, node, read, readMessage, say } from './builders.ts';
+
+const content = (contentType: string, fields: Json, role = 'assistant'): Json => ({
+  author: { role },
+  content: { content_type: contentType, ...fields },
+});
+
+describe('the text and kind of a message', () => {
+  const thought = { summary: 'Plan', content: 'think first', chunks: [], finished: true };
+  const cases: [string, Json, string, string][] = [
+    ['text', say('user', 'hello'), 'hello', 'VISIBLE'],
+    [
+      'several parts',
+      content('text', { parts: ['a', null, '', 'b', 5, { text: 'c' }] }),
+      'a\nb\nc',
+      'VISIBLE',
+    ],
+    ['parts that are a string', content('text', { parts: 'whole' }), 'whole', 'VISIBLE'],
+    ['text without parts', content('text', { text: 'direct' }), 'direct', 'VISIBLE'],
+    ['content that is a string', { author: { role: 'user' }, content: 'plain' }, 'plain', 'VISIBLE'],
+    ['no content type', { author: { role: 'user' }, content: { parts: ['x'] } }, 'x', 'VISIBLE'],
+    [
+      'a voice turn',
+      content(
+        'multimodal_text',
+        {
+          parts: [
+            { content_type: 'audio_transcription', text: 'spoken', direction: 'in' },
+            { content_type: 'audio_asset_pointer', asset_pointer: 'sediment://file_1' },
+          ],
+        },
+        'user',
+      ),
+      'spoken',
+      'VISIBLE',
+    ],
+    ['code', content('code', { language: 'python', text: 'print(1)' }), 'print(1)', 'TOOL'],
+    ['output', content('execution_output', { text: '1' }, 'tool'), '1', 'TOOL'],
+    [
+      'output kept in metadata',
+      {
+        ...content('execution_output', { text: '' }, 'tool'),
+        metadata: { aggregate_result: { messages: [{ text: 'out' }], final_expression_output: '42' } },
+      },
+      'out\n42',
+      'TOOL',
+    ],
+    [
+      'a quote',
+      content('tether_quote', { title: 'T', text: 'quoted', url: 'u' }, 'tool'),
+      'T\nquoted',
+      'TOOL',
+    ],
+    ['a web page', content('sonic_webpage', { title: 'T', snippet: 's' }, 'tool'), 'T\ns', 'TOOL'],
+    [
+      'a browsing result',
+      content('tether_browsing_display', { result: '', summary: 'sum' }, 'tool'),
+      'sum',
+      'TOOL',
+    ],
+    [
+      'thoughts',
+      content('thoughts', { thoughts: [thought, { summary: 'S', chunks: ['c1', 'c2'] }] }),
+      'Plan\nthink first\n\nS\nc1\nc2',
+      'REASONING',
+    ],
+    [
+      'a recap of reasoning',
+      content('reasoning_recap', { content: 'Thought for 7s' }),
+      'Thought for 7s',
+      'REASONING',
+    ],
+    ['the analysis channel', say('assistant', 'hmm', { channel: 'analysis' }), 'hmm', 'REASONING'],
+    ['the final channel', say('assistant', 'so', { channel: 'final', recipient: 'all' }), 'so', 'VISIBLE'],
+    [
+      'custom instructions',
+      content('user_editable_context', { user_profile: 'me', user_instructions: 'be brief' }, 'user'),
+      'me\nbe brief',
+      'HIDDEN',
+    ],
+    [
+      'custom instructions of 2023',
+      {
+        ...content('text', { parts: [''] }, 'system'),
+        metadata: {
+          is_user_system_message: true,
+          user_context_message_data: { about_user_message: 'me', about_model_message: 'brief' },
+        },
+      },
+      'me\nbrief',
+      'HIDDEN',
+    ],
+    ['memory', content('model_editable_context', { model_set_context: 'likes tea' }), 'likes tea', 'HIDDEN'],
+    ['a system message', say('system', 'rules'), 'rules', 'HIDDEN'],
+    [
+      'a hidden message',
+      say('user', 'x', { metadata: { is_visually_hidden_from_conversation: true } }),
+      'x',
+      'HIDDEN',
+    ],
+    [
+      'a system error',
+      content('system_error', { name: 'Error', text: 'failed' }, 'tool'),
+      'Error: failed',
+      'TOOL',
+    ],
+    [
+      'a screen',
+      content('computer_output', { state: { title: 'Page', url: 'https://x' } }, 'tool'),
+      'Page\nhttps://x',
+      'TOOL',
+    ],
+    ['citable output', content('citable_code_output', { output_str: 'out' }, 'tool'), 'out', 'TOOL'],
+    ['a call of a tool', say('assistant', '{}', { recipient: 'canmore.create_textdoc' }), '{}', 'TOOL'],
+    ['a message without recipient', say('assistant', 'x', { recipient: null }), 'x', 'VISIBLE'],
+    ['an answer with weight 0', say('assistant', 'x', { weight: 0 }), 'x', 'VISIBLE'],
+    ['a tool’s answer', say('tool', 'x'), 'x', 'TOOL'],
+    ['an unknown type with a result', content('brand_new', { result: 'r' }), 'r', 'VISIBLE'],
+    ['an unknown type with content', content('constructor', { content: 'c' }), 'c', 'VISIBLE'],
+    ['an unknown type that says nothing', content('brand_new', { what: 1 }), '', 'HIDDEN'],
+    ['nothing', say('user', ' \n'), ' \n', 'HIDDEN'],
+    ['no content', { author: { role: 'user' } }, '', 'HIDDEN'],
+    [
+      'an image prompt',
+      content(
+        'multimodal_text',
+        {
+          parts: [
+            {
+              content_type: 'image_asset_pointer',
+              asset_pointer: 'file-service://file-1',
+              metadata: { dalle: { prompt: 'a cat' } },
+            },
+          ],
+        },
+        'tool',
+      ),
+      'a cat',
+      'TOOL',
+    ],
+    [
+      'a research report',
+      {
+        ...content('text', { parts: [''] }),
+        metadata: {
+          chatgpt_sdk: {
+            widget_state: JSON.stringify({ report_message: { content: { parts: ['# Report'] } } }),
+          },
+        },
+      },
+      '# Report',
+      'VISIBLE',
+    ],
+  ];
+  it.each(cases)('of %s', (_name, message, text, kind) => {
+    expect(readMessage(message)).toMatchObject({ text, kind });
+  });
+
+  it('is VISIBLE for an image without words', () => {
+    const message = readMessage(
+      content('multimodal_text', { parts: [{ asset_pointer: 'sediment://file_1' }] }, 'user'),
+    );
+    expect(message).toMatchObject({ text: '', kind: 'VISIBLE', contentType: 'multimodal_text' });
+  });
+
+  it('never fails, whatever its fields hold', () => {
+    const anything = fc.jsonValue({ maxDepth: 3 });
+    const keys = ['author', 'content', 'metadata', 'create_time', 'recipient', 'channel'];
+    const message = fc.record(Object.fromEntries(keys.map((key) => [key, anything])));
+    const types = fc.constantFrom(
+      'text',
+      'multimodal_text',
+      'thoughts',
+      'computer_output',
+      'execution_output',
+      'tether_quote',
+    );
+    const nested = fc.record({
+      author: fc.record({ role: anything, name: anything }),
+      content: fc.record({
+        content_type: types,
+        parts: anything,
+        text: anything,
+        thoughts: anything,
+        state: anything,
+      }),
+      metadata: fc.record({
+        attachments: anything,
+        citations: anything,
+        content_references: anything,
+        model_slug: anything,
+      }),
+    });
+    fc.assert(
+      fc.property(fc.oneof(message, nested), (value) => {
+        expect(typeof readMessage(value).text).toBe('string');
+      }),
+    );
+  });
+});
+
+describe('characters that cannot be stored', () => {
+  it('are taken out of every string, with one warning', () => {
+    const conversation = read(
+      chatGpt([node('m', null, say('user', 'a\0b\ud83d', { author: { role: 'user', name: 'n\0' } }))], {
+        title: 't\0\udc00',
+      }),
+    );
+    expect(conversation).toMatchObject({
+      title: 't\ufffd',
+      messages: [{ text: 'ab\ufffd', authorName: 'n' }],
+    });
+    expect(conversation.warnings.map((warning) => warning.code)).toEqual(['TEXT_SANITIZED']);
+  });
+
+  it('never make two ids one', () => {
+    const { messages } = read(
+      chatGpt([
+        node('a', null, say('user', '1')),
+        node('a\0', 'a', say('user', '2')),
+        node('x'.repeat(5000), 'a', say('user', '3')),
+      ]),
+    );
+    expect(new Set(messages.map((message) => message.id)).size).toBe(3);
+    expect(messages.every((message) => message.id.length < 256 && !message.id.includes('\0'))).toBe(true);
+    expect(messages[1]?.parentId).toBe('a');
+  });
+
+  it('leave the six characters of an escape in a text alone', () => {
+    expect(readMessage(say('user', '\\u0000')).text).toBe('\\u0000');
+  });
+
+  it('are in no string of any conversation', () => {
+    const any = fc.string({ unit: 'binary' });
+    fc.assert(
+      fc.property(any, any, any, (text, title, id) => {
+        const conversation = read(
+          chatGpt([node(id, null, say('user', text))], { title, conversation_id: `c${id}` }),
+        );
+        const strings = JSON.stringify(conversation);
+        expect(strings.isWellFormed()).toBe(true);
+        expect(strings).not.toMatch(/\\u0000|\\ud[89a-f]/);
+        expect(conversation.messages[0]?.text).toBe(
+          text
+            .replaceAll('\0', '')
+            .toWellFormed()
+            .replace(/[\ue200-\ue206]/g, ''),
+        );
+      }),
+    );
+  });
+});
+
+describe('a conversation', () => {
+  it('has the id, title, times and flags of the export', () => {
+    const value = chatGpt([node('m', null, say('assistant', 'x', { metadata: { model_slug: 'gpt-5' } }))], {
+      id: 'x',
+      conversation_id: 'c',
+      create_time: 1_700_000_000.123456,
+      update_time: 1_700_000_001,
+      is_archived: true,
+      is_starred: null,
+      default_model_slug: 'auto',
+    });
+    expect(read(value)).toMatchObject({
+      provider: 'chatgpt',
+      externalId: 'c',
+      title: 'A title',
+      model: 'auto',
+      createdAtMs: 1_700_000_000_123,
+      updatedAtMs: 1_700_000_001_000,
+      archived: true,
+      starred: false,
+      messages: [{ model: 'gpt-5' }],
+    });
+  });
+
+  it.each([[null], [''], ['  '], [undefined], [7]])(
+    'titled %j takes the first words of the user',
+    (title) => {
+      const nodes = [
+        node('s', null, say('system', 'rules')),
+        node('q', 's', say('user', `What\n is ${'long '.repeat(40)}`)),
+      ];
+      const named = read(chatGpt(nodes, { title })).title;
+      expect(named).toMatch(/^What is long .*…$/);
+      expect(named.length).toBeLessThanOrEqual(80);
+      expect(read(chatGpt([node('s', null, say('system', 'rules'))], { title })).title).toBe('Untitled');
+    },
+  );
+
+  it('without an id gets the same one every time', () => {
+    const value = chatGpt([node('m', null, say('user', 'x'))], { conversation_id: undefined });
+    expect(read(value).externalId).toMatch(/^sha256-[0-9a-f]{64}$/);
+    expect(read(value).externalId).toBe(read(value).externalId);
+  });
+
+  it('without times takes those of its messages', () => {
+    const nodes = [
+      node('a', null, say('user', 'x', { create_time: 10 })),
+      node('b', 'a', say('user', 'y', { update_time: 30 })),
+    ];
+    expect(read(chatGpt(nodes))).toMatchObject({ createdAtMs: 10_000, updatedAtMs: 30_000 });
+    expect(read(chatGpt(nodes, { update_time: 50 }))).toMatchObject({
+      createdAtMs: 50_000,
+      updatedAtMs: 50_000,
+    });
+    expect(read(chatGpt([node('a', null, say('user', 'x'))]))).toMatchObject({
+      createdAtMs: null,
+      updatedAtMs: null,
+    });
+  });
+});
+
+describe('a time', () => {
+  it.each([
+    [1_537_482.970_556, 1_537_482_971],
+    [1_750_537_482_970, 1_750_537_482_970],
+    ['1750537482.5', 1_750_537_482_500],
+    ['2025-06-21T20:24:42.970556Z', 1_750_537_482_970],
+    ['2025-06-21 22:24:42+02', 1_750_537_482_000],
+    ['2025-06-21T20:24:42', 1_750_537_482_000],
+    ['2025-06-21', 1_750_464_000_000],
+    [0, null],
+    [-5, null],
+    [null, null],
+    [1e300, null],
+    ['yesterday', null],
+    ['0001-01-01T00:00:00Z', null],
+    [true, null],
+    [[1], null],
+  ])('of %j is %j', (time, expected) => {
+    expect(readMessage(say('user', 'x', { create_time: time })).createdAtMs).toBe(expected);
+  });
+
+  it('too great for a number is no time', () => {
+    expect(
+      read(JSON.parse('{"id":"c","create_time":1e400,"mapping":{"m":{"message":{"content":"x"}}}}'))
+        .createdAtMs,
+    ).toBeNull();
+  });
+});
+
+describe('the files of a message', () => {
+  it('are its attachments and what its parts point to, each once', () => {
+    const message = content('multimodal_text', {
+      parts: [
+        'look',
+        { content_type: 'image_asset_pointer', asset_pointer: 'file-service://file-abc', size_bytes: 10 },
+        { content_type: 'image_asset_pointer', asset_pointer: 'sediment://file_01?x=1#p', size_bytes: 20 },
+        {
+          content_type: 'real_time_user_audio_video_asset_pointer',
+          audio_asset_pointer: { asset_pointer: 'sediment://file_02', size_bytes: 30 },
+          frames_asset_pointers: ['sediment://file_03', null],
+          video_container_asset_pointer: { asset_pointer: 'file_04' },
+        },
+      ],
+    });
+    const attachments = [
+      { id: 'file-abc', name: 'cat.png', mime_type: '', mimeType: 'image/png', size: 11 },
+      null,
+      { name: 'no id' },
+    ];
+    expect(readMessage({ ...message, metadata: { attachments } }).assets).toEqual([
+      { externalId: 'file-abc', name: 'cat.png', mimeType: 'image/png', sizeBytes: 11 },
+      { externalId: 'file_01', name: null, mimeType: null, sizeBytes: 20 },
+      { externalId: 'file_02', name: null, mimeType: null, sizeBytes: 30 },
+      { externalId: 'file_04', name: null, mimeType: null, sizeBytes: null },
+      { externalId: 'file_03', name: null, mimeType: null, sizeBytes: null },
+    ]);
+  });
+});

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Json, readMessage, say } from './builders.ts';
+
+const textOf = (text: string, metadata: Json = {}, role = 'assistant'): string =>
+  readMessage(say(role, text, { metadata })).text;
+const mark = (...parts: string[]): string => `\ue200${parts.join('\ue202')}\ue201`;
+const reference = (matched: string, rest: Json = {}): Json => ({
+  matched_text: matched,
+  start_idx: 0,
+  end_idx: 0,
+  ...rest,
+});
+
+describe('a citation marker', () => {
+  const cite = mark('cite', 'turn0search1');
+  const cases: [string, string, Json[], string][] = [
+    [
+      'becomes its alternative text',
+      `see ${cite}.`,
+      [reference(cite, { type: 'grouped_webpages', alt: '([Site](https://s.org))' })],
+      'see ([Site](https://s.org)).',
+    ],
+    [
+      'becomes links to its items',
+      `see ${cite}.`,
+      [
+        reference(cite, {
+          items: [
+            { title: 'A [x]', url: 'https://a.org' },
+            { title: 'B', url: 'javascript:1' },
+          ],
+        }),
+      ],
+      'see ([A x](https://a.org)).',
+    ],
+    [
+      'becomes a link to its page',
+      cite,
+      [reference(cite, { type: 'webpage', title: 'T', url: 'http://t.org/(x)' })],
+      '([T](http://t.org/%28x%29))',
+    ],
+    [
+      'becomes the name of its file',
+      cite,
+      [reference(cite, { type: 'file', name: 'notes.pdf' })],
+      'notes.pdf',
+    ],
+    ['vanishes when hidden', `a${cite}b`, [reference(cite, { type: 'hidden', alt: 'x' })], 'ab'],
+    ['vanishes when nothing is known of it', `a${cite}b`, [], 'ab'],
+    [
+      'keeps only the label of a link that does not lead to the web',
+      cite,
+      [reference(cite, { alt: '[click](javascript:alert)' })],
+      'click',
+    ],
+    ['of an entity becomes its name', mark('entity', '["city","Paris","in France"]'), [], 'Paris'],
+    ['of an entity that is not JSON vanishes', `a${mark('entity', '["city"')}`, [], 'a'],
+    ['of pictures vanishes', `a${mark('image_group', '{"query":["cat"]}')}b`, [], 'ab'],
+    [
+      'that stands alone is dropped',
+      'a\ue203bold\ue204 b\ue206',
+      [reference('\ue203', { type: 'hidden' })],
+      'abold b',
+    ],
+    [
+      'that is never closed loses only itself',
+      `a\ue200cite\ue202turn0 and the rest`,
+      [],
+      'aciteturn0 and the rest',
+    ],
+    ['that is closed on another line loses only itself', 'a\ue200cite\nb\ue201c', [], 'acite\nbc'],
+    [
+      'longer than usual goes when its reference names it',
+      `a${mark('products', 'x'.repeat(3000))}b`,
+      [reference(mark('products', 'x'.repeat(3000)), { alt: '' })],
+      'ab',
+    ],
+    [
+      'is found though its offset is wrong',
+      `${cite} x`,
+      [reference(cite, { alt: 'A', start_idx: 999 })],
+      'A x',
+    ],
+  ];
+  it.each(cases)('%s', (_name, text, references, expected) => {
+    expect(textOf(text, { content_references: references })).toBe(expected);
+  });
+
+  it('that repeats takes its references in their order', () => {
+    const references = [
+      reference(cite, { alt: 'B', start_idx: 9 }),
+      reference(cite, { alt: 'A', start_idx: 1 }),
+    ];
+    expect(textOf(`${cite} ${cite} ${cite}`, { content_references: references })).toBe('A B B');
+  });
+
+  it('leaves text alone that a reference matches without a marker', () => {
+    expect(
+      textOf('plain words', {
+        content_references: [reference('plain'), reference(' ', { type: 'sources_footnote' })],
+      }),
+    ).toBe('plain words');
+  });
+
+  it('of the older form becomes a link or vanishes', () => {
+    const citations = [
+      { start_ix: 4, end_ix: 15, metadata: { type: 'webpage', title: 'T', url: 'https://t.org' } },
+    ];
+    expect(textOf('text【11†source】 more【4:0†L1-L2】.', { citations })).toBe(
+      'text ([T](https://t.org)) more.',
+    );
+  });
+
+  it('of the older form stays in what the user wrote, as do other brackets', () => {
+    expect(textOf('a【11†source】', {}, 'user')).toBe('a【11†source】');
+    expect(textOf('a【見出し】b【x†y】')).toBe('a【見出し】b【x†y】');
+  });
+
+  it('never takes a character that is not its own, in any text', () => {
+    const piece = fc.oneof(
+      fc.constantFrom('\ue200', '\ue201', '\ue202', '\ue203', '\n', '【', '】', '†'),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.array(piece), (pieces) => {
+        const outside = pieces
+          .join('')
+          .replace(/\ue200[^\ue200\ue201\n]*\ue201/g, '')
+          .replace(/[\ue200-\ue206]/g, '');
+        expect(textOf(pieces.join(''), {}, 'user')).toBe(outside.replaceAll('\0', '').toWellFormed());
+      }),
+    );
+  });
+
+  it('takes linear time when markers are never closed', () => {
+    expect(textOf('\ue200a'.repeat(200_000))).toBe('a'.repeat(200_000));
+  });
+});
