@@ -7,7 +7,8 @@ import { authenticateOwner } from './auth/api-key.ts';
 import type { Config } from './config.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
-import { openServices } from './services.ts';
+import type { Authenticate, Viewer } from './domain/viewer.ts';
+import { type OpenServices, openServices } from './services.ts';
 
 export interface RunningServer {
   /** Where it listens, such as http://127.0.0.1:8088 */
@@ -21,12 +22,24 @@ export interface RunningServer {
 
 /** Opens the whole server, with a worker in this process when there is no Redis. Throws when it cannot. */
 export async function startServer(config: Config, logger: PinoLogger): Promise<RunningServer> {
-  const opened = await openServices(config, logger);
+  return serve(await openServices(config, logger), config, logger);
+}
+
+/**
+ * Serves on what is open, and closes it in the end or when it cannot. `authenticator` decides, from the owner's key and
+ * viewer, whom the server knows.
+ */
+export async function serve(
+  opened: OpenServices,
+  config: Config,
+  logger: PinoLogger,
+  authenticator: (ownerKey: string, owner: Viewer) => Authenticate = authenticateOwner,
+): Promise<RunningServer> {
   try {
     const { services, apiKey, apiKeyMade } = opened;
     const owner = await ensureOwner(services);
     await configureSyncOnce(services, owner, config.sync.initial);
-    const app = createApp(services, authenticateOwner(apiKey, owner), config, logger);
+    const app = createApp(services, authenticator(apiKey, owner), config, logger);
     const worker = opened.embedded
       ? openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync })
       : null;

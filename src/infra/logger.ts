@@ -1,4 +1,4 @@
-import { type Logger as PinoLogger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import type { Config } from '../config.ts';
 
 /** Field names whose values are secrets wherever they stand. */
@@ -15,8 +15,12 @@ const REDACTED = [
   'url',
 ];
 
-/** Logs JSON lines to standard error, so that a command's own output stays clean. */
-export function createLogger(config: Pick<Config, 'logLevel'>, name: string): PinoLogger {
+/** Logs JSON lines, to standard error unless told otherwise, so that a command's own output stays clean. */
+export function createLogger(
+  config: Pick<Config, 'logLevel'>,
+  name: string,
+  destination: DestinationStream = pino.destination({ fd: 2, sync: true }),
+): PinoLogger {
   return pino(
     {
       name,
@@ -27,7 +31,7 @@ export function createLogger(config: Pick<Config, 'logLevel'>, name: string): Pi
       },
       serializers: { error: describeError, err: describeError },
     },
-    pino.destination({ fd: 2, sync: true }),
+    destination,
   );
 }
 
