@@ -26,7 +26,14 @@ export async function startRedis(
   const program = await findRedis();
   const directory = await mkdtemp(join(tmpdir(), 'sidecar-redis-'));
   const port = options.port ?? (await findFreePort());
-  const flags = { port: String(port), bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
+  const flags = {
+    port: String(port),
+    bind: '127.0.0.1',
+    dir: directory,
+    save: '',
+    appendonly: 'no',
+    databases: '64',
+  };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
   const child = spawn(program, [...args, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });
   const exited = once(child, 'exit');
@@ -49,6 +56,40 @@ export async function startRedis(
     },
   };
 }
+
+/**
+ * A database of the run's Redis for one test server. Only an empty one is taken, so that a Redis which is used for
+ * other things as well keeps what it holds. `drop` empties it again.
+ */
+export async function claimRedisDatabase(serverUrl: string): Promise<{ url: string; drop(): Promise<void> }> {
+  const client = new Redis(serverUrl);
+  try {
+    const [, count] = (await client.config('GET', 'databases')) as string[];
+    for (let index = 1; index < Number(count); index++) {
+      await client.select(index);
+      if (!(await client.eval(claimWhenEmpty, 0))) continue;
+      const url = new URL(serverUrl);
+      url.pathname = `/${index}`;
+      return {
+        url: url.href,
+        async drop() {
+          await client.flushdb();
+          await client.quit();
+        },
+      };
+    }
+    throw new Error(`None of the ${count} databases of Redis is empty: empty one with FLUSHDB`);
+  } catch (error) {
+    client.disconnect();
+    throw error;
+  }
+}
+
+/** In one step, because other test files look for a database at the same time. */
+const claimWhenEmpty = `
+  if redis.call('DBSIZE') > 0 then return 0 end
+  redis.call('SET', 'sidecar-test', '1')
+  return 1`;
 
 async function untilReady(url: string): Promise<void> {
   const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
