@@ -5,7 +5,7 @@ import { type Container, type ContainerEntry, readStart } from './container.ts';
 import { findShards, isJunk, readSideFile } from './shards.ts';
 import type { ArchiveWarning } from './types.ts';
 import { asArray, asObject, asText, isObject } from './values/json.ts';
-import { cleanText, safeId } from './values/text.ts';
+import { asName, safeId } from './values/text.ts';
 
 export interface AssetEntry {
   container: Container;
@@ -99,7 +99,7 @@ function rankOf(entry: ContainerEntry): number {
 function idsOf(baseName: string): Set<string> {
   const ids = new Set<string>();
   const known = ASSET_ID.exec(baseName)?.[0];
-  if (known !== undefined) ids.add(known);
+  if (known !== undefined) ids.add(safeId(known));
   const dot = baseName.lastIndexOf('.');
   if (dot > 0) ids.add(safeId(baseName.slice(0, dot)));
   ids.add(safeId(baseName));
@@ -109,25 +109,26 @@ function idsOf(baseName: string): Set<string> {
 /** `file-abc-cat.png` was called `cat.png`, `file-abc.png` has no name, and any other file is called what it is. */
 function nameOf(baseName: string): string | null {
   const id = ASSET_ID.exec(baseName)?.[0];
-  if (id === undefined) return cleanText(baseName);
-  return baseName.startsWith(`${id}-`) ? cleanText(baseName.slice(id.length + 1)) || null : null;
+  if (id === undefined) return asName(baseName);
+  return baseName.startsWith(`${id}-`) ? asName(baseName.slice(id.length + 1)) : null;
 }
 
 /** The map of the export first: what the library says only fills its gaps. */
 function addNames(names: Map<string, string>, value: unknown): void {
+  const add = (id: string, file: string, replace: boolean): void => {
+    const name = asName(file.slice(file.lastIndexOf('/') + 1));
+    const key = safeId(id);
+    if (name !== null && (replace || !names.has(key))) names.set(key, name);
+  };
   if (isObject(value)) {
     for (const key of Object.keys(value)) {
-      const name = asText(value[key]);
-      if (name !== null) names.set(key.replace(/\.dat$/, ''), lastSegment(name));
+      const file = asText(value[key]);
+      if (file !== null) add(key.replace(/\.dat$/, ''), file, true);
     }
   }
   for (const each of asArray(value)) {
     const { file_id, file_name } = asObject(each);
-    const [id, name] = [asText(file_id), asText(file_name)];
-    if (id !== null && name !== null && !names.has(id)) names.set(id, lastSegment(name));
+    const [id, file] = [asText(file_id), asText(file_name)];
+    if (id !== null && file !== null) add(id, file, false);
   }
-}
-
-function lastSegment(name: string): string {
-  return cleanText(name.slice(name.lastIndexOf('/') + 1));
 }

@@ -4,7 +4,7 @@ import { growTree, type TreeNode } from './tree.ts';
 import type { ArchiveConversation, ArchiveMessage, AssetReference, MessageKind } from './types.ts';
 import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from './values/json.ts';
 import { emptyObject, overlay } from './values/overlay.ts';
-import { asLabel, cleanText, isClean, safeId } from './values/text.ts';
+import { asLabel, asName, cleanText, isClean, safeId } from './values/text.ts';
 import { toMs } from './values/time.ts';
 import { titleOf } from './values/title.ts';
 
@@ -43,13 +43,14 @@ function readClaude(value: JsonObject): ArchiveConversation {
   /** By the message's id: the end of its chain, to which answers attach. */
   const lastSegment = new Map<string, string>();
   const parents: { segment: Segment; parent: string | null }[] = [];
+  const taken = new Set(asArray(value.chat_messages).map((each) => asObject(each).uuid));
   let previous: string | null = null;
   for (const [index, each] of asArray(value.chat_messages).entries()) {
     if (!isObject(each)) continue;
     const id = asText(each.uuid) ?? `message-${index}`;
     if (lastSegment.has(id)) continue;
     const declared: string | null = asText(each.parent_message_uuid) ?? previous;
-    const chain = segmentsOf(each, id);
+    const chain = segmentsOf(each, id, taken);
     const [first] = chain;
     const last = chain.at(-1);
     if (first === undefined || last === undefined) continue;
@@ -116,7 +117,7 @@ function readClaude(value: JsonObject): ArchiveConversation {
 }
 
 /** The message's own id stays with what was said; what came before it in the turn gets `id:0`, `id:1`, ... */
-function segmentsOf(raw: JsonObject, id: string): Segment[] {
+function segmentsOf(raw: JsonObject, id: string, taken: ReadonlySet<unknown>): Segment[] {
   const runs: { kind: MessageKind; type: string; texts: string[] }[] = [];
   for (const block of asArray(raw.content)) {
     const { kind, text } = readBlock(asObject(block));
@@ -145,11 +146,15 @@ function segmentsOf(raw: JsonObject, id: string): Segment[] {
   );
   const role = raw.sender === 'human' ? 'user' : (asLabel(raw.sender) ?? 'unknown');
   const timeMs = toMs(raw.created_at) ?? toMs(raw.updated_at);
+  const ids = runs.map((_run, index) => {
+    let derived = index === own ? id : `${id}:${index}`;
+    while (index !== own && taken.has(derived)) derived += ':';
+    return derived;
+  });
   return runs.map((run, index) => {
-    const nodeId = index === own ? id : `${id}:${index}`;
-    const before = index - 1 === own ? id : `${id}:${index - 1}`;
+    const parent = ids[index - 1] ?? null;
     return {
-      node: { id: nodeId, parent: index === 0 ? null : before, children: [], hasMessage: true, timeMs },
+      node: { id: ids[index] ?? id, parent, children: [], hasMessage: true, timeMs },
       message: {
         role,
         kind: run.kind,
@@ -188,10 +193,9 @@ function assetsOf(raw: JsonObject): AssetReference[] {
     const { id, file_uuid, file_name, file_size, file_type } = asObject(each);
     const externalId = asText(file_uuid) ?? asText(id) ?? asText(file_name);
     if (externalId === null) continue;
-    const name = asText(file_name);
     byId.set(safeId(externalId), {
       externalId: safeId(externalId),
-      name: name === null ? null : cleanText(name) || null,
+      name: asName(file_name),
       mimeType: asLabel(file_type),
       sizeBytes: asBytes(file_size),
     });

@@ -1,20 +1,19 @@
 /** An export as a whole: which files hold conversations, in which order, and what is missing. */
-import { createWriteStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { stat } from 'node:fs/promises';
 import { type AssetIndex, indexAssets } from './assets.ts';
 import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
 import { openFolder } from './folder.ts';
-import { findInnerZips, findMissingShards, findShards } from './shards.ts';
+import { openInnerZips, type Part } from './portal.ts';
+import { findMissingShards, findShards } from './shards.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
 import { ArchiveError, type ArchiveWarning, type Provider } from './types.ts';
-import { openZip, openZipAt, type ZipFile } from './zip.ts';
+import { openZip } from './zip.ts';
 
 /** One file of conversations. */
 export interface Shard {
   /** Position among the shards of the export, 0-based. */
   index: number;
-  /** Its name in the zip; unique, for a zip within the zip comes first: `Conversations__x.zip/conversations-000.json`. */
+  /** Its name in the zip; unique, for the name of a zip within the zip comes first: `Conversations__x.zip/conversations-000.json`. */
   name: string;
   expandedBytes: number;
 }
@@ -38,12 +37,8 @@ export interface ExportOptions {
   limits: ContainerLimits & Pick<SliceOptions, 'maxElementBytes' | 'maxDepth' | 'maxValues'>;
   /** A deflated zip within the zip is unpacked to this path with a number behind it, until `close`. */
   tempPath: string;
-}
-
-interface Part {
-  container: Container;
-  /** In front of the names of its shards. */
-  prefix: string;
+  /** Stops the unpacking of a zip within the zip. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -75,21 +70,10 @@ async function assemble(
   const problems = [...outer.warnings];
   const parts: Part[] = [{ container: outer, prefix: '' }];
   if (findShards(outer.entries).length === 0) {
-    for (const entry of findInnerZips(outer.entries)) {
-      const inner = await openInner(
-        outer,
-        entry,
-        `${options.tempPath}.${parts.length}`,
-        options,
-        cleanup,
-        problems,
-      );
-      if (inner === null) continue;
-      problems.push(...inner.warnings);
-      parts.push({ container: inner, prefix: `${entry.baseName}/` });
-    }
+    parts.push(...(await openInnerZips(outer, options, cleanup, problems)));
   }
 
+  const containers = parts.map((part) => part.container);
   const shards: Shard[] = [];
   const sources: ((signal: AbortSignal | undefined) => AsyncIterable<Buffer>)[] = [];
   let refusal: ArchiveError | null = null;
@@ -104,63 +88,28 @@ async function assemble(
       shards.push({ index: shards.length, name: prefix + entry.name, expandedBytes: entry.expandedBytes });
       sources.push((signal) => container.read(entry, signal));
     }
-    problems.push(...(await findMissingShards(container)));
   }
+  problems.push(...(await findMissingShards(containers)));
   if (shards.length === 0) throw refusal ?? noConversations(outer.entries, problems);
 
   const { maxElementBytes, maxDepth, maxValues } = options.limits;
   return {
-    providers: hintedProviders(parts),
+    providers: hintedProviders(containers),
     shards,
     problems,
     totalBytes: shards.reduce((sum, shard) => sum + shard.expandedBytes, 0),
     readShard(shard, { fromElement = 0, signal } = {}) {
       const source = sources[shard.index];
       if (source === undefined) throw new RangeError('The shard is not of this export.');
-      return sliceElements(source(signal), {
-        fromElement,
-        ...(maxElementBytes !== undefined && { maxElementBytes }),
-        ...(maxDepth !== undefined && { maxDepth }),
-        ...(maxValues !== undefined && { maxValues }),
-      });
+      return sliceElements(source(signal), { fromElement, maxElementBytes, maxDepth, maxValues });
     },
-    assets: await indexAssets(
-      parts.map((part) => part.container),
-      problems,
-    ),
+    assets: await indexAssets(containers, problems),
     close,
   };
 }
 
-/** Opens a zip within the export: in place where it is stored as it is, else unpacked to `tempPath`. */
-async function openInner(
-  outer: Container,
-  entry: ContainerEntry,
-  tempPath: string,
-  options: ExportOptions,
-  cleanup: (() => Promise<void>)[],
-  problems: ArchiveWarning[],
-): Promise<Container | null> {
-  try {
-    const range = await outer.locate(entry);
-    let inner: ZipFile;
-    if (range !== null) inner = await openZipAt(range, options.limits);
-    else {
-      cleanup.push(() => rm(tempPath, { force: true }));
-      await pipeline(outer.read(entry), createWriteStream(tempPath));
-      inner = await openZip(tempPath, options.limits);
-    }
-    cleanup.push(() => inner.close());
-    return inner;
-  } catch (error) {
-    if (!(error instanceof ArchiveError)) throw error;
-    problems.push({ code: error.code, reason: `${entry.baseName}: ${error.message}` });
-    return null;
-  }
-}
-
-function hintedProviders(parts: readonly Part[]): Provider[] {
-  const names = new Set(parts.flatMap(({ container }) => container.entries.map((entry) => entry.baseName)));
+function hintedProviders(containers: readonly Container[]): Provider[] {
+  const names = new Set(containers.flatMap(({ entries }) => entries.map((entry) => entry.baseName)));
   const providers: Provider[] = [];
   if (names.has('user.json') || names.has('chat.html')) providers.push('chatgpt');
   if (names.has('users.json')) providers.push('claude');

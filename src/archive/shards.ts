@@ -33,22 +33,32 @@ export function findInnerZips<E extends ContainerEntry>(entries: readonly E[]): 
   );
 }
 
-/** Shards that the manifest lists and the container lacks. The manifest is a hint: without one nothing is missing. */
-export async function findMissingShards(container: Container): Promise<ArchiveWarning[]> {
-  const manifests = container.entries.filter((entry) => entry.baseName === MANIFEST_NAME && !isJunk(entry));
+/**
+ * Shards that a manifest lists and no container of the export holds. The manifest is a hint: without one nothing is
+ * missing.
+ */
+export async function findMissingShards(containers: readonly Container[]): Promise<ArchiveWarning[]> {
   const problems: ArchiveWarning[] = [];
-  const present = new Set(findShards(container.entries).map((entry) => entry.baseName.toLowerCase()));
-  for (const manifest of manifests) {
-    const value = await readSideFile(container, manifest, problems);
-    for (const name of new Set(namesIn(value))) {
-      const baseName = name.slice(name.lastIndexOf('/') + 1);
-      // A sharded export has no file of the logical name itself.
-      if (!SHARD_NAME.test(baseName) || present.has(baseName.toLowerCase())) continue;
-      problems.push({
-        code: 'SHARD_MISSING',
-        reason: `The export lists ${baseName}, but it is not in the archive.`,
-      });
+  const present = new Set(
+    containers.flatMap((container) =>
+      findShards(container.entries).map((entry) => entry.baseName.toLowerCase()),
+    ),
+  );
+  const missing = new Set<string>();
+  for (const container of containers) {
+    for (const entry of container.entries) {
+      if (entry.baseName !== MANIFEST_NAME || isJunk(entry)) continue;
+      for (const name of namesIn(await readSideFile(container, entry, problems))) {
+        const baseName = name.slice(name.lastIndexOf('/') + 1);
+        if (SHARD_NAME.test(baseName) && !present.has(baseName.toLowerCase())) missing.add(baseName);
+      }
     }
+  }
+  for (const name of missing) {
+    problems.push({
+      code: 'SHARD_MISSING',
+      reason: `The export lists ${name}, but it is not in the archive.`,
+    });
   }
   return problems;
 }

@@ -133,6 +133,11 @@ describe('a citation marker', () => {
     );
   });
 
+  it('takes linear time when a link in its alternative text is never closed', () => {
+    const alt = `[x](https://${'a'.repeat(200_000)}`;
+    expect(textOf(cite, { content_references: [reference(cite, { alt })] })).toBe(alt);
+  });
+
   it('takes linear time when markers are never closed', () => {
     expect(textOf('\ue200a'.repeat(200_000))).toBe('a'.repeat(200_000));
   });

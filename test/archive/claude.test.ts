@@ -137,6 +137,19 @@ describe('a Claude conversation', () => {
     ]);
   });
 
+  it('gives every message an id of its own, whatever ids the export has', () => {
+    const turn = assistant('2', [
+      { type: 'thinking', thinking: 'hmm' },
+      { type: 'text', text: 'so' },
+    ]);
+    const { messages } = read(claude([human('2:0', 'q'), turn]));
+    expect(messages.map(({ id, parentId }) => [id, parentId])).toEqual([
+      ['2:0', null],
+      ['2:0:', '2:0'],
+      ['2', '2:0:'],
+    ]);
+  });
+
   it('without messages is skipped as empty', () => {
     expect(readConversation(bytesOf(claude([])))).toMatchObject({
       kind: 'skipped',

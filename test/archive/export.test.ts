@@ -184,6 +184,29 @@ describe('a container of the Privacy Portal', () => {
     expect(result.problems).toEqual(['NOT_A_ZIP']);
   });
 
+  it('is held as a whole to the limits of one zip', async () => {
+    const inner = (id: string): ZipPart => {
+      const data = bytesOf([dialogue(id, { filler: 'x'.repeat(10_000) })]);
+      return { name: `Conversations__${id}.zip`, data: makeZip([{ name: 'conversations.json', data }]) };
+    };
+    const result = await importZip(makeZip([inner('a'), inner('b')]), { maxExpandedBytes: 15_000 });
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a']);
+    expect(result.problems).toEqual(['ZIP_TOO_LARGE']);
+  });
+
+  it('does not miss in one part what another holds', async () => {
+    const listed = manifest('conversations-000.json', 'conversations-001.json', 'conversations-002.json');
+    const one = {
+      name: 'Conversations__1.zip',
+      data: makeZip([shard('conversations-000.json', 'a'), listed]),
+    };
+    const two = {
+      name: 'Conversations__2.zip',
+      data: makeZip([shard('conversations-001.json', 'b'), listed]),
+    };
+    expect((await importZip(makeZip([one, two]))).problems).toEqual(['SHARD_MISSING']);
+  });
+
   it('finds the files of its parts', async () => {
     const path = await temporaryFile(makeZip([part(1, 0, 'a')]));
     const archive = await openExport(path, { limits, tempPath: `${path}.inner` });

@@ -1,6 +1,6 @@
 import type { AssetReference } from '../types.ts';
 import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
-import { asLabel, cleanText, safeId } from '../values/text.ts';
+import { asLabel, asName, safeId } from '../values/text.ts';
 
 const none: AssetReference[] = [];
 
@@ -31,8 +31,7 @@ export function assetsOf(content: unknown, metadata: JsonObject): AssetReference
   };
   for (const attachment of asArray(attachments)) {
     const { id, name, mime_type, mimeType, size } = asObject(attachment);
-    const cleanName = asText(name) === null ? null : cleanText(String(name)) || null;
-    add(id, cleanName, asLabel(mime_type) ?? asLabel(mimeType), asBytes(size));
+    add(id, asName(name), asLabel(mime_type) ?? asLabel(mimeType), asBytes(size));
   }
   for (const part of [...asArray(parts), screenshot]) addPointers(part, add);
   return [...byId.values()];

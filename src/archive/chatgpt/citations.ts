@@ -124,7 +124,5 @@ function httpUrl(url: unknown): string | null {
 
 /** Markdown whose links lead to the web; any other keeps its label only. */
 function safeLinks(markdown: string): string {
-  return markdown.replace(/\[([^[\]]*)\]\(([^()\s]*)[^()]*\)/g, (whole, label: string, url: string) =>
-    httpUrl(url) === null ? label : whole,
-  );
+  return markdown.replace(/\[([^[\]]*)\]\((?!https?:\/\/)\s*\S*/gi, '$1');
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 
 const MAX_ID_LENGTH = 255;
 const MAX_LABEL_LENGTH = 255;
+const MAX_NAME_LENGTH = 1000;
+const STAND_IN = /^sha256-[0-9a-f]{64}$/;
 
 /** Without NUL, which PostgreSQL cannot store, and without halves of surrogate pairs, which UTF-8 cannot. */
 export function cleanText(text: string): string {
@@ -24,13 +26,23 @@ export function isClean(text: string): boolean {
  * different ids never become one.
  */
 export function safeId(id: string): string {
-  if (id.length <= MAX_ID_LENGTH && isClean(id)) return id;
+  // An id that looks like a stand-in gets one, too, or it could be made to equal another's.
+  if (id.length <= MAX_ID_LENGTH && isClean(id) && !STAND_IN.test(id)) return id;
   return `sha256-${createHash('sha256').update(id, 'utf16le').digest('hex')}`;
 }
 
-/** A short name such as a role or a model, or null when there is none. */
+/** A short word such as a role or a model, or null when there is none. */
 export function asLabel(value: unknown): string | null {
+  return shortened(value, MAX_LABEL_LENGTH);
+}
+
+/** What somebody called a file, or null. */
+export function asName(value: unknown): string | null {
+  return shortened(value, MAX_NAME_LENGTH);
+}
+
+function shortened(value: unknown, maxLength: number): string | null {
   if (typeof value !== 'string' || value === '') return null;
-  if (value.length <= MAX_LABEL_LENGTH && isClean(value)) return value;
-  return cleanText(value).slice(0, MAX_LABEL_LENGTH).toWellFormed() || null;
+  if (value.length <= maxLength && isClean(value)) return value;
+  return cleanText(value).slice(0, maxLength).toWellFormed() || null;
 }
