@@ -4,6 +4,7 @@ import { listMissingAssets, type MissingAsset, markAssetStored } from '../src/do
 import { recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
+import type { Reporter } from './reporter.ts';
 
 const PAGE = 500;
 
@@ -15,6 +16,7 @@ export async function importAssets(
   services: Services,
   lease: Lease,
   archive: ExportArchive,
+  reporter: Reporter,
   signal: AbortSignal,
 ): Promise<void> {
   let last: string | null = null;
@@ -23,6 +25,7 @@ export async function importAssets(
     for (const asset of page) {
       signal.throwIfAborted();
       await importAsset(services, lease, archive, asset, signal);
+      reporter.bytes(archive.totalBytes, archive.totalBytes);
     }
     if (page.length < PAGE) return;
     last = page.at(-1)?.id ?? null;

@@ -2,7 +2,7 @@ import { type ExportArchive, openExport, type Shard } from '../src/archive/expor
 import type { Slice } from '../src/archive/slices.ts';
 import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
 import { type Element, prepareBatch, writeBatch } from '../src/domain/import/batch.ts';
-import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
+import { clearBrokenShard, type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
 import { importAssets } from './assets.ts';
@@ -48,7 +48,8 @@ export async function importArchive(
   });
   const indexer = indexInBackground(services, lease.userId);
   try {
-    if (!lease.checkpoint) await recordProblems(services, lease, archive.problems.map(toProblem));
+    if (!lease.checkpoint && !lease.retry)
+      await recordProblems(services, lease, archive.problems.map(toProblem));
     reporter.enter('IMPORTING', options.progress.from, options.progress.to);
     let writing: Promise<void> = Promise.resolve();
     for await (const batch of readBatches(services, lease, archive, signal)) {
@@ -68,7 +69,7 @@ export async function importArchive(
       writing.catch(() => undefined);
     }
     await writing;
-    await importAssets(services, lease, archive, signal);
+    await importAssets(services, lease, archive, reporter, signal);
   } finally {
     await indexer.stop();
     await archive.close();
@@ -81,7 +82,7 @@ async function* readBatches(
   archive: ExportArchive,
   signal: AbortSignal,
 ): AsyncGenerator<Batch> {
-  const { checkpoint } = lease;
+  const { checkpoint, retry } = lease;
   const resumeAt = checkpoint ? archive.shards.findIndex((shard) => shard.name === checkpoint.shard) : 0;
   let limit = FIRST_BATCH_ELEMENTS;
   let before = 0;
@@ -93,9 +94,10 @@ async function* readBatches(
     return full;
   };
   for (const [index, shard] of archive.shards.entries()) {
-    if (index >= resumeAt) {
+    if (index >= resumeAt && (retry?.concerns(shard.name) ?? true)) {
       const fromElement = index === resumeAt && checkpoint ? checkpoint.element : 0;
       for await (const slice of readShard(services, lease, archive, shard, fromElement, signal)) {
+        if (retry && !retry.includes(shard.name, slice.element)) continue;
         batch.elements.push(toElement(shard, slice));
         batch.bytes += slice.bytes?.length ?? 0;
         batch.position = before + slice.endByte;
@@ -117,15 +119,27 @@ async function* readShard(
   fromElement: number,
   signal: AbortSignal,
 ): AsyncGenerator<Slice> {
+  let element = fromElement;
+  let broken: Problem | null = null;
   try {
-    yield* archive.readShard(shard, { fromElement, signal });
+    for await (const slice of archive.readShard(shard, { fromElement, signal })) {
+      yield slice;
+      element = slice.element + 1;
+    }
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     const reason = `${shard.name} could not be read to its end: ${error.message}`;
-    await recordProblems(services, lease, [
-      { code: error.code, reason, shard: shard.name, outcome: 'FAILED' },
-    ]);
+    broken = {
+      code: error.code,
+      reason,
+      shard: shard.name,
+      element,
+      restOfShard: true,
+      outcome: 'FAILED',
+    };
   }
+  if (lease.retry) await clearBrokenShard(services, lease, shard.name);
+  if (broken) await recordProblems(services, lease, [broken]);
 }
 
 function toElement(shard: Shard, slice: Slice): Element {

@@ -27,6 +27,8 @@ export interface Reporter {
   snapshot(): TaskChange;
   /** A batch wrote the row itself. */
   written(seq: number): void;
+  /** Since anything was reported. */
+  idleMs(): number;
   /** Waits for the last write. */
   close(): Promise<void>;
 }
@@ -46,6 +48,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
+  let movedAt = startedAt;
   const fraction = () => range.from + (range.to - range.from) * Math.min(reached, 1);
   const snapshot = (): TaskChange => {
     const now = Date.now();
@@ -76,6 +79,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     }
   }
   function schedule(delayMs: number): void {
+    movedAt = Date.now();
     if (closed || writing || timer) {
       dirty = true;
       return;
@@ -112,9 +116,11 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     },
     snapshot,
     written(seq) {
+      movedAt = Date.now();
       dirty = false;
       void announce(services, lease, seq);
     },
+    idleMs: () => Date.now() - movedAt,
     async close() {
       closed = true;
       if (timer) clearTimeout(timer);

@@ -23,6 +23,22 @@ export interface SyncOptions {
 const DOWNLOAD_SHARE = 0.15;
 const IMPORT_SHARE = 0.35;
 
+/** A run that moves nothing for so long hangs; its job would keep renewing its lock for ever. */
+const MAX_IDLE_MS = 5 * 60_000;
+const WATCHDOG_MS = 10_000;
+
+const noProgress = () =>
+  new SyncError('NO_PROGRESS', 'The import made no progress for five minutes and was stopped.', {
+    retryable: true,
+  });
+
+/** Node's code, and PostgreSQL's for its own disk. */
+const isDiskFull = (error: unknown) =>
+  ['ENOSPC', 'EDQUOT', '53100'].includes((error as { code?: string } | null)?.code ?? '');
+
+const diskFull = (cause: unknown) =>
+  new SyncError('NO_SPACE', 'The server’s disk is full. Make room, then retry.', { cause });
+
 /** Runs one task: fetch, import, index, and an ending that says what came of it. Safe to run again at any point. */
 export function createSyncProcessor(services: Services, options: SyncOptions): Processor<'sync'> {
   return async ({ userId, taskId, requestId }, shutdown) => {
@@ -37,17 +53,22 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
     });
     const signal = AbortSignal.any([stop.signal, shutdown]);
     const reporter = openReporter(services, lease, (error) => stop.abort(error));
+    const watchdog = setInterval(() => {
+      if (reporter.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
+    }, WATCHDOG_MS);
     try {
       await run(services, lease, options, reporter, signal);
       await reporter.close();
-      await finishTask(services, lease);
-      await services.workspace.removeArchive(taskId);
-      logger.info({}, 'the task is over');
+      const status = await finishTask(services, lease);
+      // A retry of what failed needs the archive again; the sweeper removes it in time.
+      if (status === 'COMPLETED') await services.workspace.removeArchive(taskId);
+      logger.info({ status }, 'the task is over');
     } catch (error) {
       await reporter.close();
       const cause = signal.aborted ? signal.reason : error;
-      await end(services, lease, cause, shutdown, logger);
+      await end(services, lease, isDiskFull(cause) ? diskFull(cause) : cause, shutdown, logger);
     } finally {
+      clearInterval(watchdog);
       await unlisten();
     }
   };
@@ -113,5 +134,4 @@ async function end(
       ? { code: error.code, message: error.message }
       : { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' },
   );
-  await services.workspace.removeArchive(lease.taskId);
 }

@@ -41,6 +41,8 @@ export function postgresQueueBackend(url: string): QueueBackend {
   };
 }
 
+const RETRY_DELAY_MS = 2_000;
+
 /** Finished jobs are of no use: the task's row says how they ended. */
 const KEEP_FINISHED = { age: 3_600, count: 1_000 };
 
@@ -51,7 +53,13 @@ export async function openQueue(
   const options: QueueOptions = {
     connection: backend.connection as QueueOptions['connection'],
     prefix: backend.prefix,
-    defaultJobOptions: { removeOnComplete: true, removeOnFail: KEEP_FINISHED, attempts: 1 },
+    defaultJobOptions: {
+      removeOnComplete: true,
+      removeOnFail: KEEP_FINISHED,
+      // The task's own count of fruitless beginnings decides when to give up.
+      attempts: 100,
+      backoff: { type: 'fixed', delay: RETRY_DELAY_MS },
+    },
   };
   const queue = backend.factory
     ? new BullQueue(QUEUE_NAME, options, backend.factory)

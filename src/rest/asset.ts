@@ -1,4 +1,4 @@
-import contentDisposition from 'content-disposition';
+import { create as contentDisposition } from 'content-disposition';
 import parseRange from 'range-parser';
 import { getAsset } from '../domain/asset.ts';
 import { NotFoundError } from '../domain/errors.ts';

@@ -99,6 +99,7 @@ CREATE TABLE "sync_problems" (
     "reason" TEXT NOT NULL,
     "entry" TEXT,
     "element" INTEGER,
+    "rest_of_shard" BOOLEAN NOT NULL DEFAULT false,
     "retrying" BOOLEAN NOT NULL DEFAULT false,
     "conversation_id" UUID,
 

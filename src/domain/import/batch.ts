@@ -6,7 +6,7 @@ import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { mergeIntoExisting } from './merge.ts';
-import { type Problem, writeProblems } from './problems.ts';
+import { clearRetried, type Problem, writeProblems } from './problems.ts';
 import { createRowBatch } from './rows.ts';
 
 const compress = promisify(zstdCompress);
@@ -19,7 +19,13 @@ export interface Element {
   content: { bytes: Buffer } | { code: string; reason: string };
 }
 
+interface Place {
+  shard: string;
+  element: number;
+}
+
 interface Version {
+  place: Place;
   sha256: Buffer;
   bytes: Buffer;
   conversation: ArchiveConversation;
@@ -27,6 +33,8 @@ interface Version {
 
 /** Elements that were read and compared with what is known, ready to be written. */
 export interface PreparedBatch {
+  /** Of all elements, whatever became of them. */
+  places: Place[];
   versions: Version[];
   problems: Problem[];
   tally: Tally;
@@ -51,46 +59,44 @@ export async function prepareBatch(
   userId: string,
   elements: Element[],
 ): Promise<PreparedBatch> {
-  const batch: PreparedBatch = { versions: [], problems: [], tally: emptyTally() };
+  const batch: PreparedBatch = { places: [], versions: [], problems: [], tally: emptyTally() };
   const hashes = elements.map(({ content }) =>
     'bytes' in content ? createHash('sha256').update(content.bytes).digest() : null,
   );
   const known = await knownHashes(services, userId, hashes);
   for (const [index, { shard, element, content }] of elements.entries()) {
-    const sha256 = hashes[index];
-    if (!('bytes' in content) || !sha256) {
-      batch.tally.failed += 1;
-      if (!('bytes' in content)) batch.problems.push({ shard, element, outcome: 'FAILED', ...content });
-      continue;
-    }
-    if (known.has(sha256.toString('hex'))) {
+    const place = { shard, element };
+    batch.places.push(place);
+    const hash = hashes[index]?.toString('hex');
+    if (hash && known.has(hash)) {
       batch.tally.unchanged += 1;
       continue;
     }
-    known.add(sha256.toString('hex'));
-    const result = services.reader.read(content.bytes);
-    if (result.kind === 'conversation') {
-      const { conversation } = result;
-      batch.versions.push({ sha256, bytes: content.bytes, conversation });
-      for (const warning of conversation.warnings) {
-        const { externalId, title } = conversation;
-        batch.problems.push({ shard, element, outcome: 'WARNING', ...warning, externalId, title });
-      }
+    const result = 'bytes' in content ? services.reader.read(content.bytes) : unreadable(content);
+    if (result.kind !== 'conversation') {
+      const { kind, ...problem } = result;
+      batch.tally[kind] += 1;
+      batch.problems.push({ ...place, ...problem, outcome: kind === 'skipped' ? 'SKIPPED' : 'FAILED' });
       continue;
     }
-    batch.tally[result.kind] += 1;
-    batch.problems.push({
-      shard,
-      element,
-      outcome: result.kind === 'skipped' ? 'SKIPPED' : 'FAILED',
-      code: result.code,
-      reason: result.reason,
-      externalId: result.externalId,
-      title: result.title,
+    if (!('bytes' in content) || !hash) continue;
+    known.add(hash);
+    batch.versions.push({
+      place,
+      sha256: Buffer.from(hash, 'hex'),
+      bytes: content.bytes,
+      conversation: result.conversation,
     });
   }
   return batch;
 }
+
+const unreadable = (content: { code: string; reason: string }) => ({
+  kind: 'failed' as const,
+  externalId: null,
+  title: null,
+  ...content,
+});
 
 async function knownHashes(
   services: Services,
@@ -109,9 +115,44 @@ async function knownHashes(
 
 /**
  * Writes a batch, its problems, its counts and `change` (with the checkpoint behind it) in one transaction: a crash
- * loses the whole batch or nothing. Answers the task's new seq. Throws a LeaseLostError when another worker has the task.
+ * loses the whole batch or nothing. A conversation that the database refuses is found by halving the batch, and is a
+ * problem of its own. Answers the task's new seq. Throws a LeaseLostError when another worker has the task.
  */
 export async function writeBatch(
+  services: Services,
+  lease: Lease,
+  batch: PreparedBatch,
+  change: TaskChange,
+): Promise<number> {
+  try {
+    return await writeAtOnce(services, lease, batch, change);
+  } catch (error) {
+    if (!isRefusal(error) || batch.versions.length === 0) throw error;
+    const [first] = batch.versions;
+    if (first && batch.versions.length === 1) {
+      services.logger.warn({ error }, 'the database refused a conversation');
+      return writeAtOnce(services, lease, withoutVersion(batch, first), change);
+    }
+    const middle = Math.ceil(batch.versions.length / 2);
+    const half = { ...batch, versions: batch.versions.slice(0, middle) };
+    // The checkpoint comes with the second half: a crash in between finds the first half again, as unchanged.
+    await writeBatch(services, lease, { ...half, places: [], problems: [], tally: emptyTally() }, {});
+    return writeBatch(services, lease, { ...batch, versions: batch.versions.slice(middle) }, change);
+  }
+}
+
+/** Whether PostgreSQL refused the data themselves (classes 22 and 54), not the connection or the moment. */
+const isRefusal = (error: unknown) => /^(?:22|54)/.test((error as { code?: string } | null)?.code ?? '');
+
+function withoutVersion(batch: PreparedBatch, { place, conversation }: Version): PreparedBatch {
+  const { externalId, title } = conversation;
+  const reason = 'The database could not store it; the server’s log says why.';
+  const problem: Problem = { ...place, externalId, title, outcome: 'FAILED', code: 'NOT_STORABLE', reason };
+  const tally = { ...batch.tally, failed: batch.tally.failed + 1 };
+  return { ...batch, versions: [], tally, problems: [...batch.problems, problem] };
+}
+
+async function writeAtOnce(
   services: Services,
   lease: Lease,
   batch: PreparedBatch,
@@ -121,30 +162,34 @@ export async function writeBatch(
   return services.database.transaction(async (tx) => {
     await lockTask(tx, lease);
     const tally = { ...batch.tally };
+    const problems = [...batch.problems];
     const rows = createRowBatch(lease.userId);
     const ids = await existingIds(tx, lease.userId, batch.versions);
     const changed = new Map<string, number>();
-    for (const [index, version] of batch.versions.entries()) {
-      const key = keyOf(version.conversation);
+    for (const [index, { place, sha256, conversation }] of batch.versions.entries()) {
+      const key = keyOf(conversation);
       const existing = ids.get(key);
       const id = existing ?? uuidv7();
       if (existing) {
         changed.set(id, (changed.get(id) ?? 0) + 1);
       } else {
         ids.set(key, id);
-        const planned = { id, conversation: version.conversation };
-        rows.addConversation(planned);
-        rows.addMessages(planned, version.conversation.messages);
+        rows.addConversation({ id, conversation });
+        rows.addMessages({ id, conversation }, conversation.messages);
         tally.added += 1;
-        tally.messagesAdded += version.conversation.messages.length;
+        tally.messagesAdded += conversation.messages.length;
       }
       rows.addVersion({
-        sha256: version.sha256,
+        sha256,
         conversationId: id,
         taskId: lease.taskId,
-        updatedAtMs: version.conversation.updatedAtMs,
+        updatedAtMs: conversation.updatedAtMs,
         raw: raws[index] ?? new Uint8Array(),
       });
+      const { externalId, title } = conversation;
+      for (const warning of conversation.warnings) {
+        problems.push({ ...place, ...warning, externalId, title, conversationId: id, outcome: 'WARNING' });
+      }
     }
     await rows.copyInto(tx);
     for (const [id, versions] of changed) {
@@ -153,9 +198,9 @@ export async function writeBatch(
       // Several forms of one conversation in one batch: the merge answers for all of them.
       tally[merged.changed ? 'updated' : 'unchanged'] += versions;
     }
-    await writeProblems(tx, lease, batch.problems);
-    const seq = await writeTask(tx, lease, { ...change, tally });
-    return seq;
+    if (lease.retry) await clearRetried(tx, lease, batch.places);
+    await writeProblems(tx, lease, problems);
+    return writeTask(tx, lease, { ...change, tally });
   });
 }
 

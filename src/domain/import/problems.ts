@@ -11,6 +11,9 @@ export interface Problem {
   title?: string | null;
   shard?: string;
   element?: number;
+  /** The shard broke off at `element`. */
+  restOfShard?: boolean;
+  conversationId?: string;
 }
 
 /** Problems of the export itself, outside of any batch. Throws a LeaseLostError when this worker is not the holder. */
@@ -31,12 +34,15 @@ export async function writeProblems(
   if (problems.length === 0) return;
   const column = <T>(pick: (problem: Problem) => T) => problems.map(pick);
   await tx.execute(
-    `INSERT INTO sync_problems (user_id, task_id, ordinal, outcome, code, reason, external_id, title, entry, element)
-     SELECT $1, $2, last.ordinal + number, outcome::"ProblemOutcome", code, reason, external_id, title, entry, element
+    `INSERT INTO sync_problems (user_id, task_id, ordinal, outcome, code, reason, external_id, title, entry, element,
+       rest_of_shard, conversation_id)
+     SELECT $1, $2, last.ordinal + number, outcome::"ProblemOutcome", code, reason, external_id, title, entry, element,
+       rest_of_shard, conversation_id
      FROM (SELECT coalesce(max(ordinal), 0) AS ordinal FROM sync_problems
          WHERE user_id = $1 AND task_id = $2) AS last,
-       unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[])
-         WITH ORDINALITY AS p (outcome, code, reason, external_id, title, entry, element, number)`,
+       unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[],
+         $10::bool[], $11::uuid[])
+         WITH ORDINALITY AS p (outcome, code, reason, external_id, title, entry, element, rest_of_shard, conversation_id, number)`,
     [
       lease.userId,
       lease.taskId,
@@ -47,6 +53,35 @@ export async function writeProblems(
       column((problem) => problem.title?.slice(0, 500) ?? null),
       column((problem) => problem.shard ?? null),
       column((problem) => problem.element ?? null),
+      column((problem) => problem.restOfShard ?? false),
+      column((problem) => problem.conversationId ?? null),
     ],
   );
+}
+
+/** Takes away the problems of elements that have a new outcome. */
+export async function clearRetried(
+  tx: Pick<Transaction, 'execute'>,
+  lease: Lease,
+  places: { shard: string; element: number }[],
+): Promise<void> {
+  if (places.length === 0) return;
+  await tx.execute(
+    `DELETE FROM sync_problems p USING unnest($3::text[], $4::int[]) AS place (entry, element)
+     WHERE p.user_id = $1 AND p.task_id = $2 AND p.retrying AND NOT p.rest_of_shard
+       AND p.entry = place.entry AND p.element = place.element`,
+    [lease.userId, lease.taskId, places.map((place) => place.shard), places.map((place) => place.element)],
+  );
+}
+
+/** A shard that had broken off was read again, to its end or to where it breaks off now. */
+export async function clearBrokenShard(services: Services, lease: Lease, shard: string): Promise<void> {
+  await services.database.transaction(async (tx) => {
+    await lockTask(tx, lease);
+    await tx.execute(
+      `DELETE FROM sync_problems
+       WHERE user_id = $1 AND task_id = $2 AND retrying AND rest_of_shard AND entry = $3`,
+      [lease.userId, lease.taskId, shard],
+    );
+  });
 }

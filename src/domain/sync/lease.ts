@@ -33,6 +33,15 @@ export interface Lease {
   exportUrl: string | null;
   /** Beginnings without a committed batch, this one included. */
   fruitless: number;
+  /** Set when only what failed before is to be imported again. */
+  retry: RetryFilter | null;
+}
+
+/** Which elements of an archive a retry is about. */
+export interface RetryFilter {
+  /** Whether the shard holds any. */
+  concerns(shard: string): boolean;
+  includes(shard: string, element: number): boolean;
 }
 
 /** The task was cancelled, or another worker has it: stop at once and write nothing more. */
@@ -52,13 +61,14 @@ export async function claimTask(services: Services, userId: string, taskId: stri
   const [row] = await services.database.query<{
     seq: number;
     fruitless: number;
+    retrying: boolean;
     checkpoint: Checkpoint | null;
     source_sealed: Uint8Array | null;
   }>(
     `UPDATE sync_tasks SET status = 'RUNNING', lease_token = $3, attempt = attempt + 1, fruitless = fruitless + 1,
        started_at = coalesce(started_at, now()), heartbeat_at = now(), seq = seq + 1
      WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING')
-     RETURNING seq, fruitless, checkpoint, source_sealed`,
+     RETURNING seq, fruitless, retrying, checkpoint, source_sealed`,
     [userId, taskId, token],
   );
   if (!row) return null;
@@ -69,6 +79,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     checkpoint: row.checkpoint,
     exportUrl: null,
     fruitless: row.fruitless,
+    retry: row.retrying ? await loadRetryFilter(services, userId, taskId) : null,
   };
   await announce(services, lease, row.seq);
   if (row.fruitless > MAX_FRUITLESS_ATTEMPTS) {
@@ -89,6 +100,25 @@ export async function lockTask(tx: Transaction, lease: Lease): Promise<void> {
     [lease.userId, lease.taskId, lease.token],
   );
   if (held.length === 0) throw new LeaseLostError();
+}
+
+async function loadRetryFilter(services: Services, userId: string, taskId: string): Promise<RetryFilter> {
+  const rows = await services.database.query<{ entry: string; element: number; restOfShard: boolean }>(
+    `SELECT entry, element, rest_of_shard AS "restOfShard" FROM sync_problems
+     WHERE user_id = $1 AND task_id = $2 AND retrying`,
+    [userId, taskId],
+  );
+  const single = new Map<string, Set<number>>();
+  const rest = new Map<string, number>();
+  for (const { entry, element, restOfShard } of rows) {
+    if (restOfShard) rest.set(entry, element);
+    else single.set(entry, (single.get(entry) ?? new Set()).add(element));
+  }
+  return {
+    concerns: (shard) => single.has(shard) || rest.has(shard),
+    includes: (shard, element) =>
+      element >= (rest.get(shard) ?? Number.POSITIVE_INFINITY) || (single.get(shard)?.has(element) ?? false),
+  };
 }
 
 /** What one write to the task's row may change; counts are added to what stands there. */
@@ -171,14 +201,14 @@ export async function announce(services: Services, lease: Lease, seq: number): P
 
 /**
  * Ends the task: COMPLETED when all that was found is in, PARTIAL when something is missing, FAILED when nothing came
- * of it or when `error` says why it could not go on. Throws a LeaseLostError when it is not this worker's any more.
+ * of it or when `error` says why it could not go on. Answers which. Throws a LeaseLostError when it is not this worker's any more.
  */
 export async function finishTask(
   services: Services,
   lease: Lease,
   error?: { code: string; message: string },
-): Promise<void> {
-  const seq = await services.database.transaction(async (tx) => {
+): Promise<SyncStatus> {
+  const { seq, status } = await services.database.transaction(async (tx) => {
     const [found] = await tx.query<Tally & { problems: boolean }>(
       `SELECT added, updated, unchanged, skipped, failed, EXISTS (SELECT FROM sync_problems p
          WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED') AS problems
@@ -187,13 +217,14 @@ export async function finishTask(
       [lease.userId, lease.taskId, lease.token],
     );
     if (!found) throw new LeaseLostError();
+    found.failed += await giveUpRetries(tx, lease);
     const ending = error ? { status: 'FAILED' as const, error } : judge(found);
     const failed = ending.status === 'FAILED';
     const [row] = await tx.query<{ seq: number }>(
       `UPDATE sync_tasks SET status = $3::"SyncStatus", error_code = $4, error_message = $5, phase = 'DONE',
          fraction = CASE WHEN $6 THEN fraction ELSE 1 END,
          conversations_total = CASE WHEN $6 THEN conversations_total ELSE conversations_done END,
-         eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1,
+         eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1, retrying = false,
          source_sealed = CASE WHEN $3::text = 'COMPLETED' THEN NULL ELSE source_sealed END
        WHERE user_id = $1 AND id = $2 RETURNING seq`,
       [
@@ -208,9 +239,24 @@ export async function finishTask(
     if (!failed) {
       await tx.execute('UPDATE sync_configs SET last_sync_at = now() WHERE user_id = $1', [lease.userId]);
     }
-    return row?.seq ?? 0;
+    return { seq: row?.seq ?? 0, status: ending.status };
   });
   await announce(services, lease, seq);
+  return status;
+}
+
+/** What a retry was to import and did not meet again has failed as before. Answers how many conversations that are. */
+async function giveUpRetries(tx: Transaction, lease: Lease): Promise<number> {
+  const [row] = await tx.query<{ conversations: number }>(
+    `WITH left_over AS (
+       UPDATE sync_problems SET retrying = false WHERE user_id = $1 AND task_id = $2 AND retrying
+       RETURNING rest_of_shard
+     ), counted AS (SELECT count(*) FILTER (WHERE NOT rest_of_shard)::int AS conversations FROM left_over)
+     UPDATE sync_tasks SET failed = failed + conversations, conversations_done = conversations_done + conversations
+     FROM counted WHERE user_id = $1 AND id = $2 RETURNING conversations`,
+    [lease.userId, lease.taskId],
+  );
+  return row?.conversations ?? 0;
 }
 
 /** The counts decide how a run ended, so that success can never hide a failure. */

@@ -90,7 +90,7 @@ export async function refuseSecondTask(services: Services, userId: string): Prom
 }
 
 /** The row is committed by now: should the queue not answer, the reconciler adds the job later. */
-async function enqueueTask(
+export async function enqueueTask(
   services: Services,
   userId: string,
   taskId: string,
@@ -169,4 +169,10 @@ export function describeSource(exportUrl: string): string {
 export function syncTaskKey(viewer: Viewer | null, id: string): Prisma.SyncTaskWhereUniqueInput {
   requireScope(viewer, 'read');
   return { userId_id: { userId: viewer.userId, id: isUuid(id) ? id : NIL } };
+}
+
+/** Whether an error is the unique index over unfinished tasks saying that the user has another one. */
+export function isSecondTask(error: unknown): boolean {
+  const { code, constraint } = (error ?? {}) as { code?: string; constraint?: string };
+  return code === '23505' && constraint === 'sync_tasks_one_active';
 }

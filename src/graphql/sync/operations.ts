@@ -1,11 +1,16 @@
-import { ConflictError } from '../../domain/errors.ts';
+import { ConflictError, NotFoundError } from '../../domain/errors.ts';
 import { localId } from '../../domain/global-id.ts';
+import { cancelSync } from '../../domain/sync/cancel.ts';
+import { retrySync } from '../../domain/sync/retry.ts';
 import { countSyncTasks, getSyncTask, listSyncTasks, startSync } from '../../domain/sync/task.ts';
+import { undoSync } from '../../domain/sync/undo.ts';
 import { watchSyncActivity, watchSyncTask } from '../../domain/sync/watch.ts';
 import { builder } from '../builder.ts';
 import { expectedErrors } from '../errors.ts';
 import { streamOf } from '../stream.ts';
 import { SyncStatusEnum, SyncTaskType } from './task.ts';
+
+const taskIdArg = 'The task’s global id.';
 
 const StartSyncInput = builder.inputType('StartSyncInput', {
   description: 'Which export to fetch.',
@@ -19,7 +24,7 @@ builder.queryField('syncStatus', (t) =>
     type: SyncTaskType,
     nullable: true,
     description: 'One of the viewer’s tasks; null when it is not theirs.',
-    args: { taskId: t.arg.id({ description: 'The task’s global id.' }) },
+    args: { taskId: t.arg.id({ description: taskIdArg }) },
     resolve: (query, _root, { taskId }, { services, viewer }) =>
       getSyncTask(services, viewer, localId('SyncTask', taskId), query),
   }),
@@ -56,11 +61,44 @@ builder.mutationField('startSync', (t) =>
   }),
 );
 
+builder.mutationField('cancelSync', (t) =>
+  t.prismaField({
+    type: SyncTaskType,
+    description: 'Stops a task. What is in stays; a task that is over stays as it ended.',
+    args: { taskId: t.arg.id({ description: taskIdArg }) },
+    errors: { types: [...expectedErrors, NotFoundError] },
+    resolve: (_query, _root, { taskId }, { services, viewer }) =>
+      cancelSync(services, viewer, localId('SyncTask', taskId)),
+  }),
+);
+
+builder.mutationField('retrySync', (t) =>
+  t.prismaField({
+    type: SyncTaskType,
+    description: 'Imports again what failed, or goes on with a task that was stopped.',
+    args: { taskId: t.arg.id({ description: taskIdArg }) },
+    errors: { types: [...expectedErrors, NotFoundError, ConflictError] },
+    resolve: (_query, _root, { taskId }, { services, viewer, requestId }) =>
+      retrySync(services, viewer, localId('SyncTask', taskId), requestId),
+  }),
+);
+
+builder.mutationField('undoSync', (t) =>
+  t.prismaField({
+    type: SyncTaskType,
+    description: 'Takes back what a task added or changed, and nothing else.',
+    args: { taskId: t.arg.id({ description: taskIdArg }) },
+    errors: { types: [...expectedErrors, NotFoundError, ConflictError] },
+    resolve: (_query, _root, { taskId }, { services, viewer }) =>
+      undoSync(services, viewer, localId('SyncTask', taskId)),
+  }),
+);
+
 builder.subscriptionField('syncStatus', (t) =>
   t.field({
     type: SyncTaskType,
     description: 'The task as it is now, then every newer state of it; completes when it is over.',
-    args: { taskId: t.arg.id({ description: 'The task’s global id.' }) },
+    args: { taskId: t.arg.id({ description: taskIdArg }) },
     subscribe: async (_root, { taskId }, { services, viewer }) =>
       streamOf(await watchSyncTask(services, viewer, localId('SyncTask', taskId)), 1),
     resolve: (task) => task,

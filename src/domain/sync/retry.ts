@@ -1,0 +1,60 @@
+import { validate as isUuid } from 'uuid';
+import type { SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
+import { InvalidInputError, NotFoundError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+import { enqueueTask, getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
+
+/**
+ * Queues a task again: what failed of one that ended PARTIAL, the rest of one that was cancelled or could not go on.
+ * What is in stays as it is counted. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
+ * ConflictError when another task of the viewer's is unfinished.
+ */
+export async function retrySync(
+  services: Services,
+  viewer: Viewer | null,
+  taskId: string,
+  requestId?: string,
+): Promise<SyncTask> {
+  requireScope(viewer, 'write');
+  const { userId } = viewer;
+  if (!isUuid(taskId)) throw new NotFoundError('sync task');
+  try {
+    await services.database.transaction(async (tx) => {
+      const [task] = await tx.query<{ status: SyncStatus; failures: number; read: boolean }>(
+        `SELECT status, conversations_total IS NOT NULL AS read, (SELECT count(*)::int FROM sync_problems p
+           WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
+         FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
+        [userId, taskId],
+      );
+      if (!task) throw new NotFoundError('sync task');
+      const resumes = task.status === 'CANCELLED' || (task.status === 'FAILED' && !task.read);
+      const onlyFailures = (task.status === 'PARTIAL' || task.status === 'FAILED') && task.failures > 0;
+      if (!resumes && !onlyFailures) {
+        const message = 'Nothing of this task failed that could be imported again.';
+        throw new InvalidInputError([{ path: ['taskId'], message, type: 'nothing_to_retry' }]);
+      }
+      await tx.execute(
+        `WITH marked AS (
+           UPDATE sync_problems SET retrying = true
+           WHERE $3 AND user_id = $1 AND task_id = $2 AND outcome = 'FAILED' AND entry IS NOT NULL
+           RETURNING rest_of_shard
+         ), counted AS (SELECT count(*) FILTER (WHERE NOT rest_of_shard)::int AS conversations FROM marked)
+         UPDATE sync_tasks SET status = 'QUEUED', phase = 'WAITING', fraction = 0, fruitless = 0, seq = seq + 1,
+           failed = failed - conversations, conversations_done = conversations_done - conversations,
+           retrying = $3, checkpoint = CASE WHEN $3 THEN NULL ELSE checkpoint END,
+           error_code = NULL, error_message = NULL, finished_at = NULL
+         FROM counted WHERE user_id = $1 AND id = $2`,
+        [userId, taskId, !resumes],
+      );
+    });
+  } catch (error) {
+    if (isSecondTask(error)) await refuseSecondTask(services, userId);
+    throw error;
+  }
+  await enqueueTask(services, userId, taskId, requestId);
+  const task = await getSyncTask(services, viewer, taskId);
+  if (!task) throw new NotFoundError('sync task');
+  await services.events.publish('syncTask', userId, { taskId, seq: task.seq });
+  return task;
+}

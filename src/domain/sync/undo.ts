@@ -1,0 +1,108 @@
+import { validate as isUuid } from 'uuid';
+import type { SyncTask } from '../../generated/prisma/client.ts';
+import { NotFoundError } from '../errors.ts';
+import { mergeIntoExisting } from '../import/merge.ts';
+import { indexSomePending } from '../search-index.ts';
+import type { Services, Transaction } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+import { getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
+
+/**
+ * Takes back what a task brought, in one transaction: the versions that came with it go, conversations without any
+ * other version go, the others become the merge of those that stay. Counts and problems stay as the record of the run.
+ * Throws a NotFoundError, and a ConflictError while any task of the viewer's is unfinished.
+ */
+export async function undoSync(services: Services, viewer: Viewer | null, taskId: string): Promise<SyncTask> {
+  requireScope(viewer, 'write');
+  const { userId } = viewer;
+  if (!isUuid(taskId)) throw new NotFoundError('sync task');
+  await refuseSecondTask(services, userId);
+  let orphans: Buffer[];
+  try {
+    orphans = await services.database.transaction((tx) => takeBack(services, tx, userId, taskId));
+  } catch (error) {
+    // A sync began in between.
+    if (isSecondTask(error)) await refuseSecondTask(services, userId);
+    throw error;
+  }
+  for (const sha256 of orphans) await services.files.remove(userId, sha256);
+  await services.workspace.removeArchive(taskId);
+  while ((await indexSomePending(services, userId)) > 0);
+  const task = await getSyncTask(services, viewer, taskId);
+  if (!task) throw new NotFoundError('sync task');
+  await services.events.publish('syncTask', userId, { taskId, seq: task.seq });
+  return task;
+}
+
+/** Answers the hashes of contents that nothing points to any more. */
+async function takeBack(
+  services: Services,
+  tx: Transaction,
+  userId: string,
+  taskId: string,
+): Promise<Buffer[]> {
+  const key = [userId, taskId];
+  // For the length of the transaction the task counts as unfinished, so that no sync can begin beside it.
+  const begun = await tx.execute(
+    `UPDATE sync_tasks SET status = 'RUNNING'
+     WHERE user_id = $1 AND id = $2 AND status IN ('COMPLETED', 'PARTIAL', 'FAILED', 'CANCELLED')`,
+    key,
+  );
+  if (begun === 0) return [];
+  await tx.execute('CREATE TEMP TABLE touched (id uuid PRIMARY KEY, gone boolean NOT NULL) ON COMMIT DROP');
+  await tx.execute(
+    `INSERT INTO touched
+     SELECT conversation_id, bool_and(task_id = $2) FROM conversation_versions
+     WHERE user_id = $1 AND conversation_id IN
+       (SELECT conversation_id FROM conversation_versions WHERE user_id = $1 AND task_id = $2)
+     GROUP BY conversation_id`,
+    key,
+  );
+  await tx.execute('DELETE FROM conversation_versions WHERE user_id = $1 AND task_id = $2', key);
+  for (const table of ['message_search', 'message_assets', 'messages']) {
+    await tx.execute(
+      `DELETE FROM ${table} WHERE user_id = $1 AND conversation_id IN (SELECT id FROM touched WHERE gone)`,
+      [userId],
+    );
+  }
+  await tx.execute(
+    'DELETE FROM conversations WHERE user_id = $1 AND id IN (SELECT id FROM touched WHERE gone)',
+    [userId],
+  );
+  await mergeRemaining(services, tx, userId);
+  const orphans = await takeBackAssets(tx, userId, taskId);
+  await tx.execute(
+    `UPDATE sync_tasks SET status = 'UNDONE', phase = 'DONE', seq = seq + 1, source_sealed = NULL
+     WHERE user_id = $1 AND id = $2`,
+    key,
+  );
+  return orphans;
+}
+
+async function mergeRemaining(services: Services, tx: Transaction, userId: string): Promise<void> {
+  const remaining = await tx.query<{ id: string }>('SELECT id FROM touched WHERE NOT gone ORDER BY id');
+  for (const { id } of remaining) await mergeIntoExisting(services, tx, userId, id);
+}
+
+async function takeBackAssets(tx: Transaction, userId: string, taskId: string): Promise<Buffer[]> {
+  const brought = await tx.query<{ sha256: Buffer }>(
+    `WITH brought AS (
+       SELECT id, sha256 FROM assets WHERE user_id = $1 AND task_id = $2 FOR UPDATE
+     )
+     UPDATE assets SET sha256 = NULL, task_id = NULL FROM brought
+     WHERE assets.user_id = $1 AND assets.id = brought.id RETURNING brought.sha256`,
+    [userId, taskId],
+  );
+  await tx.execute(
+    `DELETE FROM assets a WHERE user_id = $1 AND NOT EXISTS
+       (SELECT FROM message_assets link WHERE link.user_id = $1 AND link.asset_id = a.id)`,
+    [userId],
+  );
+  const hashes = brought.map((asset) => asset.sha256);
+  const still = await tx.query<{ sha256: Buffer }>(
+    'SELECT sha256 FROM assets WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
+    [userId, hashes],
+  );
+  const kept = new Set(still.map(({ sha256 }) => sha256.toString('hex')));
+  return hashes.filter((sha256) => !kept.has(sha256.toString('hex')));
+}
