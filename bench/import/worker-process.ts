@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface WorkerUsage {
+  /** The most that was resident at once since the process began. */
+  peakRssBytes: number;
+  /** In user and kernel mode. */
+  cpuSeconds: number;
+}
+
+export interface WorkerProcess {
+  usage(): Promise<WorkerUsage>;
+  /** Ends it as a deployment would and waits for it. */
+  stop(): Promise<void>;
+}
+
+const entry = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
+const READY = 'waiting for jobs';
+/** A line of level warn or worse. */
+const TROUBLE = /"level":[4-9]0/;
+const KEPT_LOG_CHARACTERS = 4_000;
+/** USER_HZ, the unit of CPU times in /proc, which every Linux that Node runs on has at 100. */
+const TICKS_PER_SECOND = 100;
+
+/** Starts `worker/main.ts` and waits until it takes jobs. Throws with the end of its log when it does not. */
+export async function startWorker(
+  env: Record<string, string>,
+  profileFolder: string | null,
+): Promise<WorkerProcess> {
+  const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+  const child = spawn(process.execPath, [...profiling, entry], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const killWithParent = () => child.kill('SIGKILL');
+  process.once('exit', killWithParent);
+  let log = '';
+  const ready = new Promise<void>((resolve) => {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-KEPT_LOG_CHARACTERS);
+      if (TROUBLE.test(text)) process.stderr.write(text);
+      if (log.includes(READY)) resolve();
+    });
+  });
+  await Promise.race([
+    ready,
+    exited.then(() => {
+      throw new Error(`The worker ended at once:\n${log}`);
+    }),
+  ]);
+  const procFile = (name: string) => readFile(`/proc/${child.pid}/${name}`, 'utf8');
+  return {
+    async usage() {
+      const peakKib = /^VmHWM:\s+(\d+) kB/m.exec(await procFile('status'))?.[1];
+      // proc_pid_stat(5): utime and stime are the 12th and 13th fields behind the command's closing parenthesis.
+      const stat = await procFile('stat');
+      const [user, system] = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(11, 13);
+      return {
+        peakRssBytes: Number(peakKib) * 1024,
+        cpuSeconds: (Number(user) + Number(system)) / TICKS_PER_SECOND,
+      };
+    },
+    async stop() {
+      process.off('exit', killWithParent);
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** npm run bench -- import [--mb 50] [--runs 3] [--backend postgres|redis] [--profile folder] */
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { BenchOptions } from './import/stage.ts';
+import { benchImport } from './import.ts';
+import { benchRss } from './rss.ts';
+import { benchUsers } from './users.ts';
+
+/** Each prints its own table. */
+const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
+  import: benchImport,
+  rss: benchRss,
+  users: benchUsers,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mb: { type: 'string' },
+    runs: { type: 'string', default: '3' },
+    backend: { type: 'string', default: 'postgres' },
+    profile: { type: 'string' },
+  },
+});
+const bench = benches[positionals[0] ?? ''];
+const mb = values.mb?.split(',').map(Number) ?? [];
+const runs = Number(values.runs);
+const { backend } = values;
+if (
+  !bench ||
+  positionals.length > 1 ||
+  !mb.every((size) => size > 0) ||
+  !(Number.isInteger(runs) && runs > 0) ||
+  (backend !== 'postgres' && backend !== 'redis')
+) {
+  process.stderr.write(
+    `Usage: npm run bench -- ${Object.keys(benches).join('|')} [--mb 50,400] [--runs 3] [--backend postgres|redis] [--profile folder]\n` +
+      '--mb is the uncompressed size of the exports; --profile keeps a CPU profile of each worker.\n',
+  );
+  process.exit(2);
+}
+
+const load = () =>
+  loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
+process.stdout.write(`load average before: ${load()}\n`);
+await bench({ mb, runs, backend, profileFolder: values.profile ?? null });
+process.stdout.write(`load average after: ${load()}\n`);
