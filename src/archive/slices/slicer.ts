@@ -1,5 +1,5 @@
 import { ArchiveError } from '../types.ts';
-import { endOfString } from './strings.ts';
+import { endOfString, nearEndOfString } from './strings.ts';
 
 /** The exact bytes of one element, or why they were not kept. */
 export type Slice = {
@@ -142,6 +142,12 @@ export function createSlicer(options: SliceOptions): Slicer {
       at += 1;
       if (meaning === OTHER) continue;
       if (meaning === QUOTE) {
+        // Most strings are short, and only those at the outer levels need more than their end.
+        const near = isTop || level === 0 ? 0 : nearEndOfString(chunk, at);
+        if (near > 0) {
+          at = near;
+          continue;
+        }
         string.open = true;
         key = '';
       } else if (meaning === OPEN) {

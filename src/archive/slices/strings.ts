@@ -1,13 +1,24 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 /** Past this many bytes a search in native code is quicker than a loop. */
-const SHORT_STRING_BYTES = 32;
+const SHORT_STRING_BYTES = 40;
 
 /** Where in a string the last chunk ended. */
 export interface StringState {
   open: boolean;
   /** The last byte was a backslash that escapes the next one. */
   escaped: boolean;
+}
+
+/** The offset behind the closing quote of a string that begins at `from`, or 0 when it is not near. */
+export function nearEndOfString(chunk: Buffer, from: number): number {
+  const near = Math.min(chunk.length, from + SHORT_STRING_BYTES);
+  for (let at = from; at < near; at += 1) {
+    const byte = chunk[at];
+    if (byte === QUOTE) return at + 1;
+    if (byte === BACKSLASH) at += 1;
+  }
+  return 0;
 }
 
 /**
@@ -20,15 +31,6 @@ export function endOfString(chunk: Buffer, from: number, state: StringState): nu
   if (state.escaped) {
     state.escaped = false;
     at += 1;
-  }
-  const near = Math.min(end, at + SHORT_STRING_BYTES);
-  while (at < near) {
-    const byte = chunk[at];
-    if (byte === QUOTE) {
-      state.open = false;
-      return at + 1;
-    }
-    at += byte === BACKSLASH ? 2 : 1;
   }
   while (at < end) {
     const quote = chunk.indexOf(QUOTE, at);
@@ -44,8 +46,6 @@ export function endOfString(chunk: Buffer, from: number, state: StringState): nu
     }
     at = quote + 1;
   }
-  // An escape that began with the chunk's last byte stepped over its end.
-  state.escaped = at > end;
   return end;
 }
 
