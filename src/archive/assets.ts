@@ -1,4 +1,5 @@
 /** Finds the file that a message points to: two naming schemes live side by side, and often the file is not there. */
+import { extname } from 'node:path';
 import { fileTypeFromBuffer } from 'file-type';
 import { lookup } from 'mime-types';
 import { type Container, type ContainerEntry, readStart } from './container.ts';
@@ -73,9 +74,10 @@ export async function indexAssets(
     },
     read: ({ container, entry }, signal) => container.read(entry, signal),
     async mimeType({ entry, name }) {
-      const byName = lookup(name ?? '') || lookup(entry.entry.baseName);
-      if (byName !== false && byName !== UNKNOWN_TYPE && !byName.startsWith('application/x-ns-proxy'))
-        return byName;
+      for (const file of [name ?? '', entry.entry.baseName]) {
+        const type = lookup(extname(file));
+        if (type !== false && type !== UNKNOWN_TYPE) return type;
+      }
       const type = await fileTypeFromBuffer(await readStart(entry.container, entry.entry, MAGIC_BYTES));
       return type?.mime ?? UNKNOWN_TYPE;
     },

@@ -9,12 +9,17 @@ const ANY_MARKER = /[\ue200-\ue206\u3010]/;
 const MARKERS =
   /\ue200[^\ue200\ue201\n]{0,2000}\ue201|\u3010(?:\d{1,6}:)?\d{1,6}\u2020[^\u3010\u3011\n]{0,200}\u3011|[\ue200-\ue206]/g;
 const SEPARATOR = '\ue202';
+const MARKER_LENGTH = 2000;
+/** Markers past the bound are looked up one by one, so only a few are. */
+const MAX_LONG_MARKERS = 16;
 
 export function renderCitations(text: string, role: string, metadata: JsonObject): string {
   if (!ANY_MARKER.test(text)) return text;
   const references = referencesByMarker(metadata);
   const citations = citationsByStart(metadata);
-  const long = [...references.keys()].filter((marker) => marker.length > 2000 || marker.includes('\n'));
+  const long = [...references.keys()]
+    .filter((marker) => marker.length > MARKER_LENGTH || marker.includes('\n'))
+    .slice(0, MAX_LONG_MARKERS);
   let result = '';
   let done = 0;
   for (const match of text.matchAll(MARKERS)) {
@@ -53,7 +58,7 @@ function referencesByMarker(metadata: JsonObject): Map<string, JsonObject[]> {
   for (const reference of references.toSorted((a, b) => startOf(a) - startOf(b))) {
     const matched = asText(reference.matched_text);
     if (matched === null) continue;
-    const whole = matched.startsWith('\ue200') && matched.indexOf('\ue201') === matched.length - 1;
+    const whole = matched.lastIndexOf('\ue200') === 0 && matched.indexOf('\ue201') === matched.length - 1;
     const marker = whole ? matched : matched.match(MARKERS)?.find((each) => each.length > 1);
     if (marker === undefined) continue;
     const list = byMarker.get(marker);
