@@ -6,10 +6,29 @@ import './conversation.ts';
 import './message.ts';
 import './search.ts';
 import './sync/index.ts';
-import { lexicographicSortSchema, printSchema } from 'graphql';
+import {
+  type GraphQLSchema,
+  isInterfaceType,
+  isObjectType,
+  lexicographicSortSchema,
+  printSchema,
+} from 'graphql';
 import { builder } from './builder.ts';
 
-export const schema = builder.toSchema();
+export const schema = describeGenerated(builder.toSchema());
+
+/** Describes the fields that plugins add by themselves and give no option to describe. */
+function describeGenerated(generated: GraphQLSchema): GraphQLSchema {
+  const descriptions: Record<string, string> = {
+    id: 'Global id.',
+    totalCount: 'Items of all pages together.',
+  };
+  for (const type of Object.values(generated.getTypeMap())) {
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    for (const field of Object.values(type.getFields())) field.description ??= descriptions[field.name];
+  }
+  return generated;
+}
 
 /** What `schema.graphql` holds: sorted, so that its differences are those of the contract. */
 export const printedSchema = () => `${printSchema(lexicographicSortSchema(schema))}\n`;
