@@ -9,7 +9,8 @@ import type { Authenticate } from './domain/viewer.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { requestContext } from './request-context.ts';
-import { createRestRouter, notFound, restErrorHandler } from './rest/router.ts';
+import { notFound, restErrorHandler } from './rest/errors.ts';
+import { createRestRouter } from './rest/router.ts';
 
 export interface App {
   handler: Express;
@@ -21,7 +22,7 @@ export interface App {
 export function createApp(
   services: Services,
   authenticate: Authenticate,
-  config: Pick<Config, 'environment' | 'http'>,
+  config: Pick<Config, 'environment' | 'http' | 'sync'>,
   logger: PinoLogger,
 ): App {
   const yoga = createGraphQL(services, { graphiql: config.environment !== 'production' });
@@ -39,7 +40,7 @@ export function createApp(
       requestId: String(request.id),
     });
   });
-  handler.use(createRestRouter(services, authenticate));
+  handler.use(createRestRouter(services, authenticate, config.sync));
   handler.use(() => {
     throw notFound();
   });

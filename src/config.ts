@@ -21,6 +21,8 @@ export interface Config {
     /** The owner's first sync configuration. */
     initial: { enabled: boolean; exportUrl: string | null; frequencyHours: number };
   };
+  /** Null: no folder of this server may be imported. */
+  ingestRoot: string | null;
   worker: { concurrency: number };
   logLevel: (typeof logLevels)[number];
 }
@@ -95,6 +97,7 @@ const variables = z.object({
   EXPORT_ALLOWED_HOSTS: list.default([]),
   MAX_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(20 * GIB),
   MAX_EXPANDED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(200 * GIB),
+  INGEST_ROOT: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
 });
@@ -130,6 +133,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
         frequencyHours: value.CHATGPT_SYNC_INTERVAL_HOURS,
       },
     },
+    ingestRoot: value.INGEST_ROOT ?? null,
     worker: { concurrency: value.WORKER_CONCURRENCY },
     logLevel: value.LOG_LEVEL,
   };

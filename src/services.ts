@@ -8,6 +8,7 @@ import { openEmbeddedPostgres } from './infra/embedded-postgres.ts';
 import { openPostgresEvents } from './infra/events/postgres-events.ts';
 import { openRedisEvents } from './infra/events/redis-events.ts';
 import { openFiles } from './infra/files.ts';
+import { createIngestRoot } from './infra/ingest-root.ts';
 import { migrate } from './infra/migrate.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
 import { openRedis } from './infra/redis.ts';
@@ -74,6 +75,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       secrets: createSecrets(key.apiKey),
       workspace: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
       files: await openFiles(config.dataDir),
+      ingest: createIngestRoot(config.ingestRoot),
       reader: { read: readConversation, merge: mergeVersions },
       logger,
     };

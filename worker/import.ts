@@ -44,7 +44,7 @@ export async function importArchive(
   reporter.enter('READING', options.progress.from, options.progress.from);
   const archive = await openExport(options.path, {
     limits: { maxExpandedBytes: options.maxExpandedBytes },
-    tempPath: `${options.path}.inner`,
+    tempPath: `${services.workspace.archivePath(lease.taskId)}.inner`,
   });
   const indexer = indexInBackground(services, lease.userId);
   try {

@@ -1,7 +1,8 @@
-import { access } from 'node:fs/promises';
 import { ArchiveError } from '../src/archive/types.ts';
 import { SyncError } from '../src/domain/errors.ts';
+import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
+import { rememberArchive } from '../src/domain/sync/known-archive.ts';
 import {
   claimTask,
   finishTask,
@@ -9,9 +10,11 @@ import {
   LeaseLostError,
   MAX_FRUITLESS_ATTEMPTS,
   releaseTask,
+  writeTask,
 } from '../src/domain/sync/lease.ts';
 import { importArchive } from './import.ts';
 import { indexEverything } from './indexer.ts';
+import { obtainArchive } from './obtain.ts';
 import { HandedBackError, type Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
 
@@ -57,11 +60,14 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
       if (reporter.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
     }, WATCHDOG_MS);
     try {
-      await run(services, lease, options, reporter, signal);
+      const sha256 = await run(services, lease, options, reporter, signal);
       await reporter.close();
       const status = await finishTask(services, lease);
       // A retry of what failed needs the archive again; the sweeper removes it in time.
-      if (status === 'COMPLETED') await services.workspace.removeArchive(taskId);
+      if (status === 'COMPLETED') {
+        if (sha256) await rememberArchive(services, lease, sha256);
+        await services.workspace.removeArchive(taskId);
+      }
       logger.info({ status }, 'the task is over');
     } catch (error) {
       await reporter.close();
@@ -74,38 +80,29 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
   };
 }
 
+/** Answers the hash of an archive that was read to its end. */
 async function run(
   services: Services,
   lease: Lease,
   options: SyncOptions,
   reporter: Reporter,
   signal: AbortSignal,
-): Promise<void> {
-  const path = services.workspace.archivePath(lease.taskId);
-  const fetched = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (!fetched) {
-    if (!lease.exportUrl) {
-      throw new SyncError(
-        'ARCHIVE_GONE',
-        'The uploaded archive is no longer on this server. Upload it again.',
-      );
-    }
-    reporter.enter('DOWNLOADING', 0, DOWNLOAD_SHARE);
-    await services.downloads.fetch(lease.exportUrl, path, {
-      signal,
-      onProgress: ({ bytesDone, bytesTotal }) => reporter.bytes(bytesDone, bytesTotal ?? 0),
-    });
+): Promise<Buffer | null> {
+  const archive = await obtainArchive(services, lease, reporter, DOWNLOAD_SHARE, signal);
+  if ('known' in archive) {
+    const { conversations, skipped } = archive.known;
+    const tally = { ...emptyTally(), unchanged: conversations, skipped };
+    reporter.written(await writeTask(services.database, lease, { tally }));
+    return null;
   }
   await importArchive(services, lease, reporter, signal, {
-    path,
+    path: archive.path,
     maxExpandedBytes: options.maxExpandedBytes,
     progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
   });
   reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
   await indexEverything(services, lease.userId, reporter, signal);
+  return archive.sha256;
 }
 
 /** Decides what a failed run means: for the task's owner, for the queue, and for the archive on disk. */

@@ -1,6 +1,7 @@
 import { Worker as BullWorker, type Job, WaitingError, type WorkerOptions } from 'bullmq';
 import type { Services } from '../src/domain/services.ts';
 import { requeueLostTasks } from '../src/domain/sync/reconcile.ts';
+import { sweepArchives } from '../src/domain/sync/sweep.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
 import { isJobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
 import { HandedBackError, type Processors } from './processor.ts';
@@ -10,6 +11,7 @@ import { createSyncProcessor, type SyncOptions } from './sync.ts';
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
 const RECONCILE_MS = 10_000;
+const SWEEP_MS = 60 * 60_000;
 
 /** The task's own count of fruitless beginnings decides when to give up; the queue must not do it before. */
 const MAX_STALLS = 1_000;
@@ -53,6 +55,13 @@ export function openWorker(
     for (const jobId of jobIds) worker.cancelJob(jobId, 'lock lost');
   });
 
+  const sweep = () =>
+    sweepArchives(services).catch((error) => {
+      services.logger.warn({ error }, 'old archives could not be looked for');
+    });
+  const sweeper = setInterval(sweep, SWEEP_MS);
+  void sweep();
+
   const reconcile = () =>
     requeueLostTasks(services).catch((error) => {
       services.logger.warn({ error }, 'lost tasks could not be looked for');
@@ -63,6 +72,7 @@ export function openWorker(
   return {
     async close() {
       clearInterval(timer);
+      clearInterval(sweeper);
       worker.cancelAllJobs('shutdown');
       await worker.close();
     },

@@ -17,6 +17,7 @@ export interface Services {
   downloads: Downloads;
   workspace: Workspace;
   files: Files;
+  ingest: IngestRoot;
   reader: ConversationReader;
   logger: Logger;
 }
@@ -127,7 +128,13 @@ export interface Workspace {
   archivePath(taskId: string): string;
   /** Writes a task's archive, which appears only when it is whole. Throws a TooLargeError. */
   saveArchive(taskId: string, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Where resumable uploads grow; on the same file system as the archives. */
+  uploadsPath: string;
+  /** Makes a finished upload a task's archive. */
+  adoptArchive(taskId: string, path: string): Promise<void>;
   removeArchive(taskId: string): Promise<void>;
+  /** Removes archives that `isNeeded` denies, and what crashes have left for more than a day. */
+  sweep(isNeeded: (taskId: string) => Promise<boolean>): Promise<void>;
 }
 
 /** What the rules ask of the formats; src/archive/conversation.ts is the one implementation. */
@@ -135,6 +142,15 @@ export interface ConversationReader {
   read(bytes: Buffer): ReadResult;
   /** One conversation out of several forms of it, whatever their order. */
   merge(versions: Buffer[]): ArchiveConversation;
+}
+
+/** The folder of this server from which exports may be read in place. */
+export interface IngestRoot {
+  /**
+   * The real path of a zip or folder below the root. Throws a NotAllowedError outside of it, through a symbolic link as
+   * well, or when no root is configured, and a NotFoundError.
+   */
+  resolve(path: string): Promise<string>;
 }
 
 /** Where the content of attachments lies, once for each user and content. */

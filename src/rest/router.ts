@@ -1,20 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import express, { type ErrorRequestHandler, type Router } from 'express';
-import {
-  ConflictError,
-  DomainError,
-  type ErrorCode,
-  InvalidInputError,
-  NotFoundError,
-} from '../domain/errors.ts';
-import { encodeId } from '../domain/global-id.ts';
+import express, { type Router } from 'express';
+import { InvalidInputError } from '../domain/errors.ts';
 import type { Services } from '../domain/services.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
 import { healthRoutes } from './health.ts';
+import { ingestRoutes } from './ingest.ts';
+import { createResumableUpload, RESUMABLE_UPLOAD_PATH } from './resumable-upload.ts';
 import { syncRoutes } from './sync.ts';
 
 /** What a handler gets of a request: nothing of Express. */
@@ -43,12 +38,20 @@ export interface Route {
 }
 
 /** Every REST route, in the order in which they are tried. */
-export const routes: Route[] = [...healthRoutes, ...syncRoutes, ...assetRoutes];
+export const routes: Route[] = [...healthRoutes, ...syncRoutes, ...ingestRoutes, ...assetRoutes];
 
 const MAX_BODY = '256kb';
 
-export function createRestRouter(services: Services, authenticate: Authenticate): Router {
+export function createRestRouter(
+  services: Services,
+  authenticate: Authenticate,
+  options: { maxArchiveBytes: number },
+): Router {
   const router = express.Router();
+  router.all(
+    [RESUMABLE_UPLOAD_PATH, `${RESUMABLE_UPLOAD_PATH}/:id`],
+    createResumableUpload(services, authenticate, options),
+  );
   router.use(express.json({ limit: MAX_BODY }));
   for (const route of routes) {
     router[route.method](route.path, async (request, response) => {
@@ -84,57 +87,3 @@ function renameFields(error: InvalidInputError, names: Record<string, string>): 
   }));
   return new InvalidInputError(fieldErrors, error.code);
 }
-
-/** The one place where REST gives a failure its status. */
-const statuses = {
-  NOT_SIGNED_IN: 401,
-  NOT_ALLOWED: 403,
-  NOT_FOUND: 404,
-  CONFLICT: 409,
-  INVALID_INPUT: 422,
-  NO_EXPORT_URL: 400,
-  TOO_LARGE: 413,
-  TOO_MANY_REQUESTS: 429,
-  UNAVAILABLE: 503,
-} satisfies Record<ErrorCode, number>;
-
-/** Answers every error as `{ detail }`; what was not expected only as a request id, with the cause in the log. */
-export function restErrorHandler(services: Services): ErrorRequestHandler {
-  return (error, _request, response, next) => {
-    if (response.headersSent) return next(error);
-    if (error instanceof DomainError) {
-      if (error.code === 'NOT_SIGNED_IN') response.set('WWW-Authenticate', 'ApiKey header="X-API-Key"');
-      response.status(statuses[error.code]).json(bodyOf(error));
-      return;
-    }
-    // Express's own parsers name the status of a body that is no JSON or too large.
-    if (typeof error?.status === 'number' && error.status < 500 && error.expose) {
-      response.status(error.status).json({ detail: error.message });
-      return;
-    }
-    const requestId = currentRequestId();
-    services.logger.error({ error, requestId }, 'a request failed unexpectedly');
-    response
-      .status(500)
-      .json({ detail: `Something went wrong. Quote the request id ${requestId}.`, request_id: requestId });
-  };
-}
-
-function bodyOf(error: DomainError): object {
-  if (error.code === 'INVALID_INPUT' && error instanceof InvalidInputError) {
-    return {
-      detail: error.fieldErrors.map(({ path, message, type }) => ({
-        loc: ['body', ...path],
-        msg: message,
-        type,
-      })),
-    };
-  }
-  if (error instanceof ConflictError) {
-    return { detail: error.message, task_id: encodeId('SyncTask', error.taskId) };
-  }
-  return { detail: error.message };
-}
-
-/** For a path that no route knows. */
-export const notFound = () => new NotFoundError('page');

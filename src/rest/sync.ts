@@ -11,8 +11,9 @@ import {
   type StartSyncInput,
   startSync,
 } from '../domain/sync/task.ts';
-import { uploadArchive } from '../domain/sync/upload.ts';
+import { refuseUpload, uploadArchive } from '../domain/sync/upload.ts';
 import type { SyncTask } from '../generated/prisma/client.ts';
+import { isMultipart, openFilePart } from './multipart.ts';
 import type { Route } from './router.ts';
 
 const taskId = (task: SyncTask) => encodeId('SyncTask', task.id);
@@ -79,9 +80,14 @@ export const syncRoutes: Route[] = [
   {
     method: 'post',
     path: '/sync/upload',
-    async handle(services, { viewer, query, stream, requestId }) {
-      const fileName = typeof query.file_name === 'string' ? query.file_name : 'upload.zip';
-      const task = await uploadArchive(services, viewer, { fileName, content: stream, requestId });
+    async handle(services, { viewer, query, headers, stream, requestId }) {
+      await refuseUpload(services, viewer);
+      const part = isMultipart(headers)
+        ? await openFilePart(headers, stream)
+        : { fileName: null, content: stream };
+      const named = typeof query.file_name === 'string' ? query.file_name : part.fileName;
+      const fileName = named ?? 'upload.zip';
+      const task = await uploadArchive(services, viewer, { fileName, content: part.content, requestId });
       return {
         status: 202,
         body: { status: task.status, message: 'The import is queued.', task_id: taskId(task) },

@@ -196,11 +196,25 @@ CREATE TABLE "message_search" (
 );
 
 -- CreateTable
-CREATE TABLE "server_settings" (
-    "name" TEXT NOT NULL,
-    "value" TEXT NOT NULL,
+CREATE TABLE "imported_archives" (
+    "user_id" UUID NOT NULL,
+    "sha256" BYTEA NOT NULL,
+    "conversations" INTEGER NOT NULL,
+    "skipped" INTEGER NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
-    CONSTRAINT "server_settings_pkey" PRIMARY KEY ("name")
+    CONSTRAINT "imported_archives_pkey" PRIMARY KEY ("user_id","sha256")
+);
+
+-- CreateTable
+CREATE TABLE "known_sources" (
+    "user_id" UUID NOT NULL,
+    "url_hash" BYTEA NOT NULL,
+    "etag" TEXT,
+    "last_modified" TEXT,
+    "archive_sha256" BYTEA NOT NULL,
+
+    CONSTRAINT "known_sources_pkey" PRIMARY KEY ("user_id","url_hash")
 );
 
 -- CreateIndex
@@ -262,6 +276,12 @@ ALTER TABLE "conversation_versions" ADD CONSTRAINT "conversation_versions_user_i
 
 -- AddForeignKey
 ALTER TABLE "assets" ADD CONSTRAINT "assets_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "imported_archives" ADD CONSTRAINT "imported_archives_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "known_sources" ADD CONSTRAINT "known_sources_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- At most one unfinished task per user, whoever asks and however many ask at once.
 CREATE UNIQUE INDEX "sync_tasks_one_active" ON "sync_tasks" ("user_id") WHERE "status" IN ('QUEUED', 'RUNNING');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SyncPhase, SyncStatus } from '../../generated/prisma/client.ts';
 import type { Services, Transaction } from '../services.ts';
+import { type Origin, parseOrigin } from './origin.ts';
 import { taskSealContext } from './task.ts';
 
 /** A task that was begun this often without one committed batch is given up. */
@@ -29,8 +30,8 @@ export interface Lease {
   taskId: string;
   token: string;
   checkpoint: Checkpoint | null;
-  /** In clear, for the download alone; null when the archive was sent here. */
-  exportUrl: string | null;
+  /** Where the archive comes from, in clear for the worker alone; null when it was sent here. */
+  origin: Origin | null;
   /** Beginnings without a committed batch, this one included. */
   fruitless: number;
   /** Set when only what failed before is to be imported again. */
@@ -77,7 +78,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     taskId,
     token,
     checkpoint: row.checkpoint,
-    exportUrl: null,
+    origin: null,
     fruitless: row.fruitless,
     retry: row.retrying ? await loadRetryFilter(services, userId, taskId) : null,
   };
@@ -89,7 +90,9 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     });
     return null;
   }
-  if (row.source_sealed) lease.exportUrl = services.secrets.open(row.source_sealed, taskSealContext(taskId));
+  if (row.source_sealed) {
+    lease.origin = parseOrigin(services.secrets.open(row.source_sealed, taskSealContext(taskId)));
+  }
   return lease;
 }
 

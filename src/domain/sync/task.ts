@@ -6,6 +6,7 @@ import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { configuredExportUrl } from './config.ts';
+import { formatOrigin } from './origin.ts';
 
 export type SyncTaskSelection = Pick<Prisma.SyncTaskFindFirstArgs, 'include' | 'select'>;
 
@@ -46,7 +47,7 @@ export async function startSync(
     id,
     trigger: 'MANUAL',
     source: describeSource(exportUrl),
-    sourceSealed: services.secrets.seal(exportUrl, taskSealContext(id)),
+    sourceSealed: services.secrets.seal(formatOrigin({ kind: 'url', url: exportUrl }), taskSealContext(id)),
     requestId,
   });
 }

@@ -69,6 +69,8 @@ async function takeBack(
     'DELETE FROM conversations WHERE user_id = $1 AND id IN (SELECT id FROM touched WHERE gone)',
     [userId],
   );
+  // Any archive may have held what now is gone: each has to be read again.
+  await tx.execute('DELETE FROM imported_archives WHERE user_id = $1', [userId]);
   await mergeRemaining(services, tx, userId);
   const orphans = await takeBackAssets(tx, userId, taskId);
   await tx.execute(

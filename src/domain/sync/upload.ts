@@ -1,8 +1,14 @@
+import { rename } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { createTask, refuseSecondTask } from './task.ts';
+
+interface Upload {
+  fileName: string;
+  requestId?: string;
+}
 
 /**
  * Takes an archive as it is sent and queues its import. Nothing is kept of one that breaks off. Throws a ConflictError
@@ -11,22 +17,50 @@ import { createTask, refuseSecondTask } from './task.ts';
 export async function uploadArchive(
   services: Services,
   viewer: Viewer | null,
-  upload: { fileName: string; content: AsyncIterable<Uint8Array>; requestId?: string },
+  upload: Upload & { content: AsyncIterable<Uint8Array> },
 ): Promise<SyncTask> {
-  requireScope(viewer, 'write');
-  await refuseSecondTask(services, viewer.userId);
+  await refuseUpload(services, viewer);
   const id = uuidv7();
   await services.workspace.saveArchive(id, upload.content);
   try {
-    return await createTask(services, viewer, {
-      id,
-      trigger: 'UPLOAD',
-      source: upload.fileName.replaceAll(/[^\p{L}\p{N} ._()-]/gu, '').slice(0, 100) || 'upload.zip',
-      sourceSealed: null,
-      requestId: upload.requestId,
-    });
+    return await createUploadTask(services, viewer, id, upload);
   } catch (error) {
     await services.workspace.removeArchive(id);
     throw error;
   }
+}
+
+/** Asked before an upload begins. Throws as `uploadArchive` does. */
+export async function refuseUpload(services: Services, viewer: Viewer | null): Promise<void> {
+  requireScope(viewer, 'write');
+  await refuseSecondTask(services, viewer.userId);
+}
+
+/** Queues the import of an archive that lies on this server's disk, and takes the file over. Throws a ConflictError. */
+export async function importUploadedFile(
+  services: Services,
+  viewer: Viewer | null,
+  upload: Upload & { path: string },
+): Promise<SyncTask> {
+  await refuseUpload(services, viewer);
+  const id = uuidv7();
+  await services.workspace.adoptArchive(id, upload.path);
+  try {
+    return await createUploadTask(services, viewer, id, upload);
+  } catch (error) {
+    // Somebody else was quicker: the file goes back, so that the upload can be finished again later.
+    await rename(services.workspace.archivePath(id), upload.path);
+    throw error;
+  }
+}
+
+function createUploadTask(services: Services, viewer: Viewer | null, id: string, upload: Upload) {
+  requireScope(viewer, 'write');
+  return createTask(services, viewer, {
+    id,
+    trigger: 'UPLOAD',
+    source: upload.fileName.replaceAll(/[^\p{L}\p{N} ._()-]/gu, '').slice(0, 100) || 'upload.zip',
+    sourceSealed: null,
+    requestId: upload.requestId,
+  });
 }

@@ -1,0 +1,29 @@
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative, resolve } from 'node:path';
+import { NotAllowedError, NotFoundError } from '../domain/errors.ts';
+import type { IngestRoot } from '../domain/services.ts';
+
+/** `root` null: nothing of this server's disk may be imported. */
+export function createIngestRoot(root: string | null): IngestRoot {
+  return {
+    async resolve(path) {
+      if (root === null) throw new NotAllowedError('This server has no INGEST_ROOT to import from.');
+      const realRoot = await realpath(root);
+      const wanted = resolve(realRoot, path);
+      // Before anything is looked up, so that the answer says nothing about paths outside.
+      if (!isBelow(realRoot, wanted)) throw outside();
+      const found = await realpath(wanted).catch(() => {
+        throw new NotFoundError('file or folder');
+      });
+      if (!isBelow(realRoot, found)) throw outside();
+      return found;
+    },
+  };
+}
+
+const outside = () => new NotAllowedError('Only what lies below INGEST_ROOT can be imported.');
+
+function isBelow(root: string, path: string): boolean {
+  const way = relative(root, path);
+  return !way.startsWith('..') && !isAbsolute(way);
+}

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { FileStore } from '@tus/file-store';
+import { Server as TusServer } from '@tus/server';
+import type { RequestHandler } from 'express';
+import { v7 as uuidv7 } from 'uuid';
+import { DomainError } from '../domain/errors.ts';
+import { encodeId } from '../domain/global-id.ts';
+import type { Services } from '../domain/services.ts';
+import { importUploadedFile, refuseUpload } from '../domain/sync/upload.ts';
+import type { Authenticate } from '../domain/viewer.ts';
+import { currentRequestId } from '../request-context.ts';
+import { statuses } from './errors.ts';
+
+export const RESUMABLE_UPLOAD_PATH = '/sync/upload/resumable';
+
+/**
+ * Uploads that go on after a lost connection, by the tus protocol 1.0 (tus.io). The last piece starts the import and
+ * its answer names the task: `{ status, message, task_id }`. When a sync of the user runs by then, the answer is a 409,
+ * and an empty last PATCH at the end of the file starts the import later.
+ */
+export function createResumableUpload(
+  services: Services,
+  authenticate: Authenticate,
+  options: { maxArchiveBytes: number },
+): RequestHandler {
+  const directory = services.workspace.uploadsPath;
+  const viewerOf = (headers: Headers) => authenticate(headers.get('x-api-key') ?? undefined);
+  const server = new TusServer({
+    path: RESUMABLE_UPLOAD_PATH,
+    datastore: new FileStore({ directory }),
+    maxSize: options.maxArchiveBytes,
+    relativeLocation: true,
+    allowedOrigins: () => false,
+    // The owner stands in the name, so that nobody can go on with somebody else's upload.
+    namingFunction: (request) => `${viewerOf(request.headers)?.userId ?? 'nobody'}_${uuidv7()}`,
+    async onIncomingRequest(request, uploadId) {
+      const viewer = viewerOf(request.headers);
+      if (request.method === 'OPTIONS') return;
+      if (!viewer) throw { status_code: 401, body: 'Send an API key in the X-API-Key header.\n' };
+      if (request.method !== 'POST' && !uploadId.startsWith(`${viewer.userId}_`)) {
+        throw { status_code: 404, body: 'No such upload.\n' };
+      }
+    },
+    async onUploadCreate(request, upload) {
+      await refuseUpload(services, viewerOf(request.headers)).catch(refuse);
+      return { metadata: upload.metadata };
+    },
+    async onUploadFinish(request, upload) {
+      const task = await importUploadedFile(services, viewerOf(request.headers), {
+        path: join(directory, upload.id),
+        fileName: upload.metadata?.filename ?? 'upload.zip',
+        requestId: currentRequestId(),
+      }).catch(refuse);
+      const answer = {
+        status: task.status,
+        message: 'The import is queued.',
+        task_id: encodeId('SyncTask', task.id),
+      };
+      return {
+        status_code: 200,
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(answer),
+      };
+    },
+  });
+  return (request, response) => server.handle(request, response);
+}
+
+/** The library's own form of an error. */
+function refuse(error: unknown): never {
+  if (!(error instanceof DomainError)) throw error;
+  throw { status_code: statuses[error.code], body: JSON.stringify({ detail: error.message }) };
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { SyncError } from '../src/domain/errors.ts';
+import type { Services } from '../src/domain/services.ts';
+import {
+  type KnownArchive,
+  recallArchive,
+  recallSource,
+  rememberSource,
+} from '../src/domain/sync/known-archive.ts';
+import type { Lease } from '../src/domain/sync/lease.ts';
+import type { Reporter } from './reporter.ts';
+
+/** An archive to read; `sha256` is null for a folder, which has none. */
+export interface ObtainedArchive {
+  path: string;
+  sha256: Buffer | null;
+}
+
+/**
+ * The task's archive: sent here, fetched by an earlier attempt, fetched now, or in a folder of this server. Says
+ * `known` instead when it was imported whole before, by its server's word or by its hash; a retry always reads.
+ */
+export async function obtainArchive(
+  services: Services,
+  lease: Lease,
+  reporter: Reporter,
+  share: number,
+  signal: AbortSignal,
+): Promise<ObtainedArchive | { known: KnownArchive }> {
+  const { origin, userId } = lease;
+  const mayBeKnown = !lease.retry && !lease.checkpoint;
+  const path =
+    origin?.kind === 'ingest'
+      ? await services.ingest.resolve(origin.path)
+      : services.workspace.archivePath(lease.taskId);
+  const present = await stat(path).catch(() => null);
+  let sha256: Buffer | null = null;
+  if (present?.isFile()) {
+    sha256 = await hashFile(path, signal);
+  } else if (!present) {
+    if (origin?.kind !== 'url') {
+      const message = 'The archive is no longer on this server. Upload it again.';
+      throw new SyncError('ARCHIVE_GONE', message);
+    }
+    reporter.enter('DOWNLOADING', 0, share);
+    const source = mayBeKnown ? await recallSource(services, userId, origin.url) : null;
+    const download = await services.downloads.fetch(origin.url, path, {
+      signal,
+      onProgress: ({ bytesDone, bytesTotal }) => reporter.bytes(bytesDone, bytesTotal ?? 0),
+      known: source ?? undefined,
+    });
+    if (source && download.notModified) return { known: source };
+    await rememberSource(services, userId, origin.url, download);
+    sha256 = Buffer.from(download.sha256, 'hex');
+  }
+  const known = sha256 && mayBeKnown ? await recallArchive(services, userId, sha256) : null;
+  return known ? { known } : { path, sha256 };
+}
+
+async function hashFile(path: string, signal: AbortSignal): Promise<Buffer> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  return hash.digest();
+}
