@@ -1,0 +1,328 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dialogue } from './archive/builders.ts';
+import { createTestClient } from './support/client.ts';
+import { exportOf } from './support/exports.ts';
+import { startRedis } from './support/redis.ts';
+import { startTestServer, type TestServer } from './support/server.ts';
+import { sync, untilOver } from './support/syncs.ts';
+import { until } from './support/until.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres' });
+});
+afterAll(() => server.close());
+
+/** What JSON makes of a moment. */
+const moment = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+describe('The configuration', () => {
+  test('has defaults, is changed and read again, and never shows the URL', async () => {
+    const { client } = await server.asUser();
+    const before = await client.rest('GET', '/sync/config');
+    expect(before).toMatchObject({ status: 200 });
+    expect(before.json).toEqual({
+      sync_enabled: false,
+      sync_frequency_hours: 24,
+      has_export_url: false,
+      last_sync_at: null,
+      next_sync_at: null,
+      created_at: moment,
+      updated_at: moment,
+    });
+    const set = await client.rest('POST', '/sync/config', {
+      sync_enabled: true,
+      chatgpt_export_url: 'https://example.com/export.zip',
+      sync_frequency_hours: 12,
+    });
+    expect(set).toMatchObject({ status: 200 });
+    expect(set.json).toEqual({
+      status: 'success',
+      message: expect.any(String),
+      config: { sync_enabled: true, sync_frequency_hours: 12, has_export_url: true },
+    });
+    const after = await client.rest('GET', '/sync/config');
+    expect(after.json).toMatchObject({ sync_enabled: true, sync_frequency_hours: 12, has_export_url: true });
+    expect(set.text + after.text).not.toContain('example.com');
+  });
+
+  test('is refused with every field that is wrong, by its name in REST', async () => {
+    const { client } = await server.asUser();
+    const wrong = { sync_enabled: 'perhaps', sync_frequency_hours: 0.5, chatgpt_export_url: 7 };
+    const { status, json } = await client.rest('POST', '/sync/config', wrong);
+    expect(status).toBe(422);
+    const { detail } = json as { detail: { loc: string[]; msg: string; type: string }[] };
+    expect(detail.map((each) => each.loc).toSorted()).toEqual([
+      ['body', 'chatgpt_export_url'],
+      ['body', 'sync_enabled'],
+      ['body', 'sync_frequency_hours'],
+    ]);
+    for (const each of detail)
+      expect(each).toMatchObject({ msg: expect.any(String), type: expect.any(String) });
+    const empty = await client.rest('POST', '/sync/config', {});
+    expect(empty).toMatchObject({ status: 422, json: { detail: [{ loc: ['body', 'sync_enabled'] }] } });
+  });
+});
+
+describe('A sync', () => {
+  test('is started, watched and found in the history', async () => {
+    const { client } = await server.asUser();
+    const file = server.exports.serve(await exportOf([dialogue('rest')]), { held: true });
+    const started = await client.rest('POST', '/sync/manual', { export_url: file.url });
+    expect(started.status).toBe(202);
+    expect(started.json).toEqual({
+      status: expect.stringMatching(/QUEUED|RUNNING/),
+      message: expect.any(String),
+      task_id: expect.any(String),
+    });
+    const taskId = (started.json as { task_id: string }).task_id;
+
+    const running = await client.rest('GET', `/sync/status/${taskId}`);
+    expect(running.status).toBe(200);
+    expect(running.json).toMatchObject({
+      task_id: taskId,
+      result: null,
+      info: { fraction: expect.any(Number) },
+    });
+    file.release();
+    await untilOver(client, taskId);
+
+    const over = await client.rest('GET', `/sync/status/${taskId}`);
+    expect(over.json).toEqual({
+      task_id: taskId,
+      status: 'COMPLETED',
+      result: {
+        added: 1,
+        updated: 0,
+        unchanged: 0,
+        skipped: 0,
+        failed: 0,
+        messages_added: 2,
+        assets_added: 0,
+      },
+      info: {
+        phase: 'DONE',
+        fraction: 1,
+        bytes_done: expect.any(Number),
+        bytes_total: expect.any(Number),
+        conversations_done: 1,
+        conversations_total: 1,
+        per_second: null,
+        eta_seconds: null,
+        queue_position: null,
+      },
+    });
+    const history = await client.rest('GET', '/sync/history');
+    expect(history.status).toBe(200);
+    expect(history.json).toEqual({
+      history: [
+        {
+          sync_id: taskId,
+          sync_type: 'manual',
+          status: 'COMPLETED',
+          started_at: moment,
+          completed_at: moment,
+          error_message: null,
+          files_processed: 1,
+          conversations_added: 1,
+          conversations_updated: 0,
+          conversations_unchanged: 0,
+          conversations_failed: 0,
+        },
+      ],
+      total_syncs: 1,
+    });
+  });
+
+  test('that failed says why in the history, newest first', async () => {
+    const { client } = await server.asUser();
+    const first = await sync(client, server.exports.serve(await exportOf([dialogue('fine')])).url);
+    const second = await sync(client, server.exports.serve('no zip at all').url);
+    const { json } = await client.rest('GET', '/sync/history?limit=1');
+    expect(json).toMatchObject({
+      history: [{ sync_id: second.id, status: 'FAILED', error_message: expect.stringMatching(/zip/i) }],
+      total_syncs: 2,
+    });
+    const all = await client.rest('GET', '/sync/history?limit=100');
+    expect((all.json as { history: { sync_id: string }[] }).history.map((each) => each.sync_id)).toEqual([
+      second.id,
+      first.id,
+    ]);
+  });
+
+  test('history of no sensible length is refused by the name of the parameter', async () => {
+    const { client } = await server.asUser();
+    for (const limit of ['0', '101', 'many', '1.5']) {
+      const { status, json } = await client.rest('GET', `/sync/history?limit=${limit}`);
+      expect(status, limit).toBe(422);
+      expect(json, limit).toMatchObject({ detail: [{ loc: ['query', 'limit'] }] });
+    }
+  });
+
+  test('is refused for a URL that may not be fetched', async () => {
+    const { client } = await server.asUser();
+    for (const url of [
+      'http://169.254.169.254/latest',
+      'file:///etc/passwd',
+      'http://localhost:5432/x',
+      'x',
+    ]) {
+      const { status, json } = await client.rest('POST', '/sync/manual', { export_url: url });
+      expect(status, url).toBe(422);
+      expect(json, url).toMatchObject({ detail: [{ loc: ['body', 'export_url'] }] });
+    }
+  });
+
+  test('can be of an archive that is sent', async () => {
+    const { client } = await server.asUser();
+    const zip = await exportOf([dialogue('sent')]);
+    const { status, json } = await client.rest('POST', '/sync/upload?file_name=my.zip', zip);
+    expect(status).toBe(202);
+    expect(json).toEqual({
+      status: expect.any(String),
+      message: expect.any(String),
+      task_id: expect.any(String),
+    });
+    const { task_id: taskId } = json as { task_id: string };
+    expect(await untilOver(client, taskId)).toMatchObject({
+      trigger: 'UPLOAD',
+      status: 'COMPLETED',
+      source: 'my.zip',
+      counts: { added: 1 },
+    });
+  });
+
+  test('that does not exist is not found, whatever the id looks like', async () => {
+    const { client } = await server.asUser();
+    const id = Buffer.from('SyncTask:0199a1b2-0000-7000-8000-000000000000').toString('base64url');
+    for (const unknown of [id, 'nonsense', '%00', `${id}x`]) {
+      const { status, json } = await client.rest('GET', `/sync/status/${unknown}`);
+      expect(status, unknown).toBe(404);
+      expect(json, unknown).toEqual({ detail: 'No such sync task.' });
+    }
+  });
+});
+
+describe('Every route', () => {
+  const guarded = [
+    ['GET', '/sync/config'],
+    ['POST', '/sync/config'],
+    ['POST', '/sync/manual'],
+    ['POST', '/sync/upload'],
+    ['GET', '/sync/history'],
+    ['GET', '/sync/status/x'],
+  ] as const;
+
+  test.each(guarded)('%s %s asks a stranger for a key', async (method, path) => {
+    for (const key of [null, 'wrong']) {
+      const stranger = createTestClient(server.url, key);
+      const { status, headers, json } = await stranger.rest(method, path, method === 'POST' ? {} : undefined);
+      expect(status).toBe(401);
+      expect(headers.get('www-authenticate')).toContain('X-API-Key');
+      expect(json).toEqual({ detail: expect.any(String) });
+      await stranger.close();
+    }
+  });
+
+  test.each(guarded.filter(([method]) => method === 'POST'))(
+    '%s %s is refused to a key that may only read',
+    async (method, path) => {
+      const { client } = await server.asUser(new Set(['read']));
+      const { status, json } = await client.rest(method, path, { sync_enabled: false });
+      expect(status).toBe(403);
+      expect(json).toEqual({ detail: expect.stringContaining('write') });
+    },
+  );
+
+  test('answers JSON when it fails, and carries a request id', async () => {
+    const { client } = await server.asUser();
+    const unknown = await client.rest('GET', '/nowhere');
+    expect(unknown).toMatchObject({ status: 404, json: { detail: expect.any(String) } });
+    expect(unknown.headers.get('x-request-id')).toMatch(/^[\w-]{10,}$/);
+    const post = (headers: Record<string, string>, body: string) =>
+      fetch(`${server.url}/sync/config`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-api-key': server.apiKey, ...headers },
+        body,
+      });
+    const broken = await post({}, '{');
+    expect(broken.status).toBe(400);
+    expect(await broken.json()).toEqual({ detail: expect.any(String) });
+    expect((await post({}, `{"x": "${'x'.repeat(300_000)}"}`)).status).toBe(413);
+  });
+
+  test('keeps a request id that a proxy gave, unless it could forge a line of the log', async () => {
+    const answer = (id: string) => fetch(`${server.url}/healthz`, { headers: { 'x-request-id': id } });
+    expect((await answer('proxy-1.2_3')).headers.get('x-request-id')).toBe('proxy-1.2_3');
+    for (const id of ['a b', '{"x":1}', 'x'.repeat(101)]) {
+      expect((await answer(id)).headers.get('x-request-id')).not.toBe(id);
+    }
+  });
+
+  test('masks what nobody expected', async () => {
+    const broken = await startTestServer({ backend: 'postgres' });
+    await broken.services.database.query('DROP TABLE sync_configs');
+    const { status, json, headers } = await broken.client.rest('GET', '/sync/config');
+    const requestId = headers.get('x-request-id');
+    expect(status).toBe(500);
+    expect(json).toEqual({
+      detail: `Something went wrong. Quote the request id ${requestId}.`,
+      request_id: requestId,
+    });
+    expect(broken.logged()).toContain('sync_configs');
+    await broken.close();
+  });
+});
+
+describe('Health', () => {
+  test('is ready when everything answers', async () => {
+    expect(await server.client.rest('GET', '/healthz')).toMatchObject({ status: 200, json: { ok: true } });
+    expect(await server.client.rest('GET', '/readyz')).toMatchObject({ status: 200, json: { ok: true } });
+  });
+
+  test('names the queue when Redis evicts keys or does not answer, and recovers', async () => {
+    const redis = await startRedis();
+    const own = await startTestServer({ backend: 'redis', redisUrl: redis.url });
+    const ready = () => own.client.rest('GET', '/readyz');
+    expect(await ready()).toMatchObject({ status: 200 });
+
+    const control = new Redis(redis.url);
+    await control.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await ready()).toMatchObject({
+      status: 503,
+      json: { ok: false, failures: { queue: expect.stringContaining('noeviction') } },
+    });
+    await control.config('SET', 'maxmemory-policy', 'noeviction');
+    expect(await ready()).toMatchObject({ status: 200 });
+    control.disconnect();
+
+    await redis.close();
+    expect(await ready()).toMatchObject({
+      status: 503,
+      json: { ok: false, failures: { queue: 'does not answer' } },
+    });
+    expect(await own.client.rest('GET', '/healthz')).toMatchObject({ status: 200 });
+    const again = await startRedis({ port: redis.port });
+    await until('it is ready again', async () => (await ready()).status === 200);
+    await own.close();
+    await again.close();
+  });
+
+  test('names the database when it does not answer', async () => {
+    const own = await startTestServer({ backend: 'redis' });
+    const name = new URL(own.databaseUrl).pathname.slice(1);
+    const admin = new pg.Client({ connectionString: own.databaseUrl.replace(name, 'postgres') });
+    await admin.connect();
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    const { status, json } = await own.client.rest('GET', '/readyz');
+    expect(status).toBe(503);
+    expect(json).toEqual({ ok: false, failures: { database: 'does not answer' } });
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await admin.end();
+    await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);
+    await own.close();
+  });
+});
