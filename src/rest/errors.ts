@@ -49,7 +49,7 @@ function bodyOf(error: DomainError): object {
   if (error.code === 'INVALID_INPUT' && error instanceof InvalidInputError) {
     return {
       detail: error.fieldErrors.map(({ path, message, type }) => ({
-        loc: ['body', ...path],
+        loc: path,
         msg: message,
         type,
       })),

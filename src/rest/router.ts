@@ -66,7 +66,7 @@ export function createRestRouter(
           stream: request,
         })
         .catch((error) => {
-          throw error instanceof InvalidInputError ? renameFields(error, route.fieldNames ?? {}) : error;
+          throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
         });
       response.status(answer.status ?? 200);
       if (!answer.stream) return response.json(answer.body);
@@ -80,10 +80,12 @@ export function createRestRouter(
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function renameFields(error: InvalidInputError, names: Record<string, string>): InvalidInputError {
+/** Names each field as the caller wrote it, and where: in the body, or in the query of a GET. */
+function inWordsOf({ method, fieldNames = {} }: Route, error: InvalidInputError): InvalidInputError {
+  const place = method === 'get' ? 'query' : 'body';
   const fieldErrors = error.fieldErrors.map((field) => ({
     ...field,
-    path: field.path.map((step) => names[step] ?? step),
+    path: [place, ...field.path.map((step) => fieldNames[step] ?? step)],
   }));
   return new InvalidInputError(fieldErrors, error.code);
 }
