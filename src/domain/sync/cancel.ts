@@ -18,8 +18,8 @@ export async function cancelSync(
   const { userId } = viewer;
   if (!isUuid(taskId)) throw new NotFoundError('sync task');
   const [cancelled] = await services.database.query<{ seq: number }>(
-    `UPDATE sync_tasks SET status = 'CANCELLED', phase = 'DONE', eta_seconds = NULL, heartbeat_at = NULL,
-       lease_token = NULL, finished_at = now(), seq = seq + 1
+    `UPDATE sync_tasks SET status = 'CANCELLED', phase = 'DONE', per_second = NULL, eta_seconds = NULL,
+       heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1
      WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING') RETURNING seq`,
     [userId, taskId],
   );

@@ -227,7 +227,8 @@ export async function finishTask(
       `UPDATE sync_tasks SET status = $3::"SyncStatus", error_code = $4, error_message = $5, phase = 'DONE',
          fraction = CASE WHEN $6 THEN fraction ELSE 1 END,
          conversations_total = CASE WHEN $6 THEN conversations_total ELSE conversations_done END,
-         eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1, retrying = false,
+         per_second = NULL, eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(),
+         seq = seq + 1, retrying = false,
          source_sealed = CASE WHEN $3::text = 'COMPLETED' THEN NULL ELSE source_sealed END
        WHERE user_id = $1 AND id = $2 RETURNING seq`,
       [
