@@ -21,10 +21,22 @@ export interface Config {
     /** The owner's first sync configuration. */
     initial: { enabled: boolean; exportUrl: string | null; frequencyHours: number };
   };
+  /** Null: attachments lie below `dataDir`. */
+  s3: S3Config | null;
   /** Null: no folder of this server may be imported. */
   ingestRoot: string | null;
   worker: { concurrency: number };
   logLevel: (typeof logLevels)[number];
+}
+
+/** A bucket of any S3-compatible store. */
+export interface S3Config {
+  bucket: string;
+  region: string;
+  /** Null: Amazon's own, by region. */
+  endpoint: string | null;
+  accessKeyId: string;
+  secretAccessKey: string;
 }
 
 export type TrustProxy = boolean | number | string[];
@@ -98,6 +110,11 @@ const variables = z.object({
   MAX_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(20 * GIB),
   MAX_EXPANDED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(200 * GIB),
   INGEST_ROOT: z.string().optional(),
+  S3_BUCKET: z.string().optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_ENDPOINT: urlOf(['https:', 'http:']).optional(),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
 });
@@ -133,6 +150,15 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
         frequencyHours: value.CHATGPT_SYNC_INTERVAL_HOURS,
       },
     },
+    s3: value.S3_BUCKET
+      ? {
+          bucket: value.S3_BUCKET,
+          region: value.S3_REGION,
+          endpoint: value.S3_ENDPOINT ?? null,
+          accessKeyId: value.S3_ACCESS_KEY_ID ?? '',
+          secretAccessKey: value.S3_SECRET_ACCESS_KEY ?? '',
+        }
+      : null,
     ingestRoot: value.INGEST_ROOT ?? null,
     worker: { concurrency: value.WORKER_CONCURRENCY },
     logLevel: value.LOG_LEVEL,
@@ -153,6 +179,11 @@ function contradictions(env: Record<string, string | undefined>): string[] {
   }
   if (env.CHATGPT_SYNC_ENABLED === 'true' && env.CHATGPT_EXPORT_URL === undefined) {
     problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED=true');
+  }
+  const bucketParts = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'];
+  const missing = bucketParts.filter((name) => env[name] === undefined);
+  if (missing.length > 0 && missing.length < bucketParts.length) {
+    problems.push(`${missing.join(' and ')} must be set as well: a bucket needs its name and both keys`);
   }
   if (env.REDIS_URL !== undefined && env.DB_URL === undefined) {
     problems.push(

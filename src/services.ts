@@ -1,13 +1,14 @@
 import { mergeVersions, readConversation } from './archive/conversation.ts';
 import type { Config } from './config.ts';
-import type { Logger, Services } from './domain/services.ts';
+import type { Files, Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
 import { openDatabase } from './infra/database.ts';
 import { openDownloads } from './infra/downloads.ts';
 import { openEmbeddedPostgres } from './infra/embedded-postgres.ts';
 import { openPostgresEvents } from './infra/events/postgres-events.ts';
 import { openRedisEvents } from './infra/events/redis-events.ts';
-import { openFiles } from './infra/files.ts';
+import { openLocalFiles } from './infra/files/local-files.ts';
+import { openS3Files } from './infra/files/s3-files.ts';
 import { createIngestRoot } from './infra/ingest-root.ts';
 import { migrate } from './infra/migrate.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
@@ -66,6 +67,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     const downloads = openDownloads(config.sync);
     closers.push(downloads.close);
 
+    const files = await openFiles(config);
+    closers.push(files.close);
+
     const services: Services = {
       prisma,
       database,
@@ -74,7 +78,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       downloads,
       secrets: createSecrets(key.apiKey),
       workspace: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
-      files: await openFiles(config.dataDir),
+      files,
       ingest: createIngestRoot(config.ingestRoot),
       reader: { read: readConversation, merge: mergeVersions },
       logger,
@@ -91,4 +95,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     await close();
     throw error;
   }
+}
+
+async function openFiles({ dataDir, s3 }: Config): Promise<Files & { close(): Promise<void> }> {
+  if (s3) return openS3Files(s3, dataDir);
+  return { ...(await openLocalFiles(dataDir)), close: async () => undefined };
 }

@@ -48,6 +48,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
+  let startedFrom = Number.POSITIVE_INFINITY;
   let movedAt = startedAt;
   const fraction = () => range.from + (range.to - range.from) * Math.min(reached, 1);
   const snapshot = (): TaskChange => {
@@ -58,6 +59,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     const seconds = Math.max((now - first.at) / 1_000, 0.001);
     const measured = phase === 'DOWNLOADING' || phase === 'IMPORTING';
     const elapsed = (now - startedAt) / 1_000;
+    const gained = fraction() - startedFrom;
     return {
       phase,
       // 1 is kept for the end.
@@ -65,7 +67,10 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
       bytesDone: Math.round(done),
       bytesTotal: Math.round(total),
       perSecond: measured ? Math.round(((amount - first.amount) / seconds) * 10) / 10 : null,
-      etaSeconds: fraction() > 0.02 ? Math.round((elapsed * (1 - fraction())) / fraction()) : null,
+      ...(phase === 'IMPORTING' && reached > 0 && !lease.checkpoint && !lease.retry
+        ? { conversationsTotal: Math.max(conversations, Math.round(conversations / reached)) }
+        : {}),
+      etaSeconds: gained > 0.02 ? Math.round((elapsed * (1 - fraction())) / gained) : null,
     };
   };
 
@@ -97,6 +102,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     enter(next, from, to) {
       phase = next;
       range = { from, to };
+      startedFrom = Math.min(startedFrom, from);
       reached = 0;
       marks = [{ at: Date.now(), amount: next === 'DOWNLOADING' ? 0 : conversations }];
       schedule(0);

@@ -157,7 +157,8 @@ export async function writeTask(
        fraction = greatest(fraction, coalesce($5, fraction)),
        bytes_done = coalesce($6, bytes_done),
        bytes_total = coalesce($7, bytes_total),
-       conversations_total = coalesce($8, conversations_total),
+       conversations_total = CASE WHEN coalesce($8, conversations_total) IS NOT NULL THEN
+         greatest(coalesce($8, conversations_total), conversations_done + $12 + $13 + $14 + $15 + $16) END,
        per_second = CASE WHEN $17 THEN $9 ELSE per_second END,
        eta_seconds = CASE WHEN $17 THEN $10 ELSE eta_seconds END,
        checkpoint = coalesce($11::jsonb, checkpoint),

@@ -22,7 +22,7 @@ export async function retrySync(
   try {
     await services.database.transaction(async (tx) => {
       const [task] = await tx.query<{ status: SyncStatus; failures: number; read: boolean }>(
-        `SELECT status, conversations_total IS NOT NULL AS read, (SELECT count(*)::int FROM sync_problems p
+        `SELECT status, coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read, (SELECT count(*)::int FROM sync_problems p
            WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
          FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
         [userId, taskId],

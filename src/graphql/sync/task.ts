@@ -58,7 +58,8 @@ const SyncProgress = builder.objectRef<SyncTask>('SyncProgress').implement({
     conversationsDone: t.exposeInt('conversationsDone', { description: 'Conversations dealt with.' }),
     conversationsTotal: t.exposeInt('conversationsTotal', {
       nullable: true,
-      description: 'Conversations that the export holds; null until all of it was read.',
+      description:
+        'Conversations that the export holds: reckoned from the bytes while it is read, exact at the end, null before.',
     }),
     perSecond: t.exposeFloat('perSecond', {
       nullable: true,

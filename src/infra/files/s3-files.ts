@@ -1,0 +1,64 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  paginateListObjectsV2,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import type { S3Config } from '../../config.ts';
+import { NotFoundError } from '../../domain/errors.ts';
+import type { Files } from '../../domain/services.ts';
+import { spool } from './spool.ts';
+
+/** Attachments in a bucket of any S3-compatible store: `<user>/<sha256>`. */
+export function openS3Files(config: S3Config, dataDir: string): Files & { close(): Promise<void> } {
+  const { bucket } = config;
+  const client = new S3Client({
+    region: config.region,
+    credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
+    ...(config.endpoint ? { endpoint: config.endpoint, forcePathStyle: true } : {}),
+    // Many compatible stores know nothing of the newer checksums.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  const keyOf = (userId: string, sha256: Uint8Array) => `${userId}/${Buffer.from(sha256).toString('hex')}`;
+  return {
+    put: (userId, content) =>
+      spool(join(dataDir, 'spool'), content, async (path, { sha256 }) => {
+        const body = createReadStream(path);
+        const params = { Bucket: bucket, Key: keyOf(userId, sha256), Body: body };
+        await new Upload({ client, params }).done().finally(() => body.destroy());
+      }),
+    async read(userId, sha256, range) {
+      const Range = range ? `bytes=${range.start}-${range.end}` : undefined;
+      try {
+        const { Body } = await client.send(
+          new GetObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256), Range }),
+        );
+        if (Body instanceof Readable) return Body;
+        throw new NotFoundError('file');
+      } catch (error) {
+        if ((error as Error).name === 'NoSuchKey') throw new NotFoundError('file');
+        throw error;
+      }
+    },
+    async remove(userId, sha256) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
+    },
+    async removeAll(userId) {
+      for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${userId}/` })) {
+        const Objects = (page.Contents ?? []).map(({ Key }) => ({ Key }));
+        if (Objects.length > 0) {
+          await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }));
+        }
+      }
+    },
+    async close() {
+      client.destroy();
+    },
+  };
+}
