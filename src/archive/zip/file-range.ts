@@ -16,7 +16,7 @@ export async function readAt(range: FileRange, offset: number, length: number): 
       'The zip points outside of itself; it is damaged or was made to confuse.',
     );
   }
-  const buffer = Buffer.alloc(length);
+  const buffer = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < length) {
     const { bytesRead } = await range.handle.read(buffer, done, length - done, range.start + offset + done);

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { pipeline, type TransformOptions } from 'node:stream';
+import { pipeline, Readable, type TransformOptions } from 'node:stream';
 import { crc32, createInflateRaw, type ZlibOptions } from 'node:zlib';
 import { defaultMaxRatio, ratioFloorBytes } from '../container.ts';
 import { ArchiveError } from '../types.ts';
@@ -90,20 +89,14 @@ export async function* readEntry(
 
 async function* openBytes(range: FileRange, entry: ZipEntry, start: number): AsyncGenerator<Buffer> {
   if (entry.compressedBytes === 0) return;
-  const file = createReadStream('', {
-    fd: range.handle,
-    autoClose: false,
-    start: range.start + start,
-    end: range.start + start + entry.compressedBytes - 1,
-    highWaterMark: FILE_CHUNK_BYTES,
-  });
+  const packed = readChunks(range, start, entry.compressedBytes);
   if (entry.method === STORED) {
-    yield* file as AsyncIterable<Buffer>;
+    yield* packed;
     return;
   }
   const inflate = createInflateRaw(inflateOptions);
   // The loop below sees every error of the pipeline, for the pipeline destroys `inflate` with it.
-  pipeline(file, inflate, () => {});
+  pipeline(Readable.from(packed), inflate, () => {});
   try {
     yield* inflate as AsyncIterable<Buffer>;
   } catch (error) {
@@ -113,6 +106,13 @@ async function* openBytes(range: FileRange, entry: ZipEntry, start: number): Asy
       });
     }
     throw error;
+  }
+}
+
+/** Not a file stream: each would hang a listener on the handle that all entries share. */
+async function* readChunks(range: FileRange, start: number, bytes: number): AsyncGenerator<Buffer> {
+  for (let done = 0; done < bytes; done += FILE_CHUNK_BYTES) {
+    yield await readAt(range, start + done, Math.min(FILE_CHUNK_BYTES, bytes - done));
   }
 }
 
