@@ -4,6 +4,7 @@ import { builder } from './builder.ts';
 
 builder.prismaNode('Asset', {
   description: 'A file that messages point to: an image, a recording, an attachment.',
+  nullable: true,
   id: { resolve: (asset) => asset.id, description: 'Global id.' },
   findUnique: (id, { viewer }) => assetKey(viewer, id),
   fields: (t) => ({

@@ -52,6 +52,7 @@ const toFilter = (filter: ConversationFilter | null | undefined): ConversationFi
 
 export const ConversationType = builder.prismaNode('Conversation', {
   description: 'A thread with all of its branches.',
+  nullable: true,
   id: { resolve: (conversation) => conversation.id, description: 'Global id.' },
   findUnique: (id, { viewer }) => conversationKey(viewer, id),
   fields: (t) => ({

@@ -15,6 +15,7 @@ const MessageKindEnum = builder.enumType('MessageKind', {
 
 export const MessageType = builder.prismaNode('Message', {
   description: 'One turn of a conversation.',
+  nullable: true,
   // A node's id is unique in its conversation only.
   id: {
     resolve: (message) => `${message.conversationId}/${message.nodeId}`,

@@ -100,6 +100,7 @@ const SyncFailure = builder.objectRef<{ code: string; message: string }>('SyncFa
 
 export const SyncTaskType = builder.prismaNode('SyncTask', {
   description: 'One run of the importer.',
+  nullable: true,
   id: { resolve: (task) => task.id, description: 'Global id; REST calls it task_id.' },
   findUnique: (id, { viewer }) => syncTaskKey(viewer, id),
   fields: (t) => ({
