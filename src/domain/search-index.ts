@@ -11,23 +11,24 @@ const OVERLAP_CHARACTERS = 200;
 const BATCH_MESSAGES = 2_000;
 
 /**
- * Indexes some of a user's conversations whose messages changed; answers how many, 0 when none is left. Any number of
- * callers may run at once: each takes other conversations.
+ * Indexes what is not yet indexed of some of a user's conversations whose messages changed; answers how many, 0 when
+ * none is left. Whoever changes a message removes it from the index. Any number of callers may run at once: each takes
+ * other conversations.
  */
 export async function indexSomePending(services: Services, userId: string): Promise<number> {
   return services.database.transaction(async (tx) => {
     const ids = await takePending(tx, userId);
     if (ids.length === 0) return 0;
-    await tx.execute('DELETE FROM message_search WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])', [
-      userId,
-      ids,
-    ]);
     await tx.execute(
       `INSERT INTO message_search (user_id, conversation_id, node_id, terms)
        SELECT user_id, conversation_id, node_id,
-         to_tsvector('english', substr(text, 1 + piece * $3, $3 + $4))
-       FROM messages, generate_series(0, greatest(length(text) - 1, 0) / $3) AS piece
-       WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]) AND text <> ''`,
+         to_tsvector('english', CASE WHEN octet_length(text) <= $3 THEN text
+           ELSE substr(text, 1 + piece * $3, $3 + $4) END)
+       FROM messages, generate_series(0, CASE WHEN octet_length(text) <= $3 THEN 0
+         ELSE (length(text) - 1) / $3 END) AS piece
+       WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]) AND text <> ''
+         AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM message_search
+           WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]))`,
       [userId, ids, PIECE_CHARACTERS, OVERLAP_CHARACTERS],
     );
     await tx.execute(
@@ -42,7 +43,7 @@ export async function indexSomePending(services: Services, userId: string): Prom
 async function takePending(tx: Transaction, userId: string): Promise<string[]> {
   const rows = await tx.query<{ id: string; messages: number }>(
     `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND search_pending
-     LIMIT 150 FOR UPDATE SKIP LOCKED`,
+     LIMIT 150 FOR NO KEY UPDATE SKIP LOCKED`,
     [userId],
   );
   const taken: string[] = [];

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
-import { mergeIntoExisting } from './merge.ts';
+import { mergeAllIntoExisting } from './merge.ts';
 import { clearRetried, type Problem, writeProblems } from './problems.ts';
 import { createRowBatch } from './rows.ts';
 
@@ -195,11 +195,12 @@ async function writeAtOnce(
       }
     }
     await rows.copyInto(tx);
+    const merged = await mergeAllIntoExisting(services, tx, lease.userId, [...changed.keys()]);
     for (const [id, versions] of changed) {
-      const merged = await mergeIntoExisting(services, tx, lease.userId, id);
-      tally.messagesAdded += merged.messagesAdded;
+      const result = merged.get(id);
+      tally.messagesAdded += result?.messagesAdded ?? 0;
       // Several forms of one conversation in one batch: the merge answers for all of them.
-      tally[merged.changed ? 'updated' : 'unchanged'] += versions;
+      tally[result?.changed ? 'updated' : 'unchanged'] += versions;
     }
     if (lease.retry) await clearRetried(tx, lease, batch.places);
     await writeProblems(tx, lease, problems);

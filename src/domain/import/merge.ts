@@ -1,10 +1,8 @@
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { createRowBatch } from './rows.ts';
-
-const decompress = promisify(zstdDecompress);
+import { findStored, type StoredConversation, updateHeads } from './stored.ts';
 
 export interface Merged {
   /** Whether any row of the conversation had to be written. */
@@ -12,83 +10,119 @@ export interface Merged {
   messagesAdded: number;
 }
 
+/** Bounds what is in memory at once; a longer conversation is merged alone. */
+const CHUNK_MESSAGES = 5_000;
+
 /**
- * Makes a known conversation the merge of all forms in which exports have shown it, and writes only the rows that
- * differ. Its new versions must already stand in conversation_versions.
+ * Makes known conversations the merge of all forms in which exports have shown them, and writes only the rows that
+ * differ. Their new versions must already stand in conversation_versions. Answers by conversation.
  */
+export async function mergeAllIntoExisting(
+  services: Services,
+  tx: Transaction,
+  userId: string,
+  conversationIds: string[],
+): Promise<Map<string, Merged>> {
+  const merged = new Map<string, Merged>();
+  for (const chunk of await lockInChunks(tx, userId, conversationIds)) {
+    for (const [id, result] of await mergeChunk(services, tx, userId, chunk)) merged.set(id, result);
+  }
+  return merged;
+}
+
+/** The same for one conversation. */
 export async function mergeIntoExisting(
   services: Services,
   tx: Transaction,
   userId: string,
   conversationId: string,
 ): Promise<Merged> {
-  const stored = await tx.query<{ raw: Buffer }>(
-    'SELECT raw FROM conversation_versions WHERE user_id = $1 AND conversation_id = $2',
-    [userId, conversationId],
-  );
-  const versions = await Promise.all(stored.map(async ({ raw }) => Buffer.from(await decompress(raw))));
-  return writeDifference(tx, userId, conversationId, services.reader.merge(versions));
+  const merged = await mergeAllIntoExisting(services, tx, userId, [conversationId]);
+  return merged.get(conversationId) ?? { changed: false, messagesAdded: 0 };
 }
 
-/** The rows of `conversation` against those in the database: inserts, updates and deletes what differs. */
-async function writeDifference(
+/** Locked first, so that an indexer is through with the messages before they change. */
+async function lockInChunks(tx: Transaction, userId: string, ids: string[]): Promise<string[][]> {
+  if (ids.length === 0) return [];
+  const rows = await tx.query<{ id: string; messages: number }>(
+    `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND id = ANY($2::uuid[])
+     ORDER BY id FOR NO KEY UPDATE`,
+    [userId, ids],
+  );
+  const chunks: string[][] = [];
+  let room = 0;
+  for (const { id, messages } of rows) {
+    const last = chunks.at(-1);
+    if (last && messages <= room) last.push(id);
+    else {
+      chunks.push([id]);
+      room = CHUNK_MESSAGES;
+    }
+    room -= messages;
+  }
+  return chunks;
+}
+
+async function mergeChunk(
+  services: Services,
   tx: Transaction,
   userId: string,
-  conversationId: string,
-  conversation: ArchiveConversation,
-): Promise<Merged> {
-  const present = await tx.query<ArchiveMessage>(
-    `SELECT node_id AS id, parent_node_id AS "parentId", ordinal, sibling_index AS "siblingIndex",
-       sibling_count AS "siblingCount", on_active_path AS "onActivePath", role, author_name AS "authorName", kind,
-       content_type AS "contentType", text, model, (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs"
-     FROM messages WHERE user_id = $1 AND conversation_id = $2`,
-    [userId, conversationId],
-  );
-  const assetsBefore = await assetsByMessage(tx, userId, conversationId);
-  const before = new Map(present.map((message) => [message.id, message]));
-  const after = new Map(conversation.messages.map((message) => [message.id, message]));
-  const written = conversation.messages.filter((message) => {
-    const old = before.get(message.id);
-    return !old || !sameRow(old, message) || assetKey(message) !== (assetsBefore.get(message.id) ?? '');
-  });
-  const messagesAdded = written.filter((message) => !before.has(message.id)).length;
-  const gone = present.filter((message) => !after.has(message.id)).map((message) => message.id);
-  const outdated = [...gone, ...written.map((message) => message.id)];
-  if (outdated.length > 0) {
-    await tx.execute(
-      'DELETE FROM messages WHERE user_id = $1 AND conversation_id = $2 AND node_id = ANY($3)',
-      [userId, conversationId, outdated],
-    );
-    await tx.execute(
-      'DELETE FROM message_assets WHERE user_id = $1 AND conversation_id = $2 AND node_id = ANY($3)',
-      [userId, conversationId, outdated],
-    );
-    const rows = createRowBatch(userId);
-    rows.addMessages({ id: conversationId, conversation }, written);
-    await rows.copyInto(tx);
+  ids: string[],
+): Promise<Map<string, Merged>> {
+  const stored = await findStored(tx, userId, ids);
+  const merged = new Map<string, Merged>();
+  const rows = createRowBatch(userId);
+  const outdated: { conversationId: string; nodeId: string }[] = [];
+  const heads: { id: string; conversation: ArchiveConversation; messagesChanged: boolean }[] = [];
+  for (const [id, before] of stored) {
+    const conversation = services.reader.merge(before.raws.map((raw) => zstdDecompressSync(raw)));
+    const { written, gone } = compare(before, conversation);
+    rows.addMessages({ id, conversation }, written);
+    for (const nodeId of [...gone, ...written.map((message) => message.id)]) {
+      outdated.push({ conversationId: id, nodeId });
+    }
+    const messagesChanged = gone.length + written.length > 0;
+    heads.push({ id, conversation, messagesChanged });
+    const messagesAdded = written.filter((message) => !before.messages.has(message.id)).length;
+    merged.set(id, { changed: messagesChanged, messagesAdded });
   }
-  const headChanged = await tx.execute(
-    `UPDATE conversations SET title = $3, model = $4, created_at = $5, updated_at = $6, archived = $7, starred = $8,
-       current_message_id = $9, message_count = $10, branch_count = $11, search_pending = search_pending OR $12
-     WHERE user_id = $1 AND id = $2 AND ($12 OR
-       (title, model, created_at, updated_at, archived, starred, current_message_id, message_count, branch_count)
-       IS DISTINCT FROM ($3, $4, $5::timestamptz, $6::timestamptz, $7, $8, $9, $10::int, $11::int))`,
-    [
-      userId,
-      conversationId,
-      conversation.title,
-      conversation.model,
-      dateOf(conversation.createdAtMs),
-      dateOf(conversation.updatedAtMs),
-      conversation.archived,
-      conversation.starred,
-      conversation.currentMessageId,
-      conversation.messages.length,
-      conversation.branchCount,
-      outdated.length > 0,
-    ],
-  );
-  return { changed: headChanged > 0, messagesAdded };
+  await removeMessages(tx, userId, outdated);
+  await rows.copyInto(tx);
+  for (const id of await updateHeads(tx, userId, heads)) {
+    const result = merged.get(id);
+    if (result) result.changed = true;
+  }
+  return merged;
+}
+
+async function removeMessages(
+  tx: Transaction,
+  userId: string,
+  outdated: { conversationId: string; nodeId: string }[],
+): Promise<void> {
+  if (outdated.length === 0) return;
+  for (const table of ['messages', 'message_assets', 'message_search']) {
+    await tx.execute(
+      `DELETE FROM ${table} t USING unnest($2::uuid[], $3::text[]) AS gone (conversation_id, node_id)
+       WHERE t.user_id = $1 AND t.conversation_id = gone.conversation_id AND t.node_id = gone.node_id`,
+      [userId, outdated.map((row) => row.conversationId), outdated.map((row) => row.nodeId)],
+    );
+  }
+}
+
+/** The messages to write, and the ids of those that are not in the conversation any more. */
+function compare(
+  before: StoredConversation,
+  conversation: ArchiveConversation,
+): { written: ArchiveMessage[]; gone: string[] } {
+  const after = new Set(conversation.messages.map((message) => message.id));
+  return {
+    written: conversation.messages.filter((message) => {
+      const old = before.messages.get(message.id);
+      return !old || !sameRow(old, message) || assetKey(message) !== (before.assets.get(message.id) ?? '');
+    }),
+    gone: [...before.messages.keys()].filter((id) => !after.has(id)),
+  };
 }
 
 const COMPARED = [
@@ -111,20 +145,3 @@ function sameRow(old: ArchiveMessage, message: ArchiveMessage): boolean {
 }
 
 const assetKey = (message: ArchiveMessage) => message.assets.map((asset) => asset.externalId).join('\n');
-
-/** The files that each message points to, in the form of `assetKey`. */
-async function assetsByMessage(
-  tx: Transaction,
-  userId: string,
-  conversationId: string,
-): Promise<Map<string, string>> {
-  const rows = await tx.query<{ nodeId: string; key: string }>(
-    `SELECT link.node_id AS "nodeId", string_agg(asset.external_id, E'\\n' ORDER BY link.ordinal) AS key
-     FROM message_assets link JOIN assets asset ON asset.user_id = link.user_id AND asset.id = link.asset_id
-     WHERE link.user_id = $1 AND link.conversation_id = $2 GROUP BY link.node_id`,
-    [userId, conversationId],
-  );
-  return new Map(rows.map((row) => [row.nodeId, row.key]));
-}
-
-const dateOf = (ms: number | null) => (ms === null ? null : new Date(Math.round(ms)));
