@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type GeneratedExport, generateExport } from '../generator/index.ts';
@@ -21,6 +30,18 @@ export async function exportOf(mb: number, changedShare = 0): Promise<ExportFile
 /** An export of a single conversation of that size. */
 export async function largeConversation(mb: number): Promise<ExportFile> {
   return cached(`one-${mb}mb`, (path) => writeOneConversation(path, mb * 1e6, SEED));
+}
+
+/** The same conversations in a file of other bytes, which is not known by its hash: the zip with a comment at its end. */
+export async function repacked(file: ExportFile, path: string): Promise<ExportFile> {
+  await copyFile(file.path, path);
+  const comment = Buffer.from('packed again');
+  // The last field of a zip without a comment is the comment's length (APPNOTE.TXT 4.3.16).
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(comment.length);
+  await truncate(path, file.zipBytes - length.length);
+  await appendFile(path, Buffer.concat([length, comment]));
+  return { ...file, path, zipBytes: file.zipBytes + comment.length };
 }
 
 async function cached(name: string, make: (path: string) => Promise<GeneratedExport>): Promise<ExportFile> {
