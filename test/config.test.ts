@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises';
+import { parseEnv } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, loadConfig, variableNames } from '../src/config.ts';
+
+/** What is wrong with an environment, one entry a problem. */
+function problemsOf(env: Record<string, string>): string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe('Without any variable', () => {
+  test('everything is embedded, on loopback, with sensible limits', () => {
+    expect(loadConfig({})).toMatchObject({
+      environment: 'development',
+      http: { host: '127.0.0.1', port: 8088, trustProxy: false },
+      dataDir: './data',
+      databaseUrl: null,
+      redisUrl: null,
+      apiKey: null,
+      sync: {
+        allowedHosts: [],
+        maxArchiveBytes: 20 * 1024 ** 3,
+        maxExpandedBytes: 200 * 1024 ** 3,
+        initial: { enabled: false, exportUrl: null, frequencyHours: 24 },
+      },
+      worker: { concurrency: 2 },
+      logLevel: 'info',
+    });
+  });
+
+  test('an empty value is the same as none', () => {
+    expect(loadConfig(Object.fromEntries(variableNames.map((name) => [name, ''])))).toEqual(loadConfig({}));
+  });
+});
+
+describe('A wrong environment', () => {
+  test('is refused with all of its problems at once, each naming its variable', () => {
+    const problems = problemsOf({
+      PORT: '99999',
+      ENVIRONMENT: 'staging',
+      DB_URL: 'mysql://localhost/x',
+      REDIS_URL: 'localhost:6379',
+      CHATGPT_SYNC_ENABLED: 'perhaps',
+      CHATGPT_EXPORT_URL: 'ftp://example.com/x',
+      CHATGPT_SYNC_INTERVAL_HOURS: '0',
+      MAX_ARCHIVE_BYTES: '-1',
+      MAX_EXPANDED_BYTES: '1e9',
+      LOG_LEVEL: 'loud',
+      WORKER_CONCURRENCY: 'two',
+      TRUST_PROXY: ',',
+    });
+    expect(problems.map((problem) => problem.split(' ')[0]).toSorted()).toEqual([
+      'CHATGPT_EXPORT_URL',
+      'CHATGPT_SYNC_ENABLED',
+      'CHATGPT_SYNC_INTERVAL_HOURS',
+      'DB_URL',
+      'ENVIRONMENT',
+      'LOG_LEVEL',
+      'MAX_ARCHIVE_BYTES',
+      'MAX_EXPANDED_BYTES',
+      'PORT',
+      'REDIS_URL',
+      'TRUST_PROXY',
+      'WORKER_CONCURRENCY',
+    ]);
+    expect(() => loadConfig({ PORT: 'x', LOG_LEVEL: 'x' })).toThrow(/PORT .*\n.*LOG_LEVEL /);
+  });
+
+  test('is described without its values, which may be secrets', () => {
+    const secret = 'pa55word';
+    const problems = problemsOf({
+      ENVIRONMENT: 'production',
+      API_KEY: secret,
+      DB_URL: `mysql://user:${secret}@host/x`,
+      REDIS_URL: `http://:${secret}@host`,
+      CHATGPT_EXPORT_URL: `ftp://host/x?sig=${secret}`,
+    });
+    expect(problems).toHaveLength(4);
+    expect(problems.join()).not.toContain(secret);
+  });
+
+  test.each([
+    ['Redis without a database of its own', { REDIS_URL: 'redis://host' }, /^DB_URL is required/],
+    ['a schedule without a URL', { CHATGPT_SYNC_ENABLED: 'true' }, /^CHATGPT_EXPORT_URL is required/],
+    [
+      'a schedule, said otherwise, without a URL',
+      { CHATGPT_SYNC_ENABLED: 'yes' },
+      /^CHATGPT_EXPORT_URL is required/,
+    ],
+    ['half a bucket', { S3_BUCKET: 'files' }, /S3_ACCESS_KEY_ID/],
+  ])('is noticed when parts contradict each other: %s', (_name, env, expected) => {
+    expect(problemsOf(env)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test.each([
+    ['without a key', {}, /^API_KEY is required/],
+    ['with the example’s key', { API_KEY: 'change-me' }, /^API_KEY must be changed/],
+    ['with a short key', { API_KEY: 'x'.repeat(23) }, /^API_KEY must have at least 24/],
+  ])('is refused in production %s', (_name, env, expected) => {
+    expect(problemsOf({ ENVIRONMENT: 'production', ...env })).toEqual([expect.stringMatching(expected)]);
+    expect(problemsOf(env)).toEqual([]);
+  });
+});
+
+test('Proxies to trust are told as a flag, a number or addresses', () => {
+  const trustOf = (value: string) => loadConfig({ TRUST_PROXY: value }).http.trustProxy;
+  expect(['true', 'false', '2', '10.0.0.0/8, loopback'].map(trustOf)).toEqual([
+    true,
+    false,
+    2,
+    ['10.0.0.0/8', 'loopback'],
+  ]);
+});
+
+test('Private hosts are a list', () => {
+  const { sync } = loadConfig({ EXPORT_ALLOWED_HOSTS: ' nas.lan:8080, ,10.0.0.7 ' });
+  expect(sync.allowedHosts).toEqual(['nas.lan:8080', '10.0.0.7']);
+});
+
+describe('.env.example', () => {
+  test('names every variable that is read, in the same order, and says what each is for', async () => {
+    const text = await readFile('.env.example', 'utf8');
+    expect(Object.keys(parseEnv(text)).toSorted()).toEqual(variableNames.toSorted());
+    const described = [...text.matchAll(/^# .*\n([A-Z0-9_]+)=/gm)].map(([, name]) => name);
+    expect(described).toEqual(variableNames);
+  });
+
+  test('holds the defaults', async () => {
+    const example = parseEnv(await readFile('.env.example', 'utf8'));
+    expect(loadConfig(example)).toEqual(loadConfig({}));
+  });
+});
