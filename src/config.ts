@@ -177,8 +177,8 @@ function contradictions(env: Record<string, string | undefined>): string[] {
       );
     }
   }
-  if (env.CHATGPT_SYNC_ENABLED === 'true' && env.CHATGPT_EXPORT_URL === undefined) {
-    problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED=true');
+  if (flag.safeParse(env.CHATGPT_SYNC_ENABLED).data && env.CHATGPT_EXPORT_URL === undefined) {
+    problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED is on');
   }
   const bucketParts = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'];
   const missing = bucketParts.filter((name) => env[name] === undefined);
