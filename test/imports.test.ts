@@ -1,0 +1,156 @@
+import { glob, readFile } from 'node:fs/promises';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** The parts of the code, the longest path that fits first. `generated` is Prisma's client and Pothos's types. */
+const parts = {
+  archive: 'src/archive/',
+  jobs: 'src/jobs/',
+  domain: 'src/domain/',
+  infra: 'src/infra/',
+  auth: 'src/auth/',
+  graphql: 'src/graphql/',
+  rest: 'src/rest/',
+  cli: 'src/cli/',
+  generated: 'src/generated/',
+  config: 'src/config.ts',
+  requestContext: 'src/request-context.ts',
+  services: 'src/services.ts',
+  /** The composition roots: main, app and server. */
+  roots: 'src/',
+  worker: 'worker/',
+  bench: 'bench/',
+} as const;
+type Part = keyof typeof parts;
+
+/** Who may import whom; `types` of a part are what vanishes when the code runs. */
+const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
+  archive: { all: [] },
+  jobs: { all: [] },
+  domain: { all: [], types: ['archive', 'jobs', 'generated'] },
+  infra: { all: ['domain', 'jobs', 'generated'], types: ['config'] },
+  auth: { all: ['domain'] },
+  graphql: { all: ['domain', 'generated', 'requestContext'] },
+  rest: { all: ['domain', 'auth', 'requestContext'], types: ['generated'] },
+  cli: { all: ['config', 'roots', 'services', 'domain', 'infra', 'graphql', 'bench'] },
+  generated: { all: [] },
+  config: { all: [] },
+  requestContext: { all: [] },
+  services: { all: ['archive', 'domain', 'infra', 'config'] },
+  roots: {
+    all: ['domain', 'infra', 'auth', 'graphql', 'rest', 'config', 'requestContext', 'services', 'worker'],
+  },
+  worker: { all: ['archive', 'domain', 'jobs', 'infra', 'config', 'services'], types: ['generated'] },
+  bench: { all: [] },
+};
+
+/** The only places that know a package. A new one needs a home here. */
+const homes: Record<string, Part[]> = {
+  unzipper: ['archive'],
+  zod: ['jobs', 'domain', 'config'],
+  uuid: ['domain', 'rest'],
+  pg: ['infra'],
+  'pg-copy-streams': ['infra'],
+  '@prisma/adapter-pg': ['infra'],
+  '@prisma/driver-adapter-utils': ['infra'],
+  '@prisma/schema-engine-wasm': ['infra'],
+  ioredis: ['infra'],
+  'graphql-redis-subscriptions': ['infra'],
+  bullmq: ['infra', 'worker'],
+  undici: ['infra'],
+  'ipaddr.js': ['infra'],
+  '@aws-sdk/client-s3': ['infra'],
+  '@aws-sdk/lib-storage': ['infra'],
+  pino: ['infra', 'roots'],
+  'pino-http': ['roots'],
+  graphql: ['graphql'],
+  '@pothos/core': ['graphql'],
+  '@pothos/plugin-errors': ['graphql'],
+  '@pothos/plugin-prisma': ['graphql'],
+  '@pothos/plugin-relay': ['graphql'],
+  'graphql-yoga': ['graphql'],
+  '@graphql-yoga/plugin-csrf-prevention': ['graphql'],
+  '@graphql-yoga/render-graphiql': ['graphql'],
+  'graphql-ws': ['graphql'],
+  ws: ['graphql'],
+  '@repeaterjs/repeater': ['graphql'],
+  express: ['rest', 'roots'],
+  '@fastify/busboy': ['rest'],
+  '@tus/file-store': ['rest'],
+  '@tus/server': ['rest'],
+  'content-disposition': ['rest'],
+  'range-parser': ['rest'],
+  'file-type': ['archive'],
+  'mime-types': ['archive'],
+  'graphql-sse': ['cli'],
+  'cli-progress': ['cli'],
+  'close-with-grace': ['roots', 'cli', 'worker'],
+};
+
+interface Import {
+  file: string;
+  target: string;
+  typesOnly: boolean;
+}
+
+/** As the formatter writes them; a statement holds no semicolon or quote before its target. */
+const statement = /^(?:import|export)\s(?:(type\s)?([^;']*?)\sfrom\s)?'([^']+)'|\bimport\('([^']+)'\)/gm;
+
+async function readImports(): Promise<Import[]> {
+  const found: Import[] = [];
+  for await (const file of glob(['src/**/*.ts', 'worker/**/*.ts'])) {
+    if (partOf(file) === 'generated') continue;
+    const text = await readFile(file, 'utf8');
+    for (const [, type, names, from, dynamic] of text.matchAll(statement)) {
+      const target = from ?? dynamic ?? '';
+      const named = names
+        ?.match(/^\{(.*)\}$/s)?.[1]
+        ?.split(',')
+        .filter((name) => name.trim() !== '');
+      const typesOnly = Boolean(type) || (named?.every((name) => name.trim().startsWith('type ')) ?? false);
+      found.push({ file, target, typesOnly });
+    }
+  }
+  return found;
+}
+
+function partOf(path: string): Part {
+  const fitting = Object.entries(parts)
+    .filter(([, prefix]) => path.startsWith(prefix))
+    .toSorted(([, a], [, b]) => b.length - a.length);
+  const [part] = fitting[0] ?? [];
+  if (!part) throw new Error(`${path} belongs to no part`);
+  return part as Part;
+}
+
+function faultOf({ file, target, typesOnly }: Import): string | null {
+  if (target.startsWith('node:')) return null;
+  const from = partOf(file);
+  if (!target.startsWith('.')) {
+    const name = target.split('/', target.startsWith('@') ? 2 : 1).join('/');
+    return homes[name]?.includes(from) ? null : `${file} imports the package ${name}`;
+  }
+  const to = partOf(normalize(join(dirname(file), target)));
+  const { all, types = [] } = mayImport[from];
+  if (to === from || all.includes(to)) return null;
+  if (!types.includes(to)) return `${file} imports ${target}`;
+  return typesOnly ? null : `${file} imports more than types of ${target}`;
+}
+
+test('every import goes the way that the table allows', async () => {
+  const imports = await readImports();
+  expect(imports.length).toBeGreaterThan(300);
+  expect(imports.map(faultOf).filter((fault) => fault !== null)).toEqual([]);
+});
+
+test('the table would notice a wrong turn', () => {
+  const wrong: Import[] = [
+    { file: 'src/domain/user.ts', target: '../graphql/builder.ts', typesOnly: true },
+    { file: 'src/domain/user.ts', target: '../archive/zip.ts', typesOnly: false },
+    { file: 'src/graphql/user.ts', target: '../rest/router.ts', typesOnly: false },
+    { file: 'worker/sync.ts', target: '../src/app.ts', typesOnly: false },
+    { file: 'src/domain/user.ts', target: 'ioredis', typesOnly: true },
+    { file: 'src/rest/health.ts', target: '@pothos/core/x', typesOnly: false },
+  ];
+  expect(wrong.map(faultOf)).not.toContain(null);
+});
