@@ -1,19 +1,31 @@
 import { createHash } from 'node:crypto';
-import { zstdCompressSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, zstdCompressSync } from 'node:zlib';
 import { v7 as uuidv7 } from 'uuid';
 import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { mergeAllIntoExisting } from './merge.ts';
 import { clearRetried, type Problem, writeProblems } from './problems.ts';
-import { createRowBatch } from './rows.ts';
+import { createConversationEncoder, createRowBatch, type EncodedConversation } from './rows.ts';
+
+const SMALL_BYTES = 256 * 1024;
+const { ZSTD_c_compressionLevel, ZSTD_c_hashLog } = constants;
 
 /**
  * In this thread: told the size beforehand, zstd takes less time for one conversation than handing it to another
- * thread does, and hundreds of streams at once would each hold a megabyte.
+ * thread does, and hundreds of streams at once would each hold a megabyte. For a usual conversation most of the time
+ * goes into clearing zstd's table, of which 2^12 entries compress as well.
  */
 const compress = (bytes: Buffer) =>
-  zstdCompressSync(bytes, { pledgedSrcSize: bytes.length, chunkSize: Math.max(1_024, bytes.length >> 1) });
+  zstdCompressSync(bytes, {
+    params: {
+      [ZSTD_c_compressionLevel]: 1,
+      ...(bytes.length < SMALL_BYTES ? { [ZSTD_c_hashLog]: 12 } : {}),
+    },
+    pledgedSrcSize: bytes.length,
+    chunkSize: Math.max(1_024, bytes.length >> 1),
+  });
 
 /** The bytes of one conversation in the export, or why there are none. */
 export interface Element {
@@ -31,8 +43,12 @@ interface Place {
 interface Version {
   place: Place;
   sha256: Buffer;
-  bytes: Buffer;
-  conversation: ArchiveConversation;
+  /** Compressed. */
+  raw: Buffer;
+  /** What it gets when it is new. */
+  id: string;
+  encoded: EncodedConversation;
+  conversation: Pick<ArchiveConversation, 'provider' | 'externalId' | 'title' | 'updatedAtMs' | 'warnings'>;
 }
 
 /** Elements that were read and compared with what is known, ready to be written. */
@@ -56,7 +72,8 @@ export const emptyTally = (): Tally => ({
 
 /**
  * Reads a batch. Bytes that the user already has are known by their hash and not even parsed. Needs no lock, so that
- * one batch is read while the one before is written.
+ * one batch is read while the one before is written. Each conversation is encoded at once, as if it were new, so that
+ * nothing of its objects outlives it.
  */
 export async function prepareBatch(
   services: Services,
@@ -68,6 +85,7 @@ export async function prepareBatch(
     'bytes' in content ? createHash('sha256').update(content.bytes).digest() : null,
   );
   const known = await knownHashes(services, userId, hashes);
+  const encode = createConversationEncoder(userId);
   for (const [index, { shard, element, content }] of elements.entries()) {
     const place = { shard, element };
     batch.places.push(place);
@@ -85,15 +103,23 @@ export async function prepareBatch(
     }
     if (!('bytes' in content) || !hash) continue;
     known.add(hash);
+    const { provider, externalId, title, updatedAtMs, warnings } = result.conversation;
+    const id = uuidv7();
     batch.versions.push({
       place,
       sha256: Buffer.from(hash, 'hex'),
-      bytes: content.bytes,
-      conversation: result.conversation,
+      raw: compress(content.bytes),
+      id,
+      encoded: encode({ id, conversation: result.conversation }),
+      conversation: { provider, externalId, title, updatedAtMs, warnings },
     });
+    // The batch before is being sent meanwhile.
+    await turn();
   }
   return batch;
 }
+
+const turn = promisify(setImmediate);
 
 const unreadable = (content: { code: string; reason: string }) => ({
   kind: 'failed' as const,
@@ -169,25 +195,24 @@ async function writeAtOnce(
     const rows = createRowBatch(lease.userId);
     const ids = await existingIds(tx, lease.userId, batch.versions);
     const changed = new Map<string, number>();
-    for (const { place, sha256, bytes, conversation } of batch.versions) {
+    for (const { place, sha256, raw, id: newId, encoded, conversation } of batch.versions) {
       const key = keyOf(conversation);
       const existing = ids.get(key);
-      const id = existing ?? uuidv7();
+      const id = existing ?? newId;
       if (existing) {
         changed.set(id, (changed.get(id) ?? 0) + 1);
       } else {
         ids.set(key, id);
-        rows.addConversation({ id, conversation });
-        rows.addMessages({ id, conversation }, conversation.messages);
+        rows.addConversation(encoded);
         tally.added += 1;
-        tally.messagesAdded += conversation.messages.length;
+        tally.messagesAdded += encoded.messages.rows;
       }
       rows.addVersion({
         sha256,
         conversationId: id,
         taskId: lease.taskId,
         updatedAtMs: conversation.updatedAtMs,
-        raw: compress(bytes),
+        raw,
       });
       const { externalId, title } = conversation;
       for (const warning of conversation.warnings) {

@@ -20,14 +20,23 @@ export interface RowWriter {
   /** Milliseconds since 1970. */
   timestamp(value: number | null): void;
   readonly rows: number;
+  /** The rows so far, to be appended to another writer; this one is empty afterwards. */
+  take(): EncodedRows;
+  append(encoded: EncodedRows): void;
   /** Everything written, with header and trailer; the writer is empty afterwards. */
   finish(): Uint8Array[];
+}
+
+/** Whole rows without header and trailer. */
+export interface EncodedRows {
+  bytes: Buffer;
+  rows: number;
 }
 
 export function createRowWriter(): RowWriter {
   let chunks: Uint8Array[] = [];
   let buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-  let length = SIGNATURE.copy(buffer);
+  let length = 0;
   let rows = 0;
 
   const reserve = (bytes: number) => {
@@ -80,13 +89,23 @@ export function createRowWriter(): RowWriter {
       length = buffer.writeInt32BE(8, length);
       length = buffer.writeBigInt64BE(BigInt(Math.round(value) - POSTGRES_EPOCH_MS) * 1000n, length);
     },
+    take() {
+      const taken = { bytes: Buffer.concat([...chunks, buffer.subarray(0, length)]), rows };
+      chunks = [];
+      length = 0;
+      rows = 0;
+      return taken;
+    },
+    append(encoded) {
+      reserve(encoded.bytes.length);
+      length += encoded.bytes.copy(buffer, length);
+      rows += encoded.rows;
+    },
     finish() {
-      reserve(TRAILER.length);
-      length += TRAILER.copy(buffer, length);
-      const finished = [...chunks, buffer.subarray(0, length)];
+      const finished = [SIGNATURE, ...chunks, buffer.subarray(0, length), TRAILER];
       chunks = [];
       buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-      length = SIGNATURE.copy(buffer);
+      length = 0;
       rows = 0;
       return finished;
     },

@@ -1,12 +1,19 @@
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Transaction } from '../services.ts';
 import { type AssetLink, linksOf, writeLinks } from './asset-rows.ts';
-import { createRowWriter, type RowWriter, uuidBytes } from './binary-rows.ts';
+import { createRowWriter, type EncodedRows, type RowWriter, uuidBytes } from './binary-rows.ts';
 
 /** A conversation on its way into the database. */
 export interface PlannedConversation {
   id: string;
   conversation: ArchiveConversation;
+}
+
+/** A new conversation in the form in which it is sent, which takes a fraction of the memory. */
+export interface EncodedConversation {
+  head: EncodedRows;
+  messages: EncodedRows;
+  links: AssetLink[];
 }
 
 export interface PlannedVersion {
@@ -20,7 +27,7 @@ export interface PlannedVersion {
 
 /** Gathers rows and writes each table with one COPY. */
 export interface RowBatch {
-  addConversation(planned: PlannedConversation): void;
+  addConversation(encoded: EncodedConversation): void;
   addVersion(version: PlannedVersion): void;
   /** `messages` may be a part of the conversation's. */
   addMessages(planned: PlannedConversation, messages: ArchiveMessage[]): void;
@@ -68,21 +75,10 @@ export function createRowBatch(userId: string): RowBatch {
   const versions = createRowWriter();
   const messages = createRowWriter();
   return {
-    addConversation({ id, conversation }) {
-      conversations.row(CONVERSATION_COLUMNS.length);
-      conversations.bytes(user);
-      conversations.bytes(uuidBytes(id));
-      conversations.text(conversation.provider);
-      conversations.text(conversation.externalId);
-      conversations.text(conversation.title);
-      conversations.text(conversation.model);
-      conversations.timestamp(conversation.createdAtMs);
-      conversations.timestamp(conversation.updatedAtMs);
-      conversations.bool(conversation.archived);
-      conversations.bool(conversation.starred);
-      conversations.text(conversation.currentMessageId);
-      conversations.int(conversation.messages.length);
-      conversations.int(conversation.branchCount);
+    addConversation(encoded) {
+      conversations.append(encoded.head);
+      messages.append(encoded.messages);
+      links.push(...encoded.links);
     },
     addVersion({ sha256, conversationId, taskId, updatedAtMs, raw }) {
       versions.row(VERSION_COLUMNS.length);
@@ -105,6 +101,42 @@ export function createRowBatch(userId: string): RowBatch {
       await writeLinks(tx, userId, links.splice(0));
     },
   };
+}
+
+/** Encodes conversations one after the other. */
+export function createConversationEncoder(
+  userId: string,
+): (planned: PlannedConversation) => EncodedConversation {
+  const user = uuidBytes(userId);
+  const heads = createRowWriter();
+  const rows = createRowWriter();
+  return ({ id, conversation }) => {
+    const conversationId = uuidBytes(id);
+    writeHead(heads, user, conversationId, conversation);
+    for (const message of conversation.messages) writeMessage(rows, user, conversationId, message);
+    return {
+      head: heads.take(),
+      messages: rows.take(),
+      links: linksOf(id, conversation, conversation.messages),
+    };
+  };
+}
+
+function writeHead(rows: RowWriter, user: Uint8Array, id: Uint8Array, conversation: ArchiveConversation) {
+  rows.row(CONVERSATION_COLUMNS.length);
+  rows.bytes(user);
+  rows.bytes(id);
+  rows.text(conversation.provider);
+  rows.text(conversation.externalId);
+  rows.text(conversation.title);
+  rows.text(conversation.model);
+  rows.timestamp(conversation.createdAtMs);
+  rows.timestamp(conversation.updatedAtMs);
+  rows.bool(conversation.archived);
+  rows.bool(conversation.starred);
+  rows.text(conversation.currentMessageId);
+  rows.int(conversation.messages.length);
+  rows.int(conversation.branchCount);
 }
 
 function writeMessage(rows: RowWriter, user: Uint8Array, conversation: Uint8Array, message: ArchiveMessage) {
