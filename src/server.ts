@@ -40,15 +40,16 @@ export async function serve(
     const owner = await ensureOwner(services);
     await configureSyncOnce(services, owner, config.sync.initial);
     const app = createApp(services, authenticator(apiKey, owner), config, logger);
-    const worker = opened.embedded
-      ? openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync })
-      : null;
     const server = createServer(app.handler);
-    const closeSockets = app.attachTo(server);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(config.http.port, config.http.host, resolve);
     });
+    // Only now, for what runs by itself would have to be stopped again when the port is taken.
+    const closeSockets = app.attachTo(server);
+    const worker = opened.embedded
+      ? openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync })
+      : null;
     const { port } = server.address() as AddressInfo;
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
     return {

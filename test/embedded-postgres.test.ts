@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { processIdentity } from '../src/infra/embedded-postgres/processes.ts';
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../src/infra/embedded-postgres.ts';
 import { quietLogger } from './support/postgres.ts';
@@ -138,6 +138,16 @@ test('A server that cannot start says why', async () => {
     /invalid value for parameter "shared_buffers"/,
   );
   expect(await readdir(directory)).not.toContain('postgres.lock');
+});
+
+test('A server that is killed comes back on its port with its data', async () => {
+  const { url } = await start();
+  await query(url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+  process.kill(await serverPid(), 'SIGKILL');
+  const rows = await vi.waitUntil(() => query(url, 'SELECT answer FROM kept').catch(() => null), {
+    timeout: 20_000,
+  });
+  expect(rows).toEqual([{ answer: 42 }]);
 });
 
 test.runIf(process.getuid?.() === 0)('Root is told which folder keeps PostgreSQL out', async () => {

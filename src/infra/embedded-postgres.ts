@@ -26,6 +26,7 @@ export interface EmbeddedPostgres {
 
 const startPatienceMs = 30_000;
 const startRetryMs = 200;
+const restartPauseMs = 5_000;
 const passingFailures = /could not create any TCP\/IP sockets|pre-existing shared memory block/;
 
 /**
@@ -48,23 +49,18 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     await stopLeftover(dataDirectory, binaries, logger);
     const sync = options.settings?.fsync !== 'off';
     const password = await prepareCluster(directory, binaries, account, { sync });
-    const { server, port } = await startOnFreePort(async (freePort) =>
-      startServer(
-        dataDirectory,
-        { ...serverSettings(freePort), ...options.settings },
-        binaries,
-        account,
-        logger,
-      ),
-    );
-    let closing: Promise<void> | undefined;
-    server.child.once('exit', (code, signal) => {
-      if (!closing) logger.error({ code, signal }, 'PostgreSQL ended unexpectedly');
+    const settings = (port: number) => ({ ...serverSettings(port), ...options.settings });
+    const startOn = (port: number) => startServer(dataDirectory, settings(port), binaries, account, logger);
+    const { server: first, port } = await startOnFreePort(startOn);
+    const supervised = supervise(first, logger, async () => {
+      await stopLeftover(dataDirectory, binaries, logger);
+      return startOn(port);
     });
+    let closing: Promise<void> | undefined;
     return {
       url: `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`,
       close() {
-        closing ??= server.stop().then(unlock);
+        closing ??= supervised.stop().then(unlock);
         return closing;
       },
     };
@@ -72,6 +68,42 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     await unlock();
     throw error;
   }
+}
+
+/** Starts the server again on its port whenever it ends by itself; everybody's connections are made again there. */
+function supervise(first: Server, logger: Logger, restart: () => Promise<Server>): Pick<Server, 'stop'> {
+  let current = first;
+  let stopped = false;
+  let restarting: Promise<void> = Promise.resolve();
+  const watch = () => {
+    current.child.once('exit', (code, signal) => {
+      if (stopped) return;
+      logger.error({ code, signal }, 'PostgreSQL ended unexpectedly and is started again');
+      restarting = bringBack();
+    });
+  };
+  const bringBack = async () => {
+    while (!stopped) {
+      try {
+        await delay(startRetryMs);
+        current = await restart();
+        if (stopped) await current.stop();
+        else watch();
+        return;
+      } catch (error) {
+        logger.error({ error }, 'PostgreSQL could not be started again');
+        await delay(restartPauseMs);
+      }
+    }
+  };
+  watch();
+  return {
+    async stop() {
+      stopped = true;
+      await restarting;
+      await current.stop();
+    },
+  };
 }
 
 /**
