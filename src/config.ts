@@ -46,6 +46,8 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 /** The shortest key that cannot be guessed: 24 characters of base64url are 144 bits. */
 const MIN_API_KEY_LENGTH = 24;
 const GIB = 1024 ** 3;
+/** A name or address, an IPv6 address in brackets, with or without a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
 /** Thrown with every problem at once, each naming its variable. */
 export class ConfigError extends Error {
@@ -106,7 +108,9 @@ const variables = z.object({
   CHATGPT_SYNC_ENABLED: flag.default(false),
   CHATGPT_EXPORT_URL: urlOf(['https:', 'http:']).optional(),
   CHATGPT_SYNC_INTERVAL_HOURS: wholeNumber(1, 720).default(24),
-  EXPORT_ALLOWED_HOSTS: list.default([]),
+  EXPORT_ALLOWED_HOSTS: list
+    .refine((hosts) => hosts.every((host) => HOST.test(host)), 'must be hosts or host:port, comma-separated')
+    .default([]),
   MAX_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(20 * GIB),
   MAX_EXPANDED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(200 * GIB),
   INGEST_ROOT: z.string().optional(),

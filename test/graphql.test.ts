@@ -290,6 +290,7 @@ describe('A search', () => {
     const snippet = edges[0]?.node.snippet ?? '';
     expect(snippet).toContain('<mark>');
     expect(snippet).toContain('&amp;');
+    expect(snippet).toContain('&lt;script&gt;');
     expect(snippet.replaceAll(/<\/?mark>/g, '')).not.toMatch(/[<>"']/);
     expect(edges[0]?.node.message.text).toContain('<script>');
   });

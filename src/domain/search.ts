@@ -15,15 +15,13 @@ export interface SearchHit {
   snippet: string;
 }
 
-export interface SearchPage {
-  hits: SearchHit[];
-  hasMore: boolean;
-}
+/** A page of 100, and one more that tells whether there is another page. */
+const MAX_HITS = 101;
 
 const searchInput = z.strictObject({
   query: z.string().trim().min(1, 'Say what to look for.').max(1_000),
   /** Hits to answer. */
-  limit: z.int().min(1).max(100),
+  limit: z.int().min(1).max(MAX_HITS),
   /** Hits to pass over. */
   offset: z.int().min(0).max(10_000),
 });
@@ -34,6 +32,9 @@ const MAX_CANDIDATES = 1_000;
 /** Private-use characters, taken out of the text before, mark a match until the text is escaped. */
 const MATCH_START = '\ue000';
 const MATCH_END = '\ue001';
+/** Stand for `<` and `>`: PostgreSQL would leave out of a headline what looks like a tag. */
+const LESS = '\ue002';
+const GREATER = '\ue003';
 
 /**
  * Messages of the viewer that match a web-style query ("phrases", -exclusions, OR), the best first. Throws an
@@ -43,7 +44,7 @@ export async function search(
   services: Services,
   viewer: Viewer | null,
   input: z.input<typeof searchInput>,
-): Promise<SearchPage> {
+): Promise<SearchHit[]> {
   requireScope(viewer, 'read');
   const { query, limit, offset } = parseInput(searchInput, input);
   const found = await services.database.query<{
@@ -62,17 +63,14 @@ export async function search(
        GROUP BY conversation_id, node_id ORDER BY score DESC, conversation_id, node_id LIMIT $3 OFFSET $4
      )
      SELECT m.conversation_id AS "conversationId", m.node_id AS "nodeId", best.score::float8 AS score,
-       ts_headline('english', translate(left(m.text, 50000), '${MATCH_START}${MATCH_END}', ''), wanted.terms,
+       ts_headline('english', translate(left(m.text, 50000), '<>${MATCH_START}${MATCH_END}', '${LESS}${GREATER}'), wanted.terms,
          'StartSel=${MATCH_START}, StopSel=${MATCH_END}, MaxFragments=2, MaxWords=30, MinWords=10') AS snippet
      FROM best JOIN messages m USING (conversation_id, node_id), wanted
      WHERE m.user_id = $1 ORDER BY best.score DESC, conversation_id, node_id`,
-    [viewer.userId, query, limit + 1, offset, MAX_CANDIDATES],
+    [viewer.userId, query, limit, offset, MAX_CANDIDATES],
   );
-  const hits = await loadHits(services, viewer, found.slice(0, limit));
-  return {
-    hits: hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 })),
-    hasMore: found.length > limit,
-  };
+  const hits = await loadHits(services, viewer, found);
+  return hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 }));
 }
 
 async function loadHits(
@@ -113,6 +111,8 @@ const ENTITIES: Record<string, string> = {
 function toSafeHtml(marked: string): string {
   return marked
     .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+    .replaceAll(LESS, '&lt;')
+    .replaceAll(GREATER, '&gt;')
     .replaceAll(MATCH_START, '<mark>')
     .replaceAll(MATCH_END, '</mark>');
 }

@@ -38,12 +38,9 @@ builder.queryField('search', (t) =>
       mode: t.arg({ type: SearchModeEnum, defaultValue: 'AUTO', description: 'How to look.' }),
     },
     resolve: (_root, args, { services, viewer }) =>
-      resolveOffsetConnection(
-        { args, defaultSize: 20, maxSize: MAX_PAGE },
-        async ({ limit, offset }) =>
-          // The helper asks for one more than the page, to know whether there is another.
-          (await search(services, viewer, { query: args.query, limit: Math.min(limit, MAX_PAGE), offset }))
-            .hits,
+      // The helper asks for one more than the page, to know whether there is another.
+      resolveOffsetConnection({ args, defaultSize: 20, maxSize: MAX_PAGE }, ({ limit, offset }) =>
+        search(services, viewer, { query: args.query, limit, offset }),
       ),
   }),
 );

@@ -4,6 +4,8 @@ import type { OperationResult } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Authenticate } from '../domain/viewer.ts';
+import { requestContext } from '../request-context.ts';
+import type { GraphQLContext } from './context.ts';
 import { type createGraphQL, GRAPHQL_PATH, type ServerContext } from './yoga.ts';
 
 /** A subscription's text is short; the library's own limit is 100 MiB. */
@@ -11,7 +13,13 @@ const MAX_MESSAGE_BYTES = 64 * 1024;
 
 /** Yoga's own execution, with its plugins and masking, handed from `onSubscribe` to the protocol. */
 interface Enveloped {
+  contextValue: GraphQLContext;
   rootValue: Record<'execute' | 'subscribe', (args: ExecutionArgs) => OperationResult>;
+}
+
+function inRequest(args: ExecutionArgs, operation: 'execute' | 'subscribe'): OperationResult {
+  const { contextValue, rootValue } = args as unknown as Enveloped;
+  return requestContext.run({ requestId: contextValue.requestId }, () => rootValue[operation](args));
 }
 
 /**
@@ -26,8 +34,8 @@ export function attachWebSocket(
   const sockets = new WebSocketServer({ server, path: GRAPHQL_PATH, maxPayload: MAX_MESSAGE_BYTES });
   const disposable = useServer(
     {
-      execute: (args) => (args as unknown as Enveloped).rootValue.execute(args),
-      subscribe: (args) => (args as unknown as Enveloped).rootValue.subscribe(args),
+      execute: (args) => inRequest(args, 'execute'),
+      subscribe: (args) => inRequest(args, 'subscribe'),
       onSubscribe: async (context, id, payload) => {
         const key =
           context.extra.request.headers['x-api-key'] ??
