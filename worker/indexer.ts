@@ -6,6 +6,7 @@ import type { Reporter } from './reporter.ts';
 const LANES = 2;
 /** While rows are still being written the index only keeps up with the newest, so that reading is not held back. */
 const BACKGROUND_PAUSE_MS = 1_000;
+const BACKGROUND_MESSAGES = 300;
 
 /** Indexes what waits until nothing does. */
 export async function indexEverything(
@@ -34,7 +35,7 @@ export function indexInBackground(services: Services, userId: string): { stop():
   let wake = () => {};
   const work = (async () => {
     while (!stopped) {
-      await indexSomePending(services, userId).catch((error) => {
+      await indexSomePending(services, userId, BACKGROUND_MESSAGES).catch((error) => {
         services.logger.warn({ error }, 'indexing in the background failed; the last phase makes up for it');
       });
       if (stopped) return;

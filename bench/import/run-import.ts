@@ -92,6 +92,6 @@ async function conversationsDone({ services }: Stage, id: string): Promise<numbe
 }
 
 async function findsSomething({ services }: Stage, viewer: Viewer): Promise<boolean> {
-  const { hits } = await search(services, viewer, { query: FIRST_FACTS, limit: 1, offset: 0 });
+  const hits = await search(services, viewer, { query: FIRST_FACTS, limit: 1, offset: 0 });
   return hits.length > 0;
 }

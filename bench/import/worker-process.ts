@@ -23,6 +23,8 @@ const TROUBLE = /"level":[4-9]0/;
 const KEPT_LOG_CHARACTERS = 4_000;
 /** USER_HZ, the unit of CPU times in /proc, which every Linux that Node runs on has at 100. */
 const TICKS_PER_SECOND = 100;
+/** As in `npm run worker`. */
+const FLAGS = ['--max-semi-space-size=8'];
 
 /** Starts `worker/main.ts` and waits until it takes jobs. Throws with the end of its log when it does not. */
 export async function startWorker(
@@ -30,7 +32,7 @@ export async function startWorker(
   profileFolder: string | null,
 ): Promise<WorkerProcess> {
   const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-  const child = spawn(process.execPath, [...profiling, entry], {
+  const child = spawn(process.execPath, [...profiling, ...FLAGS, entry], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -15,9 +15,13 @@ const BATCH_MESSAGES = 2_000;
  * none is left. Whoever changes a message removes it from the index. Any number of callers may run at once: each takes
  * other conversations.
  */
-export async function indexSomePending(services: Services, userId: string): Promise<number> {
+export async function indexSomePending(
+  services: Services,
+  userId: string,
+  maxMessages = BATCH_MESSAGES,
+): Promise<number> {
   return services.database.transaction(async (tx) => {
-    const ids = await takePending(tx, userId);
+    const ids = await takePending(tx, userId, maxMessages);
     if (ids.length === 0) return 0;
     await tx.execute(
       `INSERT INTO message_search (user_id, conversation_id, node_id, terms)
@@ -40,7 +44,7 @@ export async function indexSomePending(services: Services, userId: string): Prom
 }
 
 /** Conversations that wait, up to a fair number of messages and at least one, locked against other indexers. */
-async function takePending(tx: Transaction, userId: string): Promise<string[]> {
+async function takePending(tx: Transaction, userId: string, maxMessages: number): Promise<string[]> {
   const rows = await tx.query<{ id: string; messages: number }>(
     `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND search_pending
      LIMIT 150 FOR NO KEY UPDATE SKIP LOCKED`,
@@ -49,7 +53,7 @@ async function takePending(tx: Transaction, userId: string): Promise<string[]> {
   const taken: string[] = [];
   let messages = 0;
   for (const row of rows) {
-    if (taken.length > 0 && messages + row.messages > BATCH_MESSAGES) break;
+    if (taken.length > 0 && messages + row.messages > maxMessages) break;
     messages += row.messages;
     taken.push(row.id);
   }

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Logger } from '../domain/services.ts';
-import { type SchemaEngine, withSchemaEngine } from './schema-engine.ts';
+import type { SchemaEngine } from './schema-engine.ts';
 
 export type MigrationList = Parameters<SchemaEngine['applyMigrations']>[0]['migrationsList'];
 
@@ -38,14 +39,38 @@ export async function migrate(
   options: { retry?: string; directory?: string } = {},
 ): Promise<string[]> {
   const migrationsList = await readMigrations(options.directory ?? migrationsDirectory);
-  return await underLock(databaseUrl, logger, () =>
-    withSchemaEngine(databaseUrl, async (engine) => {
+  return await underLock(databaseUrl, logger, async (client) => {
+    if (!options.retry && (await isUpToDate(client, migrationsList))) return [];
+    // Loaded only when there is something to do: it keeps some 40 MB for as long as the process lives.
+    const { withSchemaEngine } = await import('./schema-engine.ts');
+    return await withSchemaEngine(databaseUrl, async (engine) => {
       if (options.retry) await engine.markMigrationRolledBack({ migrationName: options.retry });
       await examineHistory(engine, migrationsList, logger);
       const { appliedMigrationNames } = await engine.applyMigrations({ migrationsList, filters: noFilter });
       if (appliedMigrationNames.length > 0) logger.info({ migrations: appliedMigrationNames }, 'Migrated');
       return appliedMigrationNames;
-    }),
+    });
+  });
+}
+
+/** Whether Prisma's own table says that just these migrations, as they are, were applied: the usual start. */
+async function isUpToDate(client: pg.Client, { migrationDirectories }: MigrationList): Promise<boolean> {
+  const { rows: tables } = await client.query(
+    `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS present`,
+  );
+  if (!tables[0]?.present) return false;
+  const { rows } = await client.query<{ name: string; checksum: string; applied: boolean }>(
+    `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS applied
+     FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY migration_name`,
+  );
+  return (
+    rows.length === migrationDirectories.length &&
+    migrationDirectories.every(({ path, migrationFile: { content } }, index) => {
+      const row = rows[index];
+      if (content.tag !== 'ok' || !row) return false;
+      const checksum = createHash('sha256').update(content.value).digest('hex');
+      return row.name === path && row.applied && row.checksum === checksum;
+    })
   );
 }
 
@@ -84,7 +109,11 @@ async function examineHistory(engine: SchemaEngine, migrationsList: MigrationLis
 }
 
 /** The engine's own lock gives up after ten seconds, which a large migration of another process may well take. */
-async function underLock<T>(databaseUrl: string, logger: Logger, work: () => Promise<T>): Promise<T> {
+async function underLock<T>(
+  databaseUrl: string,
+  logger: Logger,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
   let lost: Error | undefined;
   client.on('error', (error) => {
@@ -99,7 +128,7 @@ async function underLock<T>(databaseUrl: string, logger: Logger, work: () => Pro
       told = true;
       await new Promise((resolve) => setTimeout(resolve, lockPollMs));
     }
-    return await work();
+    return await work(client);
   } finally {
     if (!lost) await client.end();
   }
