@@ -1,12 +1,19 @@
 import type { ExportArchive } from '../src/archive/export.ts';
 import { ArchiveError } from '../src/archive/types.ts';
-import { listMissingAssets, type MissingAsset, markAssetStored } from '../src/domain/asset.ts';
-import { recordProblems } from '../src/domain/import/problems.ts';
+import {
+  listMissingAssets,
+  type MissingAsset,
+  markAssetsStored,
+  type StoredAsset,
+} from '../src/domain/asset.ts';
+import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
 import type { Reporter } from './reporter.ts';
 
 const PAGE = 500;
+/** Streams that are open at once: most attachments are small, and their cost is the waiting. */
+const AT_ONCE = 8;
 
 /**
  * Stores every attachment that the user's messages point to and this archive holds, also for conversations that an
@@ -22,9 +29,16 @@ export async function importAssets(
   let last: string | null = null;
   for (;;) {
     const page: MissingAsset[] = await listMissingAssets(services, lease.userId, last, PAGE);
-    for (const asset of page) {
+    for (let from = 0; from < page.length; from += AT_ONCE) {
       signal.throwIfAborted();
-      await importAsset(services, lease, archive, asset, signal);
+      const several = page.slice(from, from + AT_ONCE);
+      const outcomes = await Promise.all(
+        several.map((asset) => storeAsset(services, lease, archive, asset, signal)),
+      );
+      const stored = outcomes.filter((outcome) => outcome !== null && 'sha256' in outcome);
+      const problems = outcomes.filter((outcome) => outcome !== null && 'outcome' in outcome);
+      if (stored.length > 0) reporter.written(await markAssetsStored(services, lease, stored));
+      await recordProblems(services, lease, problems);
       reporter.bytes(archive.totalBytes, archive.totalBytes);
     }
     if (page.length < PAGE) return;
@@ -32,24 +46,22 @@ export async function importAssets(
   }
 }
 
-async function importAsset(
+/** Null when this archive does not hold it. */
+async function storeAsset(
   services: Services,
   lease: Lease,
   archive: ExportArchive,
   asset: MissingAsset,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<StoredAsset | Problem | null> {
   const found = archive.assets.resolve(asset.externalId, asset.conversationExternalId);
-  if (!found) return;
+  if (!found) return null;
   try {
     const stored = await services.files.put(lease.userId, archive.assets.read(found.entry, signal));
-    const mimeType = await archive.assets.mimeType(found);
-    await markAssetStored(services, lease, { id: asset.id, name: found.name, mimeType, ...stored });
+    return { id: asset.id, name: found.name, mimeType: await archive.assets.mimeType(found), ...stored };
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     const reason = `The attachment ${asset.externalId} could not be read: ${error.message}`;
-    await recordProblems(services, lease, [
-      { outcome: 'WARNING', code: error.code, reason, externalId: asset.conversationExternalId },
-    ]);
+    return { outcome: 'WARNING', code: error.code, reason, externalId: asset.conversationExternalId };
   }
 }

@@ -5,7 +5,7 @@ import type { Reporter } from './reporter.ts';
 /** PostgreSQL computes the index in one process for each connection; two fill the cores of a small server. */
 const LANES = 2;
 /** While rows are still being written the index only keeps up with the newest, so that reading is not held back. */
-const BACKGROUND_PAUSE_MS = 1_000;
+const BACKGROUND_PAUSE_MS = 2_000;
 const BACKGROUND_MESSAGES = 300;
 
 /** Indexes what waits until nothing does. */
@@ -27,6 +27,19 @@ export async function indexEverything(
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+/** Indexes what a task left that was stopped, as far as this worker lives. */
+export async function indexLeftovers(
+  services: Services,
+  userId: string,
+  shutdown: AbortSignal,
+): Promise<void> {
+  try {
+    while (!shutdown.aborted && (await indexSomePending(services, userId)) > 0);
+  } catch (error) {
+    services.logger.warn({ error }, 'what a stopped task left is indexed by the next one');
+  }
 }
 
 /** Makes some of what was just written searchable, again and again, until it is told to stop. */

@@ -59,19 +59,36 @@ export async function listMissingAssets(
   );
 }
 
-/** Says that the file store now holds an asset, and counts it for the task. Throws a LeaseLostError. */
-export async function markAssetStored(
+/** An asset whose content the file store now holds. */
+export interface StoredAsset extends StoredFile {
+  id: string;
+  name: string | null;
+  mimeType: string;
+}
+
+/** Makes stored assets known, and counts them for the task. Answers its new seq. Throws a LeaseLostError. */
+export async function markAssetsStored(
   services: Services,
   lease: Lease,
-  asset: { id: string; name: string | null; mimeType: string } & StoredFile,
+  assets: StoredAsset[],
 ): Promise<number> {
   return services.database.transaction(async (tx) => {
     await lockTask(tx, lease);
     const stored = await tx.execute(
-      `UPDATE assets SET sha256 = $3, size_bytes = $4, task_id = $5, name = coalesce(name, $6),
-         mime_type = coalesce(nullif(mime_type, ''), $7)
-       WHERE user_id = $1 AND id = $2 AND sha256 IS NULL`,
-      [lease.userId, asset.id, asset.sha256, asset.sizeBytes, lease.taskId, asset.name, asset.mimeType],
+      `UPDATE assets a SET sha256 = s.sha256, size_bytes = s.size_bytes, task_id = $2,
+         name = coalesce(a.name, s.name), mime_type = coalesce(nullif(a.mime_type, ''), s.mime_type)
+       FROM unnest($3::uuid[], $4::bytea[], $5::int8[], $6::text[], $7::text[])
+         AS s (id, sha256, size_bytes, name, mime_type)
+       WHERE a.user_id = $1 AND a.id = s.id AND a.sha256 IS NULL`,
+      [
+        lease.userId,
+        lease.taskId,
+        assets.map((asset) => asset.id),
+        assets.map((asset) => asset.sha256),
+        assets.map((asset) => asset.sizeBytes),
+        assets.map((asset) => asset.name),
+        assets.map((asset) => asset.mimeType),
+      ],
     );
     return writeTask(tx, lease, { tally: { ...emptyTally(), assetsAdded: stored } });
   });
