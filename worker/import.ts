@@ -1,8 +1,8 @@
 import { type ExportArchive, openExport, type Shard } from '../src/archive/export.ts';
 import type { Slice } from '../src/archive/slices.ts';
 import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
-import { type Element, prepareBatch, writeBatch } from '../src/domain/import/batch.ts';
-import { clearBrokenShard, type Problem, recordProblems } from '../src/domain/import/problems.ts';
+import { type Element, prepareBatch, type ShardEnd, writeBatch } from '../src/domain/import/batch.ts';
+import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
 import { importAssets } from './assets.ts';
@@ -24,7 +24,9 @@ export interface ImportOptions {
 interface Batch {
   elements: Element[];
   bytes: number;
-  /** Shards that end with this batch. */
+  /** Shards that end with this batch, and how. */
+  ended: ShardEnd[];
+  /** Shards of the export before the end of this batch. */
   shardsDone: number;
   /** Bytes of all shards before the end of this batch. */
   position: number;
@@ -52,8 +54,8 @@ export async function importArchive(
       await recordProblems(services, lease, archive.problems.map(toProblem));
     reporter.enter('IMPORTING', options.progress.from, options.progress.to);
     let writing: Promise<void> = Promise.resolve();
-    for await (const batch of readBatches(services, lease, archive, signal)) {
-      const prepared = await prepareBatch(services, lease.userId, batch.elements);
+    for await (const batch of readBatches(lease, archive, signal)) {
+      const prepared = await prepareBatch(services, lease.userId, batch.elements, batch.ended);
       await writing;
       signal.throwIfAborted();
       reporter.bytes(batch.position, archive.totalBytes);
@@ -77,7 +79,6 @@ export async function importArchive(
 }
 
 async function* readBatches(
-  services: Services,
   lease: Lease,
   archive: ExportArchive,
   signal: AbortSignal,
@@ -86,41 +87,42 @@ async function* readBatches(
   const resumeAt = checkpoint ? archive.shards.findIndex((shard) => shard.name === checkpoint.shard) : 0;
   let limit = FIRST_BATCH_ELEMENTS;
   let before = 0;
-  let batch: Batch = { elements: [], bytes: 0, shardsDone: 0, position: 0 };
+  let batch: Batch = { elements: [], bytes: 0, ended: [], shardsDone: 0, position: 0 };
   const take = () => {
     const full = batch;
-    batch = { elements: [], bytes: 0, shardsDone: 0, position: full.position };
+    batch = { ...full, elements: [], bytes: 0, ended: [] };
     limit = BATCH_ELEMENTS;
     return full;
   };
   for (const [index, shard] of archive.shards.entries()) {
     if (index >= resumeAt && (retry?.concerns(shard.name) ?? true)) {
       const fromElement = index === resumeAt && checkpoint ? checkpoint.element : 0;
-      for await (const slice of readShard(services, lease, archive, shard, fromElement, signal)) {
+      const end: ShardEnd = { shard: shard.name, broken: null };
+      for await (const slice of readShard(archive, shard, fromElement, end, signal)) {
         if (retry && !retry.includes(shard.name, slice.element)) continue;
         batch.elements.push(toElement(shard, slice));
         batch.bytes += slice.bytes?.length ?? 0;
         batch.position = before + slice.endByte;
         if (batch.bytes >= BATCH_BYTES || batch.elements.length >= limit) yield take();
       }
-      batch.shardsDone += 1;
+      batch.ended.push(end);
     }
+    batch.shardsDone = index + 1;
     before += shard.expandedBytes;
     batch.position = before;
   }
   yield take();
 }
 
+/** Ends where the shard breaks off as well; `end` then says so. */
 async function* readShard(
-  services: Services,
-  lease: Lease,
   archive: ExportArchive,
   shard: Shard,
   fromElement: number,
+  end: ShardEnd,
   signal: AbortSignal,
 ): AsyncGenerator<Slice> {
   let element = fromElement;
-  let broken: Problem | null = null;
   try {
     for await (const slice of archive.readShard(shard, { fromElement, signal })) {
       yield slice;
@@ -129,7 +131,7 @@ async function* readShard(
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     const reason = `${shard.name} could not be read to its end: ${error.message}`;
-    broken = {
+    end.broken = {
       code: error.code,
       reason,
       shard: shard.name,
@@ -138,8 +140,6 @@ async function* readShard(
       outcome: 'FAILED',
     };
   }
-  if (lease.retry) await clearBrokenShard(services, lease, shard.name);
-  if (broken) await recordProblems(services, lease, [broken]);
 }
 
 function toElement(shard: Shard, slice: Slice): Element {

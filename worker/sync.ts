@@ -1,19 +1,13 @@
 import { ArchiveError } from '../src/archive/types.ts';
-import { SyncError } from '../src/domain/errors.ts';
+import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
+import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
+import { finishTask } from '../src/domain/sync/finish.ts';
 import { rememberArchive } from '../src/domain/sync/known-archive.ts';
-import {
-  claimTask,
-  finishTask,
-  type Lease,
-  LeaseLostError,
-  MAX_FRUITLESS_ATTEMPTS,
-  releaseTask,
-  writeTask,
-} from '../src/domain/sync/lease.ts';
+import { type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
 import { importArchive } from './import.ts';
-import { indexEverything } from './indexer.ts';
+import { indexEverything, indexLeftovers } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
 import { HandedBackError, type Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
@@ -46,54 +40,72 @@ const diskFull = (cause: unknown) =>
 export function createSyncProcessor(services: Services, options: SyncOptions): Processor<'sync'> {
   return async ({ userId, taskId, requestId }, shutdown) => {
     const logger = services.logger.child({ taskId, requestId });
-    const lease = await claimTask(services, userId, taskId);
-    if (!lease) return logger.info({}, 'the task is over already');
-
-    const stop = new AbortController();
-    const unlisten = await services.events.listen('syncCancel', taskId, (event) => {
-      // After a lost connection a cancel may have been missed; the next write to the row would tell as well.
-      if (event) stop.abort(new LeaseLostError());
-    });
-    const signal = AbortSignal.any([stop.signal, shutdown]);
-    const reporter = openReporter(services, lease, (error) => stop.abort(error));
-    const watchdog = setInterval(() => {
-      if (reporter.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
-    }, WATCHDOG_MS);
-    try {
-      const sha256 = await run(services, lease, options, reporter, signal);
-      await reporter.close();
-      const status = await finishTask(services, lease);
-      // A retry of what failed needs the archive again; the sweeper removes it in time.
-      if (status === 'COMPLETED') {
-        if (sha256) await rememberArchive(services, lease, sha256);
-        await services.workspace.removeArchive(taskId);
-      }
-      logger.info({ status }, 'the task is over');
-    } catch (error) {
-      await reporter.close();
-      const cause = signal.aborted ? signal.reason : error;
-      await end(services, lease, isDiskFull(cause) ? diskFull(cause) : cause, shutdown, logger);
-    } finally {
-      clearInterval(watchdog);
-      await unlisten();
+    for (;;) {
+      const lease = await claimTask(services, userId, taskId);
+      if (!lease) return logger.info({}, 'the task is over already');
+      await runLease(services, lease, options, shutdown, logger);
+      // Cancelled and retried while this job was still there: the queue took the retry's job for this one.
+      const task = await services.prisma.syncTask.findUnique({
+        where: { userId_id: { userId, id: taskId } },
+      });
+      if (task?.status === 'QUEUED') continue;
+      // What a task brought in before it was stopped is to be found, too.
+      if (task?.status !== 'RUNNING') await indexLeftovers(services, userId, shutdown);
+      return;
     }
   };
 }
 
-/** Answers the hash of an archive that was read to its end. */
+async function runLease(
+  services: Services,
+  lease: Lease,
+  options: SyncOptions,
+  shutdown: AbortSignal,
+  logger: Services['logger'],
+): Promise<void> {
+  const { taskId } = lease;
+  const stop = new AbortController();
+  const unlisten = await services.events.listen('syncCancel', taskId, (event) => {
+    // After a lost connection a cancel may have been missed; the next write to the row would tell as well.
+    if (event) stop.abort(new LeaseLostError());
+  });
+  const signal = AbortSignal.any([stop.signal, shutdown]);
+  const reporter = openReporter(services, lease, (error) => stop.abort(error));
+  const watchdog = setInterval(() => {
+    if (reporter.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
+  }, WATCHDOG_MS);
+  try {
+    const { sha256, tally } = await run(services, lease, options, reporter, signal);
+    await reporter.close();
+    const status = await finishTask(services, lease, { tally });
+    // A retry of what failed needs the archive again; the sweeper removes it in time.
+    if (status === 'COMPLETED') {
+      if (sha256) await rememberArchive(services, lease, sha256);
+      await services.workspace.removeArchive(taskId);
+    }
+    logger.info({ status }, 'the task is over');
+  } catch (error) {
+    await reporter.close();
+    const cause = signal.aborted ? signal.reason : error;
+    await end(services, lease, isDiskFull(cause) ? diskFull(cause) : cause, shutdown, logger);
+  } finally {
+    clearInterval(watchdog);
+    await unlisten();
+  }
+}
+
+/** Answers the hash of an archive that was read to its end, or what to count for one that need not be read. */
 async function run(
   services: Services,
   lease: Lease,
   options: SyncOptions,
   reporter: Reporter,
   signal: AbortSignal,
-): Promise<Buffer | null> {
+): Promise<{ sha256: Buffer | null; tally?: Tally }> {
   const archive = await obtainArchive(services, lease, reporter, DOWNLOAD_SHARE, signal);
   if ('known' in archive) {
     const { conversations, skipped } = archive.known;
-    const tally = { ...emptyTally(), unchanged: conversations, skipped };
-    reporter.written(await writeTask(services.database, lease, { tally }));
-    return null;
+    return { sha256: null, tally: { ...emptyTally(), unchanged: conversations, skipped } };
   }
   await importArchive(services, lease, reporter, signal, {
     path: archive.path,
@@ -102,7 +114,7 @@ async function run(
   });
   reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
   await indexEverything(services, lease.userId, reporter, signal);
-  return archive.sha256;
+  return { sha256: archive.sha256 };
 }
 
 /** Decides what a failed run means: for the task's owner, for the queue, and for the archive on disk. */
@@ -120,15 +132,13 @@ async function end(
     await releaseTask(services, lease);
     throw new HandedBackError();
   }
-  const known = error instanceof SyncError || error instanceof ArchiveError;
+  const known = error instanceof SyncError || error instanceof ArchiveError || error instanceof DomainError;
   const worthRetrying = error instanceof SyncError ? error.retryable : !known;
   if (worthRetrying && lease.fruitless < MAX_FRUITLESS_ATTEMPTS) throw error;
   if (!known) logger.error({ error }, 'a task was given up');
-  await finishTask(
-    services,
-    lease,
-    known
+  await finishTask(services, lease, {
+    error: known
       ? { code: error.code, message: error.message }
       : { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' },
-  );
+  });
 }

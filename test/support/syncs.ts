@@ -74,3 +74,50 @@ export async function sync(client: TestClient, exportUrl: string): Promise<TaskA
   const { id } = await startSync(client, exportUrl);
   return untilOver(client, id);
 }
+
+export type TaskMutation = 'cancelSync' | 'retrySync' | 'undoSync';
+
+/** Asks for a change of a task; the answer is the task, or the error with its `__typename`. */
+export async function changeTask(
+  client: TestClient,
+  mutation: TaskMutation,
+  taskId: string,
+): Promise<TaskAnswer & { __typename: string }> {
+  const conflict = mutation === 'cancelSync' ? '' : '... on Conflict { task { id status } }';
+  const { answer } = await client.request<{ answer: TaskAnswer & { __typename: string } }>(
+    `mutation Change($taskId: ID!) {
+      answer: ${mutation}(taskId: $taskId) {
+        __typename
+        ... on SyncTask { ${taskFields} }
+        ... on Error { message code }
+        ${conflict}
+      }
+    }`,
+    { taskId },
+  );
+  return answer;
+}
+
+export interface ProblemAnswer {
+  outcome: string;
+  code: string;
+  reason: string;
+  externalId: string | null;
+}
+
+/** A task's problems, all on one page. */
+export async function problemsOf(client: TestClient, taskId: string): Promise<ProblemAnswer[]> {
+  const { syncStatus } = await client.request<{
+    syncStatus: { problems: { edges: { node: ProblemAnswer }[] } };
+  }>(
+    `query Problems($taskId: ID!) {
+      syncStatus(taskId: $taskId) { problems(first: 100) { edges { node { outcome code reason externalId } } } }
+    }`,
+    { taskId },
+  );
+  return syncStatus.problems.edges.map((edge) => edge.node);
+}
+
+/** The sum of a task's outcomes. */
+export const foundBy = ({ counts }: TaskAnswer) =>
+  counts.added + counts.updated + counts.unchanged + counts.skipped + counts.failed;

@@ -52,11 +52,13 @@ export async function writeLinks(tx: Transaction, userId: string, links: AssetLi
   );
 }
 
-async function upsertAssets(
+/** Makes the assets known to which these links point and answers their ids. */
+export async function upsertAssets(
   tx: Transaction,
   userId: string,
   links: AssetLink[],
 ): Promise<Map<string, string>> {
+  if (links.length === 0) return new Map();
   const distinct = [
     ...new Map(links.map((link) => [keyOf(link.provider, link.reference.externalId), link])).values(),
   ];
@@ -64,7 +66,8 @@ async function upsertAssets(
     `INSERT INTO assets AS a (user_id, id, provider, external_id, conversation_external_id, name, mime_type, size_bytes)
      SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int8[])
      ON CONFLICT (user_id, provider, external_id) DO UPDATE SET name = coalesce(a.name, excluded.name),
-       mime_type = coalesce(a.mime_type, excluded.mime_type), size_bytes = coalesce(a.size_bytes, excluded.size_bytes)
+       mime_type = coalesce(a.mime_type, excluded.mime_type), size_bytes = coalesce(a.size_bytes, excluded.size_bytes),
+       conversation_external_id = least(a.conversation_external_id, excluded.conversation_external_id)
      RETURNING id, provider, external_id AS "externalId"`,
     [
       userId,

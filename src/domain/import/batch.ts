@@ -6,7 +6,7 @@ import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { mergeAllIntoExisting } from './merge.ts';
-import { clearRetried, type Problem, writeProblems } from './problems.ts';
+import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
 import { createConversationEncoder, createRowBatch, type EncodedConversation } from './rows.ts';
 
 const SMALL_BYTES = 256 * 1024;
@@ -35,6 +35,12 @@ export interface Element {
   content: { bytes: Buffer } | { code: string; reason: string };
 }
 
+/** A shard was read to its end, or to where it breaks off. */
+export interface ShardEnd {
+  shard: string;
+  broken: Problem | null;
+}
+
 interface Place {
   shard: string;
   element: number;
@@ -55,6 +61,8 @@ interface Version {
 export interface PreparedBatch {
   /** Of all elements, whatever became of them. */
   places: Place[];
+  /** Shards that end with this batch. */
+  ended: string[];
   versions: Version[];
   problems: Problem[];
   tally: Tally;
@@ -79,8 +87,15 @@ export async function prepareBatch(
   services: Services,
   userId: string,
   elements: Element[],
+  ended: ShardEnd[] = [],
 ): Promise<PreparedBatch> {
-  const batch: PreparedBatch = { places: [], versions: [], problems: [], tally: emptyTally() };
+  const batch: PreparedBatch = {
+    places: [],
+    ended: ended.map(({ shard }) => shard),
+    versions: [],
+    problems: ended.flatMap(({ broken }) => broken ?? []),
+    tally: emptyTally(),
+  };
   const hashes = elements.map(({ content }) =>
     'bytes' in content ? createHash('sha256').update(content.bytes).digest() : null,
   );
@@ -166,7 +181,12 @@ export async function writeBatch(
     const middle = Math.ceil(batch.versions.length / 2);
     const half = { ...batch, versions: batch.versions.slice(0, middle) };
     // The checkpoint comes with the second half: a crash in between finds the first half again, as unchanged.
-    await writeBatch(services, lease, { ...half, places: [], problems: [], tally: emptyTally() }, {});
+    await writeBatch(
+      services,
+      lease,
+      { ...half, places: [], ended: [], problems: [], tally: emptyTally() },
+      {},
+    );
     return writeBatch(services, lease, { ...batch, versions: batch.versions.slice(middle) }, change);
   }
 }
@@ -228,6 +248,7 @@ async function writeAtOnce(
       tally[result?.changed ? 'updated' : 'unchanged'] += versions;
     }
     if (lease.retry) await clearRetried(tx, lease, batch.places);
+    await clearBrokenShards(tx, lease, batch.ended);
     await writeProblems(tx, lease, problems);
     return writeTask(tx, lease, { ...change, tally });
   });

@@ -1,6 +1,7 @@
 import { zstdDecompressSync } from 'node:zlib';
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
+import { type AssetLink, linksOf, upsertAssets } from './asset-rows.ts';
 import { createRowBatch } from './rows.ts';
 import { findStored, type StoredConversation, updateHeads } from './stored.ts';
 
@@ -72,12 +73,14 @@ async function mergeChunk(
   const stored = await findStored(tx, userId, ids);
   const merged = new Map<string, Merged>();
   const rows = createRowBatch(userId);
+  const links: AssetLink[] = [];
   const outdated: { conversationId: string; nodeId: string }[] = [];
   const heads: { id: string; conversation: ArchiveConversation; messagesChanged: boolean }[] = [];
   for (const [id, before] of stored) {
     const conversation = services.reader.merge(before.raws.map((raw) => zstdDecompressSync(raw)));
     const { written, gone } = compare(before, conversation);
     rows.addMessages({ id, conversation }, written);
+    links.push(...linksOf(id, conversation, conversation.messages));
     for (const nodeId of [...gone, ...written.map((message) => message.id)]) {
       outdated.push({ conversationId: id, nodeId });
     }
@@ -88,6 +91,8 @@ async function mergeChunk(
   }
   await removeMessages(tx, userId, outdated);
   await rows.copyInto(tx);
+  // One form may know more of a file than another though the messages are the same.
+  await upsertAssets(tx, userId, links);
   for (const id of await updateHeads(tx, userId, heads)) {
     const result = merged.get(id);
     if (result) result.changed = true;

@@ -16,14 +16,25 @@ export interface Problem {
   conversationId?: string;
 }
 
-/** Problems of the export itself, outside of any batch. Throws a LeaseLostError when this worker is not the holder. */
+/**
+ * Problems of the export itself, outside of any batch; those that a run before a crash recorded are not repeated.
+ * Throws a LeaseLostError when this worker is not the holder.
+ */
 export async function recordProblems(services: Services, lease: Lease, problems: Problem[]): Promise<void> {
   if (problems.length === 0) return;
   await services.database.transaction(async (tx) => {
     await lockTask(tx, lease);
-    await writeProblems(tx, lease, problems);
+    const known = await tx.query<{ code: string; reason: string }>(
+      'SELECT code, reason FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND code = ANY($3)',
+      [lease.userId, lease.taskId, problems.map(({ code }) => code)],
+    );
+    const isNew = (problem: Problem) =>
+      !known.some(({ code, reason }) => code === problem.code && reason === cutReason(problem));
+    await writeProblems(tx, lease, problems.filter(isNew));
   });
 }
+
+const cutReason = (problem: Problem) => problem.reason.slice(0, 2_000);
 
 /** Adds to the task's problems, numbered on from those that are there; needs the task's row locked. */
 export async function writeProblems(
@@ -48,7 +59,7 @@ export async function writeProblems(
       lease.taskId,
       column((problem) => problem.outcome),
       column((problem) => problem.code),
-      column((problem) => problem.reason.slice(0, 2_000)),
+      column(cutReason),
       column((problem) => problem.externalId?.slice(0, 500) ?? null),
       column((problem) => problem.title?.slice(0, 500) ?? null),
       column((problem) => problem.shard ?? null),
@@ -74,14 +85,18 @@ export async function clearRetried(
   );
 }
 
-/** A shard that had broken off was read again, to its end or to where it breaks off now. */
-export async function clearBrokenShard(services: Services, lease: Lease, shard: string): Promise<void> {
-  await services.database.transaction(async (tx) => {
-    await lockTask(tx, lease);
-    await tx.execute(
-      `DELETE FROM sync_problems
-       WHERE user_id = $1 AND task_id = $2 AND retrying AND rest_of_shard AND entry = $3`,
-      [lease.userId, lease.taskId, shard],
-    );
-  });
+/**
+ * Takes away what is known of the ends of shards that were read again, by a retry or after a crash, to their end or to
+ * where they break off now.
+ */
+export async function clearBrokenShards(
+  tx: Pick<Transaction, 'execute'>,
+  lease: Lease,
+  shards: string[],
+): Promise<void> {
+  if (shards.length === 0) return;
+  await tx.execute(
+    'DELETE FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND rest_of_shard AND entry = ANY($3)',
+    [lease.userId, lease.taskId, shards],
+  );
 }

@@ -3,6 +3,8 @@ import type { SyncTask } from '../../generated/prisma/client.ts';
 import { NotFoundError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { giveUpRetries } from './finish.ts';
+import { announce } from './lease.ts';
 import { getSyncTask, jobIdOf } from './task.ts';
 
 /**
@@ -17,15 +19,25 @@ export async function cancelSync(
   requireScope(viewer, 'write');
   const { userId } = viewer;
   if (!isUuid(taskId)) throw new NotFoundError('sync task');
-  const [cancelled] = await services.database.query<{ seq: number }>(
-    `UPDATE sync_tasks SET status = 'CANCELLED', phase = 'DONE', per_second = NULL, eta_seconds = NULL,
-       heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1
-     WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING') RETURNING seq`,
-    [userId, taskId],
-  );
+  const cancelled = await services.database.transaction(async (tx) => {
+    // `retrying` stays: a later retry is about the failures again, not about the rest of the archive.
+    const [row] = await tx.query<{ seq: number; retrying: boolean }>(
+      `UPDATE sync_tasks SET status = 'CANCELLED', phase = 'DONE', per_second = NULL, eta_seconds = NULL,
+         heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1
+       WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING') RETURNING seq, retrying`,
+      [userId, taskId],
+    );
+    if (row?.retrying) await giveUpRetries(tx, { userId, taskId });
+    return row;
+  });
   if (cancelled) {
-    await services.events.publish('syncCancel', taskId, { taskId });
-    await services.events.publish('syncTask', userId, { taskId, seq: cancelled.seq });
+    await services.events.publish('syncCancel', taskId, { taskId }).catch((error) => {
+      services.logger.warn(
+        { error, taskId },
+        'the worker of a cancelled task learns of it at its next write',
+      );
+    });
+    await announce(services, { userId, taskId }, cancelled.seq);
     await services.queue.remove(jobIdOf(taskId)).catch((error) => {
       services.logger.warn(
         { error, taskId },

@@ -1,8 +1,9 @@
 import { validate as isUuid } from 'uuid';
 import type { SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
-import { InvalidInputError, NotFoundError } from '../errors.ts';
+import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { announce } from './lease.ts';
 import { enqueueTask, getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
 
 /**
@@ -22,14 +23,18 @@ export async function retrySync(
   try {
     await services.database.transaction(async (tx) => {
       const [task] = await tx.query<{ status: SyncStatus; failures: number; read: boolean }>(
-        `SELECT status, coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read, (SELECT count(*)::int FROM sync_problems p
+        `SELECT status, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
+           (SELECT count(*)::int FROM sync_problems p
            WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
          FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
         [userId, taskId],
       );
       if (!task) throw new NotFoundError('sync task');
-      const resumes = task.status === 'CANCELLED' || (task.status === 'FAILED' && !task.read);
-      const onlyFailures = (task.status === 'PARTIAL' || task.status === 'FAILED') && task.failures > 0;
+      if (task.status === 'QUEUED' || task.status === 'RUNNING') throw new ConflictError(taskId);
+      // Whether its archive was read to the end before, so that only the failures are left.
+      const stopped = task.status === 'CANCELLED' || task.status === 'FAILED';
+      const resumes = stopped && !task.read;
+      const onlyFailures = (task.status === 'PARTIAL' || (stopped && task.read)) && task.failures > 0;
       if (!resumes && !onlyFailures) {
         const message = 'Nothing of this task failed that could be imported again.';
         throw new InvalidInputError([{ path: ['taskId'], message, type: 'nothing_to_retry' }]);
@@ -55,6 +60,6 @@ export async function retrySync(
   await enqueueTask(services, userId, taskId, requestId);
   const task = await getSyncTask(services, viewer, taskId);
   if (!task) throw new NotFoundError('sync task');
-  await services.events.publish('syncTask', userId, { taskId, seq: task.seq });
+  await announce(services, { userId, taskId }, task.seq);
   return task;
 }

@@ -1,11 +1,13 @@
 import { validate as isUuid } from 'uuid';
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import { NotFoundError } from '../errors.ts';
-import { mergeIntoExisting } from '../import/merge.ts';
+import { mergeAllIntoExisting } from '../import/merge.ts';
 import { indexSomePending } from '../search-index.ts';
 import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { announce } from './lease.ts';
 import { getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
+import { listTouchedAssets, takeBackAssets } from './undo-assets.ts';
 
 /**
  * Takes back what a task brought, in one transaction: the versions that came with it go, conversations without any
@@ -30,7 +32,7 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
   while ((await indexSomePending(services, userId)) > 0);
   const task = await getSyncTask(services, viewer, taskId);
   if (!task) throw new NotFoundError('sync task');
-  await services.events.publish('syncTask', userId, { taskId, seq: task.seq });
+  await announce(services, { userId, taskId }, task.seq);
   return task;
 }
 
@@ -58,6 +60,7 @@ async function takeBack(
      GROUP BY conversation_id`,
     key,
   );
+  await listTouchedAssets(tx, userId, taskId);
   await tx.execute('DELETE FROM conversation_versions WHERE user_id = $1 AND task_id = $2', key);
   for (const table of ['message_search', 'message_assets', 'messages']) {
     await tx.execute(
@@ -71,40 +74,18 @@ async function takeBack(
   );
   // Any archive may have held what now is gone: each has to be read again.
   await tx.execute('DELETE FROM imported_archives WHERE user_id = $1', [userId]);
-  await mergeRemaining(services, tx, userId);
-  const orphans = await takeBackAssets(tx, userId, taskId);
+  const remaining = await tx.query<{ id: string }>('SELECT id FROM touched WHERE NOT gone');
+  await mergeAllIntoExisting(
+    services,
+    tx,
+    userId,
+    remaining.map(({ id }) => id),
+  );
+  const orphans = await takeBackAssets(services, tx, userId, taskId);
   await tx.execute(
     `UPDATE sync_tasks SET status = 'UNDONE', phase = 'DONE', seq = seq + 1, source_sealed = NULL
      WHERE user_id = $1 AND id = $2`,
     key,
   );
   return orphans;
-}
-
-async function mergeRemaining(services: Services, tx: Transaction, userId: string): Promise<void> {
-  const remaining = await tx.query<{ id: string }>('SELECT id FROM touched WHERE NOT gone ORDER BY id');
-  for (const { id } of remaining) await mergeIntoExisting(services, tx, userId, id);
-}
-
-async function takeBackAssets(tx: Transaction, userId: string, taskId: string): Promise<Buffer[]> {
-  const brought = await tx.query<{ sha256: Buffer }>(
-    `WITH brought AS (
-       SELECT id, sha256 FROM assets WHERE user_id = $1 AND task_id = $2 FOR UPDATE
-     )
-     UPDATE assets SET sha256 = NULL, task_id = NULL FROM brought
-     WHERE assets.user_id = $1 AND assets.id = brought.id RETURNING brought.sha256`,
-    [userId, taskId],
-  );
-  await tx.execute(
-    `DELETE FROM assets a WHERE user_id = $1 AND NOT EXISTS
-       (SELECT FROM message_assets link WHERE link.user_id = $1 AND link.asset_id = a.id)`,
-    [userId],
-  );
-  const hashes = brought.map((asset) => asset.sha256);
-  const still = await tx.query<{ sha256: Buffer }>(
-    'SELECT sha256 FROM assets WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
-    [userId, hashes],
-  );
-  const kept = new Set(still.map(({ sha256 }) => sha256.toString('hex')));
-  return hashes.filter((sha256) => !kept.has(sha256.toString('hex')));
 }

@@ -1,0 +1,87 @@
+import type { SyncStatus } from '../../generated/prisma/client.ts';
+import type { Services, Transaction } from '../services.ts';
+import { announce, type Lease, LeaseLostError, type Tally, writeTask } from './lease.ts';
+
+/**
+ * Ends the task: COMPLETED when all that was found is in, PARTIAL when something is missing, FAILED when nothing came
+ * of it or when `error` says why it could not go on; `tally` is counted first. Answers which. Throws a LeaseLostError when it is not this worker's any more.
+ */
+export async function finishTask(
+  services: Services,
+  lease: Lease,
+  { error, tally }: { error?: { code: string; message: string }; tally?: Tally } = {},
+): Promise<SyncStatus> {
+  const { seq, status } = await services.database.transaction(async (tx) => {
+    if (tally) await writeTask(tx, lease, { tally });
+    const [found] = await tx.query<Tally & { problems: boolean }>(
+      `SELECT added, updated, unchanged, skipped, failed, EXISTS (SELECT FROM sync_problems p
+         WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED') AS problems
+       FROM sync_tasks
+       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' FOR UPDATE`,
+      [lease.userId, lease.taskId, lease.token],
+    );
+    if (!found) throw new LeaseLostError();
+    found.failed += await giveUpRetries(tx, lease);
+    const ending = error ? { status: 'FAILED' as const, error } : judge(found);
+    const failed = ending.status === 'FAILED';
+    const [row] = await tx.query<{ seq: number }>(
+      `UPDATE sync_tasks SET status = $3::"SyncStatus", error_code = $4, error_message = $5, phase = 'DONE',
+         fraction = CASE WHEN $6 THEN fraction ELSE 1 END,
+         conversations_total = CASE WHEN $6 THEN conversations_total ELSE conversations_done END,
+         per_second = NULL, eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(),
+         seq = seq + 1, retrying = retrying AND $6,
+         source_sealed = CASE WHEN $3::text = 'COMPLETED' THEN NULL ELSE source_sealed END
+       WHERE user_id = $1 AND id = $2 RETURNING seq`,
+      [
+        lease.userId,
+        lease.taskId,
+        ending.status,
+        ending.error?.code ?? null,
+        ending.error?.message ?? null,
+        failed,
+      ],
+    );
+    if (!failed) {
+      await tx.execute('UPDATE sync_configs SET last_sync_at = now() WHERE user_id = $1', [lease.userId]);
+    }
+    return { seq: row?.seq ?? 0, status: ending.status };
+  });
+  await announce(services, lease, seq);
+  return status;
+}
+
+/** What a retry was to import and did not meet again has failed as before. Answers how many conversations that are. */
+export async function giveUpRetries(
+  tx: Transaction,
+  lease: Pick<Lease, 'userId' | 'taskId'>,
+): Promise<number> {
+  const [row] = await tx.query<{ conversations: number }>(
+    `WITH left_over AS (
+       UPDATE sync_problems SET retrying = false WHERE user_id = $1 AND task_id = $2 AND retrying
+       RETURNING rest_of_shard
+     ), counted AS (SELECT count(*) FILTER (WHERE NOT rest_of_shard)::int AS conversations FROM left_over)
+     UPDATE sync_tasks SET failed = failed + conversations, conversations_done = conversations_done + conversations
+     FROM counted WHERE user_id = $1 AND id = $2 RETURNING conversations`,
+    [lease.userId, lease.taskId],
+  );
+  return row?.conversations ?? 0;
+}
+
+/** The counts decide how a run ended, so that success can never hide a failure. */
+function judge(found: Tally & { problems: boolean }): {
+  status: SyncStatus;
+  error?: { code: string; message: string };
+} {
+  const arrived = found.added + found.updated + found.unchanged + found.skipped;
+  if (arrived === 0 && found.failed === 0) {
+    return {
+      status: 'FAILED',
+      error: { code: 'NOTHING_FOUND', message: 'The export holds no conversation.' },
+    };
+  }
+  if (arrived === 0) {
+    const message = 'Not one conversation of the export could be imported; see its problems.';
+    return { status: 'FAILED', error: { code: 'NOTHING_IMPORTED', message } };
+  }
+  return { status: found.failed > 0 || found.problems ? 'PARTIAL' : 'COMPLETED' };
+}
