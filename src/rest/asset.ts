@@ -35,7 +35,11 @@ export const assetRoutes: Route[] = [
       const ranges = headers.range ? parseRange(size, headers.range) : -2;
       const [range] = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges : [];
       if (ranges === -1) {
-        return { status: 416, body: { detail: `The range is outside of the ${size} bytes of this asset.` } };
+        return {
+          status: 416,
+          headers: { 'Content-Range': `bytes */${size}` },
+          body: { detail: `The range is outside of the ${size} bytes of this asset.` },
+        };
       }
       return {
         status: range ? 206 : 200,

@@ -26,7 +26,7 @@ export interface Call {
 
 /** JSON, or a stream with headers of its own. */
 export type Answer =
-  | { status?: number; body: object; stream?: undefined }
+  | { status?: number; body: object; headers?: Record<string, string>; stream?: undefined }
   | { status?: number; stream: Readable; headers: Record<string, string | number> };
 
 export interface Route {
@@ -69,8 +69,8 @@ export function createRestRouter(
           throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
         });
       response.status(answer.status ?? 200);
+      response.set(answer.headers ?? {});
       if (!answer.stream) return response.json(answer.body);
-      response.set(answer.headers);
       await pipeline(answer.stream, response);
     });
   }
