@@ -89,7 +89,7 @@ describe.each(backends)('On %s', (backend) => {
       // Also another conversation than the failed ones differs now: that is not what a retry is about.
       const mended = await zipWith(ids, ['r4']);
       await writeFile(keptArchive(first.id), mended);
-      expect(await changeTask(user.client, 'retrySync', first.id)).toMatchObject({ status: 'QUEUED' });
+      await changeTask(user.client, 'retrySync', first.id);
       const second = await untilOver(user.client, first.id);
       expect(second).toMatchObject({
         status: 'PARTIAL',
