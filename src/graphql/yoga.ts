@@ -15,16 +15,23 @@ export interface ServerContext {
   requestId: string;
 }
 
-const DEFAULT_QUERY = `# Put your API key into the Headers tab below, then run this.
-# Start an import with startSync and watch it with the syncStatus subscription.
+const DEFAULT_QUERY = `# Put your API key into the Headers tab below,
+# then run one of these.
 query Overview {
   viewer { displayName }
-  syncHistory(first: 3) { edges { node { id status counts { added updated unchanged failed } } } }
-  conversations(first: 5) { totalCount edges { node { title updatedAt messageCount } } }
+  syncHistory(first: 3) {
+    edges {
+      node { id status counts { added updated failed } }
+    }
+  }
+  conversations(first: 5) {
+    totalCount
+    edges { node { title updatedAt messageCount } }
+  }
 }
 
-mutation Start {
-  startSync(input: { exportUrl: "https://example.com/export.zip" }) {
+mutation Start($exportUrl: String) {
+  startSync(input: { exportUrl: $exportUrl }) {
     __typename
     ... on SyncTask { id status }
     ... on Error { message }
@@ -32,7 +39,11 @@ mutation Start {
 }
 
 subscription Watch {
-  syncActivity { id status phase progress { fraction etaSeconds } counts { added messagesAdded } }
+  syncActivity {
+    id status phase
+    progress { fraction etaSeconds }
+    counts { added messagesAdded }
+  }
 }
 `;
 
