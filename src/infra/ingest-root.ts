@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { NotAllowedError, NotFoundError } from '../domain/errors.ts';
 import type { IngestRoot } from '../domain/services.ts';
 
@@ -25,5 +25,5 @@ const outside = () => new NotAllowedError('Only what lies below INGEST_ROOT can 
 
 function isBelow(root: string, path: string): boolean {
   const way = relative(root, path);
-  return !way.startsWith('..') && !isAbsolute(way);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }

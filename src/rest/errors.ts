@@ -25,8 +25,10 @@ export const statuses = {
 
 /** Answers every error as `{ detail }`; what was not expected only as a request id, with the cause in the log. */
 export function restErrorHandler(services: Services): ErrorRequestHandler {
-  return (error, _request, response, next) => {
+  return (error, request, response, next) => {
     if (response.headersSent) return next(error);
+    // The rest of a body that was refused half-way would stand before the next request of its connection.
+    request.resume();
     if (error instanceof DomainError) {
       if (error.code === 'NOT_SIGNED_IN') response.set('WWW-Authenticate', 'ApiKey header="X-API-Key"');
       response.status(statuses[error.code]).json(bodyOf(error));

@@ -31,15 +31,22 @@ export async function openFilePart(
         headers: headers as BusboyHeaders,
         limits: { files: 1, fieldSize: 1_000 },
       });
+      const source = Readable.from(body);
+      let taken: Readable | null = null;
       parser.on('file', (field, content, fileName) => {
-        if (field === 'file') resolve({ fileName: fileName ?? null, content });
-        else content.resume();
+        if (field !== 'file') return content.resume();
+        taken = content;
+        // Who takes the part may have enough of it.
+        content.on('close', () => source.destroy());
+        resolve({ fileName: fileName ?? null, content });
       });
       parser.on('finish', fail);
       parser.on('error', fail);
-      const source = Readable.from(body);
-      // A client that leaves must end the part as well, or the import would wait for the rest.
-      source.on('error', (error) => parser.destroy(error));
+      // The parser knows nothing of a client that left: the part would be waited for without end.
+      source.on('error', (error) => {
+        taken?.destroy(error);
+        parser.destroy(error);
+      });
       source.pipe(parser);
     } catch {
       fail();

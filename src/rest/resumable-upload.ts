@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileStore } from '@tus/file-store';
 import { Server as TusServer } from '@tus/server';
@@ -51,6 +52,8 @@ export function createResumableUpload(
         fileName: upload.metadata?.filename ?? 'upload.zip',
         requestId: currentRequestId(),
       }).catch(refuse);
+      // The store's note about the upload, which is none any more.
+      await rm(join(directory, `${upload.id}.json`), { force: true });
       const answer = {
         status: task.status,
         message: 'The import is queued.',

@@ -63,7 +63,8 @@ export function createRestRouter(
           params: request.params as Record<string, string>,
           headers: request.headers,
           requestId: currentRequestId(),
-          stream: request,
+          // An answer that comes before the end of the body must still find its connection.
+          stream: request.iterator({ destroyOnReturn: false }),
         })
         .catch((error) => {
           throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
