@@ -59,15 +59,13 @@ export async function upsertAssets(
   links: AssetLink[],
 ): Promise<Map<string, string>> {
   if (links.length === 0) return new Map();
-  const distinct = [
-    ...new Map(links.map((link) => [keyOf(link.provider, link.reference.externalId), link])).values(),
-  ];
+  const distinct = [...foldByAsset(links).values()];
   const rows = await tx.query<{ id: string; provider: string; externalId: string }>(
     `INSERT INTO assets AS a (user_id, id, provider, external_id, conversation_external_id, name, mime_type, size_bytes)
      SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int8[])
      ON CONFLICT (user_id, provider, external_id) DO UPDATE SET name = coalesce(a.name, excluded.name),
        mime_type = coalesce(a.mime_type, excluded.mime_type), size_bytes = coalesce(a.size_bytes, excluded.size_bytes),
-       conversation_external_id = least(a.conversation_external_id, excluded.conversation_external_id)
+       conversation_external_id = least(a.conversation_external_id COLLATE "C", excluded.conversation_external_id)
      RETURNING id, provider, external_id AS "externalId"`,
     [
       userId,
@@ -81,6 +79,32 @@ export async function upsertAssets(
     ],
   );
   return new Map(rows.map((row) => [keyOf(row.provider, row.externalId), row.id]));
+}
+
+/** What several links tell of one file, as the database would put it together had they come one after the other. */
+function foldByAsset(links: AssetLink[]): Map<string, AssetLink> {
+  const folded = new Map<string, AssetLink>();
+  for (const link of links) {
+    const key = keyOf(link.provider, link.reference.externalId);
+    const known = folded.get(key);
+    if (!known) {
+      folded.set(key, link);
+      continue;
+    }
+    const [told, more] = [known.reference, link.reference];
+    const isLess = link.conversationExternalId < known.conversationExternalId;
+    folded.set(key, {
+      ...known,
+      conversationExternalId: isLess ? link.conversationExternalId : known.conversationExternalId,
+      reference: {
+        externalId: told.externalId,
+        name: told.name ?? more.name,
+        mimeType: told.mimeType ?? more.mimeType,
+        sizeBytes: told.sizeBytes ?? more.sizeBytes,
+      },
+    });
+  }
+  return folded;
 }
 
 const keyOf = (provider: string, externalId: string) => `${provider} ${externalId}`;

@@ -59,7 +59,7 @@ async function tellFactsAgain(services: Services, tx: Transaction, userId: strin
   );
   await tx.execute(
     `UPDATE assets a SET conversation_external_id = least.id FROM (
-       SELECT link.asset_id, min(c.external_id) AS id FROM message_assets link
+       SELECT link.asset_id, min(c.external_id COLLATE "C") AS id FROM message_assets link
        JOIN touched_assets t ON t.id = link.asset_id
        JOIN conversations c ON c.user_id = link.user_id AND c.id = link.conversation_id
        WHERE link.user_id = $1 GROUP BY link.asset_id
