@@ -5,15 +5,26 @@ export interface Gate {
   isWaitedFor(): Promise<boolean>;
   /** Whether somebody waits for a task's row, which the import that stands at the gate holds. */
   isTaskWaitedFor(): Promise<boolean>;
+  /** Ends the connections that stand at the gate, as the server does when it notices that their client has died. */
+  drop(): Promise<void>;
   /** Lets everything pass from now on. */
   open(): Promise<void>;
 }
 
 const LOCK = 4711;
 
-/** Stops imports of a database, in whatever process, at the first write after so many conversations are committed. */
-export async function holdImportsAfter(databaseUrl: string, conversations: number): Promise<Gate> {
+/**
+ * Stops imports of a database, in whatever process, at the first write to a table after so many conversations are
+ * committed.
+ */
+export async function holdImportsAfter(
+  databaseUrl: string,
+  conversations: number,
+  table: 'conversations' | 'known_sources' = 'conversations',
+): Promise<Gate> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: 'test-gate' });
+  // A test may end the server.
+  client.on('error', () => undefined);
   await client.connect();
   await client.query(`SELECT pg_advisory_lock(${LOCK})`);
   await client.query(`
@@ -23,7 +34,7 @@ export async function holdImportsAfter(databaseUrl: string, conversations: numbe
       END IF;
       RETURN NULL;
     END $$;
-    CREATE OR REPLACE TRIGGER test_gate BEFORE INSERT ON conversations EXECUTE FUNCTION test_gate()`);
+    CREATE OR REPLACE TRIGGER test_gate BEFORE INSERT ON ${table} EXECUTE FUNCTION test_gate()`);
   let ended: Promise<void> | undefined;
   return {
     async isWaitedFor() {
@@ -39,6 +50,13 @@ export async function holdImportsAfter(databaseUrl: string, conversations: numbe
          AND query LIKE '%sync_tasks%CANCELLED%'`,
       );
       return rowCount !== 0;
+    },
+    async drop() {
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_locks
+         WHERE locktype = 'advisory' AND objid = ${LOCK} AND NOT granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
     },
     open: () => {
       ended ??= client.end();

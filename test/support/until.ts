@@ -1,13 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const patienceMs = 20_000;
+const usualPatienceMs = 20_000;
 const pauseMs = 20;
 
 /**
  * Looks again and again until `look` answers something true, and answers that. Throws an Error that names `what` and
  * shows the last answer when it never comes.
  */
-export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  patienceMs = usualPatienceMs,
+): Promise<NonNullable<T>> {
   const deadlineMs = performance.now() + patienceMs;
   for (;;) {
     const answer = await look();
