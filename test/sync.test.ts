@@ -178,6 +178,21 @@ describe.each(backends)('On %s', (backend) => {
     expect(await statusOf(client, id)).toMatchObject({ status: 'CANCELLED' });
   });
 
+  test('a download stops even when its worker never hears of the cancel', async () => {
+    const { client } = await server.asUser();
+    const file = server.exports.serve(await exportOf([dialogue('deaf')]), { held: true });
+    const { id } = await startSync(client, file.url);
+    await until('it downloads', async () => (await statusOf(client, id)).phase === 'DOWNLOADING');
+    const taskId = localId('SyncTask', id);
+    // What cancelSync writes, without the event that it sends.
+    await server.services.database.query(
+      `UPDATE sync_tasks SET status = 'CANCELLED', lease_token = NULL WHERE id = $1`,
+      [taskId],
+    );
+    const stopped = new RegExp(`"taskId":"${taskId}"[^\n]*the task was cancelled`);
+    await until('its worker has stopped', () => stopped.test(server.logged()));
+  });
+
   test('an import that is cancelled writes nothing more', async () => {
     const { client, viewer } = await server.asUser();
     const url = await serve([dialogue('late')]);

@@ -5,7 +5,7 @@ import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
 import { rememberArchive } from '../src/domain/sync/known-archive.ts';
-import { type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
+import { holdsTask, type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
 import { importArchive } from './import.ts';
 import { indexEverything, indexLeftovers } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
@@ -22,7 +22,7 @@ const IMPORT_SHARE = 0.35;
 
 /** A run that moves nothing for so long hangs; its job would keep renewing its lock for ever. */
 const MAX_IDLE_MS = 5 * 60_000;
-const WATCHDOG_MS = 10_000;
+const WATCHDOG_MS = 1_000;
 
 const noProgress = () =>
   new SyncError('NO_PROGRESS', 'The import made no progress for five minutes and was stopped.', {
@@ -66,13 +66,14 @@ async function runLease(
   const { taskId } = lease;
   const stop = new AbortController();
   const unlisten = await services.events.listen('syncCancel', taskId, (event) => {
-    // After a lost connection a cancel may have been missed; the next write to the row would tell as well.
     if (event) stop.abort(new LeaseLostError());
   });
   const signal = AbortSignal.any([stop.signal, shutdown]);
   const reporter = openReporter(services, lease, (error) => stop.abort(error));
-  const watchdog = setInterval(() => {
+  const watchdog = setInterval(async () => {
     if (reporter.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
+    // Events are at most once, and a download that stalls writes nothing: so the row is asked as well.
+    if (!(await holdsTask(services, lease).catch(() => true))) stop.abort(new LeaseLostError());
   }, WATCHDOG_MS);
   try {
     const { sha256, tally } = await run(services, lease, options, reporter, signal);

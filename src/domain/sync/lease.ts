@@ -57,6 +57,15 @@ export async function lockTask(tx: Transaction, lease: Lease): Promise<void> {
   if (held.length === 0) throw new LeaseLostError();
 }
 
+/** Whether the task is still this worker's. */
+export async function holdsTask(services: Services, lease: Lease): Promise<boolean> {
+  const held = await services.database.query(
+    `SELECT FROM sync_tasks WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'`,
+    [lease.userId, lease.taskId, lease.token],
+  );
+  return held.length > 0;
+}
+
 /** What one write to the task's row may change; counts are added to what stands there. */
 export interface TaskChange {
   phase?: SyncPhase;
