@@ -8,7 +8,6 @@ import { openEmbeddedPostgres } from './infra/embedded-postgres.ts';
 import { openPostgresEvents } from './infra/events/postgres-events.ts';
 import { openRedisEvents } from './infra/events/redis-events.ts';
 import { openLocalFiles } from './infra/files/local-files.ts';
-import { openS3Files } from './infra/files/s3-files.ts';
 import { createIngestRoot } from './infra/ingest-root.ts';
 import { migrate } from './infra/migrate.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
@@ -98,6 +97,10 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
 }
 
 async function openFiles({ dataDir, s3 }: Config): Promise<Files & { close(): Promise<void> }> {
-  if (s3) return openS3Files(s3, dataDir);
+  if (s3) {
+    // The SDK takes tens of megabytes: only who has a bucket pays for it.
+    const { openS3Files } = await import('./infra/files/s3-files.ts');
+    return openS3Files(s3, dataDir);
+  }
   return { ...(await openLocalFiles(dataDir)), close: async () => undefined };
 }

@@ -1,6 +1,5 @@
 /** Finds the file that a message points to: two naming schemes live side by side, and often the file is not there. */
 import { extname } from 'node:path';
-import { fileTypeFromBuffer } from 'file-type';
 import { lookup } from 'mime-types';
 import { type Container, type ContainerEntry, readStart } from './container.ts';
 import { findShards, isJunk, readSideFile } from './shards.ts';
@@ -78,6 +77,8 @@ export async function indexAssets(
         const type = lookup(extname(file));
         if (type !== false && type !== UNKNOWN_TYPE) return type;
       }
+      // Seldom needed, and large.
+      const { fileTypeFromBuffer } = await import('file-type');
       const type = await fileTypeFromBuffer(await readStart(entry.container, entry.entry, MAGIC_BYTES));
       return type?.mime ?? UNKNOWN_TYPE;
     },
