@@ -10,7 +10,7 @@ import { indexInBackground } from './indexer.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
-const BATCH_BYTES = 8 * 1024 * 1024;
+const BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_ELEMENTS = 400;
 /** The first batch is small, so that there is something to read and to find at once. */
 const FIRST_BATCH_ELEMENTS = 20;

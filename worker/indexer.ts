@@ -6,6 +6,8 @@ import type { Reporter } from './reporter.ts';
 const LANES = 2;
 /** While rows are still being written the index only keeps up with the newest, so that reading is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
+/** Before the first rows are there: they are to be found at once. */
+const NOTHING_YET_PAUSE_MS = 200;
 const BACKGROUND_MESSAGES = 300;
 
 /** Indexes what waits until nothing does. */
@@ -48,12 +50,13 @@ export function indexInBackground(services: Services, userId: string): { stop():
   let wake = () => {};
   const work = (async () => {
     while (!stopped) {
-      await indexSomePending(services, userId, BACKGROUND_MESSAGES).catch((error) => {
+      const some = await indexSomePending(services, userId, BACKGROUND_MESSAGES).catch((error) => {
         services.logger.warn({ error }, 'indexing in the background failed; the last phase makes up for it');
+        return 1;
       });
       if (stopped) return;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, BACKGROUND_PAUSE_MS);
+        const timer = setTimeout(resolve, some > 0 ? BACKGROUND_PAUSE_MS : NOTHING_YET_PAUSE_MS);
         wake = () => {
           clearTimeout(timer);
           resolve();
