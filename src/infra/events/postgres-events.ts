@@ -5,6 +5,7 @@ import { channelOf } from './channel.ts';
 /** All events travel on one PostgreSQL channel, for LISTEN takes only fixed names; payloads stay far below its 8,000 bytes. */
 const CHANNEL = 'sidecar_events';
 const RECONNECT_DELAY_MS = 500;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 type Listener = (payload: unknown) => void;
 
@@ -24,6 +25,7 @@ export async function openPostgresEvents(
       connectionString: url,
       application_name: 'sidecar-events',
       keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     });
     next.on('notification', (message) => {
       const { channel, payload } = JSON.parse(message.payload ?? '{}') as {
@@ -32,32 +34,37 @@ export async function openPostgresEvents(
       };
       for (const listener of listeners.get(channel) ?? []) listener(payload);
     });
-    let lost = false;
+    // Until it listens, whoever called `connect` hears of a failure; afterwards a lost connection is told here, once.
     const lose = (error?: Error) => {
-      if (lost || closed) return;
-      lost = true;
+      if (closed || client !== next) return;
+      client = null;
       logger.warn({ error }, 'the connection for events was lost');
       next.end().catch(() => undefined);
       reconnectLater();
     };
     next.on('error', lose);
     next.on('end', () => lose());
-    await next.connect();
-    await next.query(`LISTEN ${CHANNEL}`);
-    client = next;
+    try {
+      await next.connect();
+      await next.query(`LISTEN ${CHANNEL}`);
+    } catch (error) {
+      next.end().catch(() => undefined);
+      throw error;
+    }
+    if (closed) await next.end();
+    else client = next;
   }
 
   function reconnectLater() {
-    retry = setTimeout(() => {
-      connect().then(
-        () => {
-          for (const set of listeners.values()) for (const listener of set) listener(null);
-        },
-        (error) => {
-          logger.warn({ error }, 'the connection for events could not be made again');
-          if (!closed) reconnectLater();
-        },
-      );
+    clearTimeout(retry);
+    retry = setTimeout(async () => {
+      try {
+        await connect();
+        for (const set of listeners.values()) for (const listener of set) listener(null);
+      } catch (error) {
+        logger.warn({ error }, 'the connection for events could not be made again');
+        if (!closed) reconnectLater();
+      }
     }, RECONNECT_DELAY_MS);
   }
 
