@@ -3,6 +3,7 @@ import type { Authenticate, Viewer } from '../domain/viewer.ts';
 
 /** Knows the server's own key only; it stands for the owner. Compares in constant time whatever the lengths. */
 export function authenticateOwner(ownerKey: string, owner: Viewer): Authenticate {
+  if (ownerKey === '') throw new Error('An empty API key would let everybody in.');
   const expected = digest(ownerKey);
   return (apiKey) => {
     if (apiKey === undefined) return null;
