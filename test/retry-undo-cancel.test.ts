@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -220,6 +220,18 @@ describe.each(backends)('On %s', (backend) => {
   describe('undoSync', () => {
     const png = Buffer.from('89504e470d0a1a0a0000000d4948445200000001', 'hex');
     const cat = { id: 'file-Cat1', name: 'cat.png', mimeType: 'image/png', sizeBytes: png.length };
+
+    test('by a stranger touches neither rows nor the archive that a retry needs', async () => {
+      const user = await server.asUser();
+      const partial = await sync(user.client, server.exports.serve(await zipWith(['s1', 's2'], ['s2'])).url);
+      const archive = server.services.workspace.archivePath(localId('SyncTask', partial.id));
+      await access(archive);
+      const other = await server.asUser();
+      expect(await changeTask(other.client, 'undoSync', partial.id)).toMatchObject({
+        __typename: 'NotFound',
+      });
+      await access(archive);
+    });
 
     test('takes back what an export added and changed, and nothing else', async () => {
       const user = await server.asUser();

@@ -1,4 +1,3 @@
-import { validate as isUuid } from 'uuid';
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import { NotFoundError } from '../errors.ts';
 import { mergeAllIntoExisting } from '../import/merge.ts';
@@ -17,9 +16,10 @@ import { listTouchedAssets, takeBackAssets } from './undo-assets.ts';
 export async function undoSync(services: Services, viewer: Viewer | null, taskId: string): Promise<SyncTask> {
   requireScope(viewer, 'write');
   const { userId } = viewer;
-  if (!isUuid(taskId)) throw new NotFoundError('sync task');
+  const present = await getSyncTask(services, viewer, taskId);
+  if (!present) throw new NotFoundError('sync task');
   await refuseSecondTask(services, userId);
-  let orphans: Buffer[];
+  let orphans: Buffer[] | null;
   try {
     orphans = await services.database.transaction((tx) => takeBack(services, tx, userId, taskId));
   } catch (error) {
@@ -27,7 +27,8 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
     if (isSecondTask(error)) await refuseSecondTask(services, userId);
     throw error;
   }
-  for (const sha256 of orphans) await services.files.remove(userId, sha256);
+  if (!orphans) return present;
+  await removeContents(services, userId, orphans);
   await services.workspace.removeArchive(taskId);
   while ((await indexSomePending(services, userId)) > 0);
   const task = await getSyncTask(services, viewer, taskId);
@@ -36,13 +37,26 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
   return task;
 }
 
-/** Answers the hashes of contents that nothing points to any more. */
+/** What is undone is undone: a content that cannot be removed now only takes room. */
+async function removeContents(services: Services, userId: string, hashes: Buffer[]): Promise<void> {
+  for (const sha256 of hashes) {
+    try {
+      // A sync that began since may have brought the same content again.
+      const again = await services.prisma.asset.count({ where: { userId, sha256: new Uint8Array(sha256) } });
+      if (again === 0) await services.files.remove(userId, sha256);
+    } catch (error) {
+      services.logger.warn({ error }, 'the content of an attachment could not be removed');
+    }
+  }
+}
+
+/** Answers the hashes of contents that nothing points to any more; null when nothing of this task is there to undo. */
 async function takeBack(
   services: Services,
   tx: Transaction,
   userId: string,
   taskId: string,
-): Promise<Buffer[]> {
+): Promise<Buffer[] | null> {
   const key = [userId, taskId];
   // For the length of the transaction the task counts as unfinished, so that no sync can begin beside it.
   const begun = await tx.execute(
@@ -50,7 +64,7 @@ async function takeBack(
      WHERE user_id = $1 AND id = $2 AND status IN ('COMPLETED', 'PARTIAL', 'FAILED', 'CANCELLED')`,
     key,
   );
-  if (begun === 0) return [];
+  if (begun === 0) return null;
   await tx.execute('CREATE TEMP TABLE touched (id uuid PRIMARY KEY, gone boolean NOT NULL) ON COMMIT DROP');
   await tx.execute(
     `INSERT INTO touched
