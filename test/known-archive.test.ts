@@ -6,7 +6,7 @@ import { dumpContent } from './support/account.ts';
 import { grown, withFiles } from './support/conversations.ts';
 import { exportOf, zipOf } from './support/exports.ts';
 import { startTestServer, type TestServer, type TestUser } from './support/server.ts';
-import { changeTask, sync, untilOver } from './support/syncs.ts';
+import { changeTask, problemsOf, sync, untilOver } from './support/syncs.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -65,6 +65,19 @@ describe('An archive that was imported whole', () => {
     expect(file.answers).toEqual([200, 200]);
     const other = await server.asUser();
     expect(await upload(other, zip)).toMatchObject({ status: 'COMPLETED', counts: { added: 2 } });
+  });
+
+  test('is read again when something in it is skipped, and says so again', async () => {
+    const user = await server.asUser();
+    const zip = await exportOf([dialogue('a'), { id: 'shell', title: 'Nothing', mapping: {} }]);
+    for (const counts of [
+      { added: 1, skipped: 1 },
+      { unchanged: 1, skipped: 1 },
+    ]) {
+      const task = await upload(user, zip);
+      expect(task).toMatchObject({ status: 'COMPLETED', counts });
+      expect(await problemsOf(user.client, task.id)).toMatchObject([{ outcome: 'SKIPPED', code: 'EMPTY' }]);
+    }
   });
 
   test('is read again when not all of it came in', async () => {

@@ -53,6 +53,14 @@ describe.each(backends)('On %s', (backend) => {
     expect(await rowVersions(viewer.userId)).toEqual(before);
   });
 
+  test('a conversation that stands twice, on both sides of the first batch, is unchanged the second time', async () => {
+    const { client } = await server.asUser();
+    const conversations = Array.from({ length: 25 }, (_, index) => dialogue(`twice-${index}`));
+    conversations.splice(20, 0, conversations[19] ?? {});
+    const task = await sync(client, await serve(conversations));
+    expect(task).toMatchObject({ status: 'COMPLETED', attempt: 1, counts: { added: 25, unchanged: 1 } });
+  });
+
   test('an export that has grown adds what is new and nothing else', async () => {
     const { client } = await server.asUser();
     const [still, grows] = [dialogue('still'), dialogue('grows')];

@@ -200,7 +200,6 @@ CREATE TABLE "imported_archives" (
     "user_id" UUID NOT NULL,
     "sha256" BYTEA NOT NULL,
     "conversations" INTEGER NOT NULL,
-    "skipped" INTEGER NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "imported_archives_pkey" PRIMARY KEY ("user_id","sha256")
@@ -218,13 +217,13 @@ CREATE TABLE "known_sources" (
 );
 
 -- CreateIndex
+CREATE INDEX "sync_tasks_id_idx" ON "sync_tasks"("id");
+
+-- CreateIndex
 CREATE INDEX "sync_tasks_user_id_created_at_id_idx" ON "sync_tasks"("user_id", "created_at" DESC, "id");
 
 -- CreateIndex
 CREATE INDEX "sync_tasks_status_heartbeat_at_idx" ON "sync_tasks"("status", "heartbeat_at");
-
--- CreateIndex
-CREATE UNIQUE INDEX "sync_tasks_id_key" ON "sync_tasks"("id");
 
 -- CreateIndex
 CREATE INDEX "conversations_user_id_updated_at_id_idx" ON "conversations"("user_id", "updated_at" DESC, "id");

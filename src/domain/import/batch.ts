@@ -99,7 +99,7 @@ export async function prepareBatch(
   const hashes = elements.map(({ content }) =>
     'bytes' in content ? createHash('sha256').update(content.bytes).digest() : null,
   );
-  const known = await knownHashes(services, userId, hashes);
+  const known = await knownHashes(services.database, userId, hashes);
   const encode = createConversationEncoder(userId);
   for (const [index, { shard, element, content }] of elements.entries()) {
     const place = { shard, element };
@@ -144,13 +144,13 @@ const unreadable = (content: { code: string; reason: string }) => ({
 });
 
 async function knownHashes(
-  services: Services,
+  database: Pick<Transaction, 'query'>,
   userId: string,
   hashes: (Buffer | null)[],
 ): Promise<Set<string>> {
   const wanted = hashes.filter((hash) => hash !== null);
   if (wanted.length === 0) return new Set();
-  const rows = await services.database.query<{ sha256: string }>(
+  const rows = await database.query<{ sha256: string }>(
     `SELECT encode(sha256, 'hex') AS sha256 FROM conversation_versions
      WHERE user_id = $1 AND sha256 = ANY($2::bytea[])`,
     [userId, wanted],
@@ -213,9 +213,17 @@ async function writeAtOnce(
     const tally = { ...batch.tally };
     const problems = [...batch.problems];
     const rows = createRowBatch(lease.userId);
-    const ids = await existingIds(tx, lease.userId, batch.versions);
+    // The batch before may have brought the same bytes after this one was prepared.
+    const known = await knownHashes(
+      tx,
+      lease.userId,
+      batch.versions.map((version) => version.sha256),
+    );
+    const fresh = batch.versions.filter((version) => !known.has(version.sha256.toString('hex')));
+    tally.unchanged += batch.versions.length - fresh.length;
+    const ids = await existingIds(tx, lease.userId, fresh);
     const changed = new Map<string, number>();
-    for (const { place, sha256, raw, id: newId, encoded, conversation } of batch.versions) {
+    for (const { place, sha256, raw, id: newId, encoded, conversation } of fresh) {
       const key = keyOf(conversation);
       const existing = ids.get(key);
       const id = existing ?? newId;

@@ -5,7 +5,6 @@ import type { Lease } from './lease.ts';
 /** How much an archive held that was imported whole before. */
 export interface KnownArchive {
   conversations: number;
-  skipped: number;
 }
 
 const hashOf = (url: string) => createHash('sha256').update(url).digest();
@@ -17,7 +16,7 @@ export async function recallSource(
   url: string,
 ): Promise<(FileVersion & KnownArchive) | null> {
   const [source] = await services.database.query<FileVersion & KnownArchive>(
-    `SELECT etag, last_modified AS "lastModified", conversations, skipped
+    `SELECT etag, last_modified AS "lastModified", conversations
      FROM known_sources s JOIN imported_archives a ON a.user_id = s.user_id AND a.sha256 = s.archive_sha256
      WHERE s.user_id = $1 AND url_hash = $2 AND (etag IS NOT NULL OR last_modified IS NOT NULL)`,
     [userId, hashOf(url)],
@@ -46,18 +45,21 @@ export async function recallArchive(
   sha256: Uint8Array,
 ): Promise<KnownArchive | null> {
   const [archive] = await services.database.query<KnownArchive>(
-    'SELECT conversations, skipped FROM imported_archives WHERE user_id = $1 AND sha256 = $2',
+    'SELECT conversations FROM imported_archives WHERE user_id = $1 AND sha256 = $2',
     [userId, sha256],
   );
   return archive ?? null;
 }
 
-/** Called for a task that ended COMPLETED after it read the whole archive. */
+/**
+ * Called for a task that ended COMPLETED after it read the whole archive. One in which something was skipped is not
+ * remembered: every run that skips has to say what and why.
+ */
 export async function rememberArchive(services: Services, lease: Lease, sha256: Uint8Array): Promise<void> {
   await services.database.query(
-    `INSERT INTO imported_archives (user_id, sha256, conversations, skipped)
-     SELECT user_id, $3, added + updated + unchanged, skipped FROM sync_tasks
-     WHERE user_id = $1 AND id = $2 AND status = 'COMPLETED'
+    `INSERT INTO imported_archives (user_id, sha256, conversations)
+     SELECT user_id, $3, added + updated + unchanged FROM sync_tasks
+     WHERE user_id = $1 AND id = $2 AND status = 'COMPLETED' AND skipped = 0
      ON CONFLICT (user_id, sha256) DO NOTHING`,
     [lease.userId, lease.taskId, sha256],
   );
