@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SyncConfig } from '../../generated/prisma/client.ts';
-import { InvalidInputError } from '../errors.ts';
+import { InvalidInputError, SyncError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -82,11 +82,19 @@ export async function configureSyncOnce(
   if (present === 0) await configureSync(services, viewer, initial);
 }
 
-/** The configured URL in clear, for the one place that starts a sync; null when there is none. */
+/**
+ * The configured URL in clear, for the one place that starts a sync; null when there is none. Throws an
+ * InvalidInputError when the server's key has changed since it was sealed.
+ */
 export async function configuredExportUrl(services: Services, userId: string): Promise<string | null> {
   const config = await services.prisma.syncConfig.findUnique({ where: { userId } });
   if (!config?.exportUrlSealed) return null;
-  return services.secrets.open(config.exportUrlSealed, sealContext(userId));
+  try {
+    return services.secrets.open(config.exportUrlSealed, sealContext(userId));
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    throw new InvalidInputError([{ path: ['exportUrl'], message: error.message, type: 'unreadable' }]);
+  }
 }
 
 function toSettings(config: SyncConfig): SyncSettings {
