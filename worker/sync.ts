@@ -105,8 +105,7 @@ async function run(
 ): Promise<{ sha256: Buffer | null; tally?: Tally }> {
   const archive = await obtainArchive(services, lease, reporter, DOWNLOAD_SHARE, signal);
   if ('known' in archive) {
-    const { conversations, skipped } = archive.known;
-    return { sha256: null, tally: { ...emptyTally(), unchanged: conversations, skipped } };
+    return { sha256: null, tally: { ...emptyTally(), unchanged: archive.known.conversations } };
   }
   await importArchive(services, lease, reporter, signal, {
     path: archive.path,
