@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
 import type { Authenticate, Viewer } from './domain/viewer.ts';
+import { serverUrl } from './server-url.ts';
 import { type OpenServices, openServices } from './services.ts';
 
 export interface RunningServer {
@@ -51,9 +52,8 @@ export async function serve(
       ? openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync })
       : null;
     const { port } = server.address() as AddressInfo;
-    const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
     return {
-      url: `http://${host}:${port}`,
+      url: serverUrl(config.http.host, port),
       apiKey,
       apiKeyMade,
       async close() {

@@ -1,9 +1,11 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { generateExport } from '../bench/generator/index.ts';
 import { isServerOf } from '../src/infra/embedded-postgres/processes.ts';
 import { findFreePort } from '../src/infra/embedded-postgres/server.ts';
+import { clientUrl, serverUrl } from '../src/server-url.ts';
 import { dialogue } from './archive/builders.ts';
 import { createTestClient } from './support/client.ts';
 import { exportOf, startExportServer } from './support/exports.ts';
@@ -32,6 +34,12 @@ async function serveExports() {
 async function postmasterOf(dataDir: string): Promise<number> {
   const [pid] = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
   return Number(pid);
+}
+
+async function expectNothingOpen(dataDir: string, postmaster: number): Promise<void> {
+  expect(await isServerOf(postmaster, join(dataDir, 'postgres'))).toBe(false);
+  expect(await readdir(dataDir)).not.toContain('postgres.lock');
+  expect(await readdir(join(dataDir, 'postgres'))).not.toContain('postmaster.pid');
 }
 
 const countQuery = '{ conversations { totalCount } }';
@@ -74,16 +82,22 @@ test(
     const missing = await runScript('import', [join(folder, 'none.zip')], env);
     expect(await missing.exited).toBe(1);
 
+    const elsewhere = join(folder, 'elsewhere');
+    const stranger = await runScript('import', [path], { ...env, DATA_DIR: elsewhere });
+    expect(await stranger.exited).toBe(1);
+    expect(stranger.stderr()).toContain("set API_KEY or DATA_DIR to the server's");
+    await expect(access(elsewhere)).rejects.toThrow();
+
     // It dies, and starts again with its data and its key.
     const abandoned = await postmasterOf(dataDir);
     first.kill('SIGKILL');
     await first.exited;
     expect(await isServerOf(abandoned, clusterDir)).toBe(true);
     const third = await runScript('start', [], env);
-    await third.prints(/listening on/);
+    await third.prints(/API key in/);
     expect(await isServerOf(abandoned, clusterDir)).toBe(false);
     expect(third.stdout()).not.toContain(apiKey);
-    expect(third.stdout()).not.toContain('API key');
+    expect(third.stdout()).toContain(`API key in ${join(dataDir, 'api-key')}\n`);
     const client = createTestClient(url, apiKey);
     onTestFinished(client.close);
     expect(await client.request(countQuery)).toEqual({ conversations: { totalCount: 2 } });
@@ -106,6 +120,43 @@ test(
     expect(await alone.exited, alone.stderr()).toBe(0);
     expect(alone.stdout()).toMatch(/^COMPLETED: 1 conversations added, 0 updated, 1 unchanged/);
     await expect(postmasterOf(dataDir)).rejects.toThrow();
+  },
+  patienceMs,
+);
+
+test.each(['start', 'migrate', 'import'])(
+  'Ctrl-C while npm run %s still opens its database leaves nothing running',
+  async (name) => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'export.zip');
+    await writeFile(path, await exportOf([dialogue('one')]));
+    const dataDir = join(folder, 'data');
+    const env = { DATA_DIR: dataDir, PORT: String(await findFreePort()) };
+    const program = await runScript(name, name === 'import' ? [path] : [], env);
+    const postmaster = await until('PostgreSQL begins', () => postmasterOf(dataDir).catch(() => null));
+    program.kill('SIGINT');
+    expect(await program.exited, program.stderr()).toBe(1);
+    expect(program.stderr()).not.toContain('could not');
+    await expectNothingOpen(dataDir, postmaster);
+  },
+  patienceMs,
+);
+
+test(
+  'Ctrl-C during an import through a server of its own leaves nothing running',
+  async () => {
+    const folder = await temporaryFolder();
+    const path = join(folder, 'export.zip');
+    await generateExport({ path, targetBytes: 30e6, seed: 1, sharded: true });
+    const dataDir = join(folder, 'data');
+    const env = { DATA_DIR: dataDir, PORT: String(await findFreePort()) };
+    const program = await runScript('import', [path], env);
+    await until('the import is under way', () => /^IMPORTING/m.test(program.stderr()));
+    const postmaster = await postmasterOf(dataDir);
+    program.kill('SIGINT');
+    expect(await program.exited, program.stderr()).toBe(1);
+    expect(program.stdout()).toBe('');
+    await expectNothingOpen(dataDir, postmaster);
   },
   patienceMs,
 );
@@ -171,4 +222,12 @@ test('a wrong configuration stops every program with all of its problems and no 
   const worker = await runScript('worker');
   expect(await worker.exited).toBe(1);
   expect(worker.stderr()).toContain('DB_URL is required for a worker');
+});
+
+test('an address of IPv6 stands in brackets, and a client calls all interfaces by the loopback', () => {
+  expect(serverUrl('::1', 8088)).toBe('http://[::1]:8088');
+  expect(serverUrl('0.0.0.0', 8088)).toBe('http://0.0.0.0:8088');
+  expect(clientUrl('::', 8088)).toBe('http://[::1]:8088');
+  expect(clientUrl('0.0.0.0', 80)).toBe('http://127.0.0.1:80');
+  expect(clientUrl('sidecar.lan', 80)).toBe('http://sidecar.lan:80');
 });

@@ -84,7 +84,7 @@ const homes: Record<string, Part[]> = {
   'mime-types': ['archive'],
   'graphql-sse': ['cli'],
   'cli-progress': ['cli'],
-  'close-with-grace': ['roots', 'cli', 'worker'],
+  'close-with-grace': ['infra'],
 };
 
 interface Import {

@@ -5,10 +5,10 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import closeWithGrace from 'close-with-grace';
 import { generateExport, topicOf } from '../../bench/generator/index.ts';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../infra/logger.ts';
+import { type Program, reasonOf, runProgram } from '../infra/program.ts';
 import { startServer } from '../server.ts';
 import { type Client, createClient } from './client.ts';
 import { describeOutcome, followSync, startSync } from './follow-sync.ts';
@@ -18,25 +18,13 @@ const EXPORT_BYTES = 20e6;
 const SEED = 1;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-const closers: (() => Promise<void> | void)[] = [];
-const close = async () => {
-  for (const closer of closers.splice(0).reverse()) await closer();
-};
-closeWithGrace({ delay: 15_000, logger: false }, close);
+await runProgram(demo, (error) => `The demo failed: ${reasonOf(error)}`);
 
-try {
-  await demo();
-  if (process.stdout.isTTY) say('\nSidecar goes on serving; Ctrl-C stops it and removes the demo’s data.');
-  else await close();
-} catch (error) {
-  process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
-  await close();
-  process.exit(1);
-}
-
-async function demo(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'sidecar-demo-'));
-  closers.push(() => rm(folder, { recursive: true, force: true }));
+async function demo(program: Program): Promise<number | null> {
+  const folder = await program.own(
+    () => mkdtemp(join(tmpdir(), 'sidecar-demo-')),
+    (made) => rm(made, { recursive: true, force: true }),
+  );
   // PostgreSQL runs as a user of its own when root starts it, and has to pass through.
   await chmod(folder, 0o711);
 
@@ -46,8 +34,10 @@ async function demo(): Promise<void> {
   say(
     `  ${made.conversations} conversations, ${made.messages} messages, a zip of ${megabytes(made.zipBytes)} MB`,
   );
-  const file = await serveFile(path);
-  closers.push(file.close);
+  const file = await program.own(
+    () => serveFile(path),
+    (served) => served.close(),
+  );
 
   say('Starting Sidecar with PostgreSQL and worker embedded …');
   const config = loadConfig({
@@ -59,14 +49,11 @@ async function demo(): Promise<void> {
     CHATGPT_SYNC_ENABLED: '',
     CHATGPT_EXPORT_URL: '',
   });
-  const server = await startServer(
-    {
-      ...config,
-      http: { ...config.http, host: '127.0.0.1', port: process.stdout.isTTY ? config.http.port : 0 },
-    },
-    createLogger({ logLevel: 'warn' }, 'demo'),
+  const http = { ...config.http, host: '127.0.0.1', port: process.stdout.isTTY ? config.http.port : 0 };
+  const server = await program.own(
+    () => startServer({ ...config, http }, createLogger({ logLevel: 'warn' }, 'demo')),
+    (started) => started.close(),
   );
-  closers.push(server.close);
   const client = createClient(server.url, server.apiKey);
 
   say('Importing it over GraphQL; the bar is fed by a subscription …');
@@ -78,6 +65,9 @@ async function demo(): Promise<void> {
   await showHits(client);
   say(`\nGraphiQL   ${server.url}/graphql   (put the key into its Headers tab)`);
   say(`API key    ${server.apiKey}`);
+  if (!process.stdout.isTTY) return 0;
+  say('\nSidecar goes on serving; Ctrl-C stops it and removes the demo’s data.');
+  return null;
 }
 
 async function showHits(client: Client): Promise<void> {

@@ -3,13 +3,15 @@
  * npm run import -- export.zip | https://…
  */
 import { createReadStream } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Config, loadConfig } from '../config.ts';
-import { readOrMakeApiKey } from '../infra/api-key.ts';
+import { apiKeyPath } from '../infra/api-key.ts';
 import { createLogger } from '../infra/logger.ts';
+import { type Program, runProgram } from '../infra/program.ts';
 import { startServer } from '../server.ts';
+import { clientUrl } from '../server-url.ts';
 import { createClient } from './client.ts';
 import { describeOutcome, followSync, startSync } from './follow-sync.ts';
 
@@ -18,42 +20,44 @@ if (!source || rest.length > 0) {
   process.stderr.write('Usage: npm run import -- export.zip | https://…\n');
   process.exit(2);
 }
-try {
-  process.exitCode = await importFrom(source);
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+await runProgram((program) => importFrom(program, source));
 
 /** 0 when all of it is in, 1 otherwise. */
-async function importFrom(source: string): Promise<number> {
+async function importFrom(program: Program, source: string): Promise<number> {
   const config = loadConfig(process.env);
   const isUrl = /^https?:\/\//i.test(source);
   if (!isUrl) await access(source);
-  const { url, apiKey, close } = await findServer(config);
-  try {
-    const client = createClient(url, apiKey);
-    const taskId = isUrl ? await startSync(client, source) : await upload(url, apiKey, source);
-    const task = await followSync(client, taskId, process.stderr);
-    process.stdout.write(describeOutcome(task));
-    return task.status === 'COMPLETED' ? 0 : 1;
-  } finally {
-    await close();
-  }
+  const { url, apiKey } = (await findServer(config)) ?? (await startOwnServer(program, config));
+  const client = createClient(url, apiKey);
+  const taskId = isUrl ? await startSync(client, source) : await upload(url, apiKey, source);
+  const task = await followSync(client, taskId, process.stderr);
+  process.stdout.write(describeOutcome(task));
+  return task.status === 'COMPLETED' ? 0 : 1;
 }
 
-async function findServer(config: Config): Promise<{ url: string; apiKey: string; close(): Promise<void> }> {
-  const url = `http://${config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host}:${config.http.port}`;
+/** The server that runs where the configuration says. Null when there is none; throws when it is not to be entered. */
+async function findServer(config: Config): Promise<{ url: string; apiKey: string } | null> {
+  const url = clientUrl(config.http.host, config.http.port);
   const runs = await fetch(`${url}/healthz`).then(
     (response) => response.ok,
     () => false,
   );
-  if (runs) {
-    const apiKey = config.apiKey ?? (await readOrMakeApiKey(config.dataDir)).apiKey;
-    return { url, apiKey, close: async () => undefined };
+  if (!runs) return null;
+  const stored = () => readFile(apiKeyPath(config.dataDir), 'utf8').catch(() => '');
+  const apiKey = config.apiKey ?? (await stored()).trim();
+  const { status } = await fetch(`${url}/sync/config`, { headers: { 'x-api-key': apiKey } });
+  if (status === 401) {
+    throw new Error(`The server at ${url} has another API key: set API_KEY or DATA_DIR to the server's.`);
   }
+  return { url, apiKey };
+}
+
+function startOwnServer(program: Program, config: Config) {
   const logger = createLogger({ logLevel: 'warn' }, 'import');
-  return startServer({ ...config, http: { ...config.http, host: '127.0.0.1', port: 0 } }, logger);
+  return program.own(
+    () => startServer({ ...config, http: { ...config.http, host: '127.0.0.1', port: 0 } }, logger),
+    (server) => server.close(),
+  );
 }
 
 async function upload(url: string, apiKey: string, path: string): Promise<string> {

@@ -11,8 +11,9 @@ import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { createLogger } from '../infra/logger.ts';
 import { migrate, migrationsDirectory } from '../infra/migrate.ts';
+import { type Program, runProgram } from '../infra/program.ts';
 import { createSchemaScript, diffToSchema } from '../infra/schema-diff.ts';
-import { withScratchDatabase } from '../infra/scratch-database.ts';
+import { openScratchDatabase } from '../infra/scratch-database.ts';
 
 const initName = '20261122000000_init';
 const initDirectory = join(migrationsDirectory, '..', 'init');
@@ -24,19 +25,21 @@ if (!argument || rest.length > 0 || !/^(--init|[a-z][a-z0-9_]*)$/.test(argument)
 }
 
 const logger = createLogger({ logLevel: 'warn' }, 'migrate-new');
-try {
+await runProgram(main);
+
+async function main(program: Program): Promise<number> {
   const { databaseUrl } = loadConfig(process.env);
-  const written = await withScratchDatabase(databaseUrl, logger, (url) =>
-    argument === '--init' ? writeInit(url) : writeNext(url, argument),
+  const { url } = await program.own(
+    () => openScratchDatabase(databaseUrl, logger),
+    (scratch) => scratch.close(),
   );
+  const written = argument === '--init' ? await writeInit(url) : await writeNext(url, argument as string);
   process.stdout.write(
     written
       ? `Wrote ${written}: read it before you commit it.\n`
       : 'The migrations already make what the schema says; nothing was written.\n',
   );
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  return 0;
 }
 
 /** What a Prisma schema cannot say stands in prisma/init/, and is put before and after what it says. */

@@ -6,30 +6,32 @@
  */
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
-import type { Logger } from '../domain/services.ts';
 import { openEmbeddedPostgres } from '../infra/embedded-postgres.ts';
 import { createLogger } from '../infra/logger.ts';
 import { migrate } from '../infra/migrate.ts';
+import { type Program, runProgram } from '../infra/program.ts';
 
-try {
+await runProgram(main);
+
+async function main(program: Program): Promise<number> {
   const { values } = parseArgs({ options: { retry: { type: 'string' } } });
   const config = loadConfig(process.env);
   const logger = createLogger(config, 'migrate');
-  const applied = config.databaseUrl
-    ? await migrate(config.databaseUrl, logger, values)
-    : await migrateEmbedded(config.dataDir, logger, values);
+  const url = config.databaseUrl ?? (await openOwnPostgres());
+  // Owned, so that Ctrl-C waits for it: a migration that is cut short has to be run again by hand.
+  const applied = await program.own(
+    () => migrate(url, logger, values),
+    () => undefined,
+  );
   const what = applied.length > 0 ? `Applied ${applied.join(', ')}.` : 'The database is up to date.';
   process.stdout.write(`${what}\n`);
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+  return 0;
 
-async function migrateEmbedded(directory: string, logger: Logger, options: { retry?: string }) {
-  const server = await openEmbeddedPostgres({ directory, logger });
-  try {
-    return await migrate(server.url, logger, options);
-  } finally {
-    await server.close();
+  async function openOwnPostgres(): Promise<string> {
+    const server = await program.own(
+      () => openEmbeddedPostgres({ directory: config.dataDir, logger }),
+      (opened) => opened.close(),
+    );
+    return server.url;
   }
 }

@@ -2,23 +2,21 @@
 import { loadConfig } from '../config.ts';
 import { listArchiveOwners, reparseConversations } from '../domain/reparse.ts';
 import { createLogger } from '../infra/logger.ts';
+import { type Program, runProgram } from '../infra/program.ts';
 import { openServices } from '../services.ts';
 
-try {
-  const opened = await openServices(loadConfig(process.env), createLogger({ logLevel: 'warn' }, 'reparse'));
-  try {
-    for (const userId of await listArchiveOwners(opened.services)) {
-      const { conversations, changed } = await reparseConversations(opened.services, userId, (done) => {
-        process.stderr.write(`${done.conversations} conversations read again\n`);
-      });
-      process.stdout.write(
-        `User ${userId}: ${conversations} conversations, ${changed} came out otherwise.\n`,
-      );
-    }
-  } finally {
-    await opened.close();
+await runProgram(reparse);
+
+async function reparse(program: Program): Promise<number> {
+  const { services } = await program.own(
+    () => openServices(loadConfig(process.env), createLogger({ logLevel: 'warn' }, 'reparse')),
+    (opened) => opened.close(),
+  );
+  for (const userId of await listArchiveOwners(services)) {
+    const { conversations, changed } = await reparseConversations(services, userId, (done) => {
+      process.stderr.write(`${done.conversations} conversations read again\n`);
+    });
+    process.stdout.write(`User ${userId}: ${conversations} conversations, ${changed} came out otherwise.\n`);
   }
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  return 0;
 }

@@ -6,40 +6,52 @@ import pg from 'pg';
 import type { Logger } from '../domain/services.ts';
 import { openEmbeddedPostgres } from './embedded-postgres.ts';
 
+/** An empty database to try things in; nothing of it remains once it is closed. */
+export interface ScratchDatabase {
+  url: string;
+  close(): Promise<void>;
+}
+
 /**
- * Lends an empty database: on the server of `serverUrl` (whose user must be allowed to create databases), or on a
- * PostgreSQL of its own in a temporary folder when that is null. Nothing of it remains.
+ * Opens one on the server of `serverUrl` (whose user must be allowed to create databases), or on a PostgreSQL of its
+ * own in a temporary folder when that is null.
  */
-export async function withScratchDatabase<T>(
+export async function openScratchDatabase(
   serverUrl: string | null,
   logger: Logger,
-  work: (url: string) => Promise<T>,
-): Promise<T> {
-  if (serverUrl) return await onServer(serverUrl, work);
+): Promise<ScratchDatabase> {
+  if (serverUrl) return await openOnServer(serverUrl);
   const directory = await mkdtemp(join(tmpdir(), 'sidecar-scratch-'));
+  const remove = () => rm(directory, { recursive: true, force: true });
   try {
     const server = await openEmbeddedPostgres({ directory, logger });
-    try {
-      return await work(server.url);
-    } finally {
-      await server.close();
-    }
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+    return { url: server.url, close: () => server.close().finally(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 
-async function onServer<T>(serverUrl: string, work: (url: string) => Promise<T>): Promise<T> {
+async function openOnServer(serverUrl: string): Promise<ScratchDatabase> {
   const name = `sidecar_scratch_${randomBytes(6).toString('hex')}`;
   const client = new pg.Client({ connectionString: serverUrl, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
     await client.query(`CREATE DATABASE ${name} TEMPLATE template0`);
-    const url = new URL(serverUrl);
-    url.pathname = `/${name}`;
-    return await work(url.href);
-  } finally {
-    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  } catch (error) {
     await client.end();
+    throw error;
   }
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    async close() {
+      try {
+        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      } finally {
+        await client.end();
+      }
+    },
+  };
 }

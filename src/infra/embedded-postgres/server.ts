@@ -40,6 +40,10 @@ export async function startServer(
     stdio: ['ignore', 'ignore', 'pipe'],
     windowsHide: true,
   });
+  // Stopping cannot be awaited any more when the process exits without having closed; the server finishes by itself.
+  const onExit = () => child.kill('SIGINT');
+  process.once('exit', onExit);
+  child.once('exit', () => process.off('exit', onExit));
   let tail = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     tail = (tail + text).slice(-logTailCharacters);
@@ -50,10 +54,6 @@ export async function startServer(
     child.once('close', () => resolve(new Error(`PostgreSQL did not start:\n${tail.trim()}`)));
   });
   await untilReady(dataDirectory, child, ended);
-  // Stopping cannot be awaited any more when the process exits without having closed; the server finishes by itself.
-  const onExit = () => child.kill('SIGINT');
-  process.once('exit', onExit);
-  child.once('exit', () => process.off('exit', onExit));
   return {
     child,
     async stop() {
