@@ -175,6 +175,34 @@ describe('A sync', () => {
     }
   });
 
+  test('is not started by a body that is sent but not understood', async () => {
+    const { client, apiKey } = await server.asUser();
+    const configured = server.exports.serve(await exportOf([dialogue('configured')])).url;
+    await client.rest('POST', '/sync/config', { sync_enabled: false, chatgpt_export_url: configured });
+    const post = (type: string | null, body?: string) =>
+      fetch(`${server.url}/sync/manual`, {
+        method: 'POST',
+        headers: { 'x-api-key': apiKey, ...(type && { 'content-type': type }) },
+        body: body === undefined ? null : Buffer.from(body),
+      });
+    for (const type of ['application/x-www-form-urlencoded', 'text/plain', null]) {
+      const answer = await post(type, JSON.stringify({ export_url: 'https://example.com/export.zip' }));
+      expect(answer.status, String(type)).toBe(415);
+      expect(await answer.json()).toEqual({ detail: expect.stringContaining('application/json') });
+    }
+    const list = await post('application/json', '["x"]');
+    expect(list.status).toBe(422);
+    expect(await list.json()).toEqual({
+      detail: [{ loc: ['body'], msg: expect.any(String), type: 'invalid_type' }],
+    });
+    expect((await client.rest('GET', '/sync/history')).json).toMatchObject({ total_syncs: 0 });
+
+    const withoutBody = await post(null);
+    expect(withoutBody.status).toBe(202);
+    const { task_id: taskId } = (await withoutBody.json()) as { task_id: string };
+    expect(await untilOver(client, taskId)).toMatchObject({ status: 'COMPLETED', counts: { added: 1 } });
+  });
+
   test('can be of an archive that is sent', async () => {
     const { client } = await server.asUser();
     const zip = await exportOf([dialogue('sent')]);
@@ -251,6 +279,13 @@ describe('Every route', () => {
     expect(broken.status).toBe(400);
     expect(await broken.json()).toEqual({ detail: expect.any(String) });
     expect((await post({}, `{"x": "${'x'.repeat(300_000)}"}`)).status).toBe(413);
+  });
+
+  test('answers a path that is no UTF-8 as the fault of the request', async () => {
+    const { status, json } = await server.client.rest('GET', '/sync/status/%E0%A4%A');
+    expect(status).toBe(400);
+    expect(json).toEqual({ detail: 'The request is malformed.' });
+    expect(server.logged()).not.toContain('failed unexpectedly');
   });
 
   test('keeps a request id that a proxy gave, unless it could forge a line of the log', async () => {

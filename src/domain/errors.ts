@@ -1,17 +1,13 @@
 /** All that an edge knows about failure. Anything that is not a DomainError is masked and logged. */
-export const errorCodes = [
-  'NOT_SIGNED_IN',
-  'NOT_ALLOWED',
-  'NOT_FOUND',
-  'INVALID_INPUT',
-  'NO_EXPORT_URL',
-  'CONFLICT',
-  'TOO_LARGE',
-  'TOO_MANY_REQUESTS',
-  'UNAVAILABLE',
-] as const;
-
-export type ErrorCode = (typeof errorCodes)[number];
+export type ErrorCode =
+  | 'NOT_SIGNED_IN'
+  | 'NOT_ALLOWED'
+  | 'NOT_FOUND'
+  | 'INVALID_INPUT'
+  | 'NO_EXPORT_URL'
+  | 'CONFLICT'
+  | 'TOO_LARGE'
+  | 'UNAVAILABLE';
 
 export interface FieldError {
   /** Where in the input, from the outside in. */

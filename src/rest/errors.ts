@@ -19,7 +19,6 @@ export const statuses = {
   INVALID_INPUT: 422,
   NO_EXPORT_URL: 400,
   TOO_LARGE: 413,
-  TOO_MANY_REQUESTS: 429,
   UNAVAILABLE: 503,
 } satisfies Record<ErrorCode, number>;
 
@@ -34,9 +33,10 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
       response.status(statuses[error.code]).json(bodyOf(error));
       return;
     }
-    // Express's own parsers name the status of a body that is no JSON or too large.
-    if (typeof error?.status === 'number' && error.status < 500 && error.expose) {
-      response.status(error.status).json({ detail: error.message });
+    // Express's own parsers name the status of a body that is no JSON or too large, and of a path that is no UTF-8.
+    if (typeof error?.status === 'number' && error.status >= 400 && error.status < 500) {
+      const detail = error.expose ? error.message : 'The request is malformed.';
+      response.status(error.status).json({ detail });
       return;
     }
     const requestId = currentRequestId();
@@ -62,6 +62,13 @@ function bodyOf(error: DomainError): object {
   }
   return { detail: error.message };
 }
+
+/** For a body that is no JSON where only JSON is read. */
+export const unsupportedBody = () =>
+  Object.assign(new Error('Send the body as JSON, with the header Content-Type: application/json.'), {
+    status: 415,
+    expose: true,
+  });
 
 /** For a path that no route knows. */
 export const notFound = () => new NotFoundError('page');

@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import express, { type Router } from 'express';
+import express, { type Request, type Response, type Router } from 'express';
 import { InvalidInputError } from '../domain/errors.ts';
 import type { Services } from '../domain/services.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
+import { unsupportedBody } from './errors.ts';
 import { healthRoutes } from './health.ts';
 import { ingestRoutes } from './ingest.ts';
 import { createResumableUpload, RESUMABLE_UPLOAD_PATH } from './resumable-upload.ts';
@@ -30,8 +31,10 @@ export type Answer =
   | { status?: number; stream: Readable; headers: Record<string, string | number> };
 
 export interface Route {
-  method: 'get' | 'post' | 'delete';
+  method: 'get' | 'post';
   path: string;
+  /** Takes a body of any type from `stream`; other routes take JSON only. */
+  readsStream?: boolean;
   /** The domain's name of a field, where REST has another; used to say where an input is wrong. */
   fieldNames?: Record<string, string>;
   handle(services: Services, call: Call): Promise<Answer>;
@@ -52,34 +55,49 @@ export function createRestRouter(
     [RESUMABLE_UPLOAD_PATH, `${RESUMABLE_UPLOAD_PATH}/:id`],
     createResumableUpload(services, authenticate, options),
   );
-  router.use(express.json({ limit: MAX_BODY }));
+  const parseJson = express.json({ limit: MAX_BODY });
   for (const route of routes) {
-    router[route.method](route.path, async (request, response) => {
-      const answer = await route
-        .handle(services, {
-          viewer: authenticate(request.get('x-api-key')),
-          body: isObject(request.body) ? request.body : {},
-          query: request.query,
-          params: request.params as Record<string, string>,
-          headers: request.headers,
-          requestId: currentRequestId(),
-          // An answer that comes before the end of the body must still find its connection.
-          stream: request.iterator({ destroyOnReturn: false }),
-        })
-        .catch((error) => {
-          throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
-        });
-      response.status(answer.status ?? 200);
-      response.set(answer.headers ?? {});
-      if (!answer.stream) return response.json(answer.body);
-      await pipeline(answer.stream, response);
-    });
+    const takesJson = route.method === 'post' && !route.readsStream;
+    router[route.method](
+      route.path,
+      takesJson ? [parseJson] : [],
+      async (request: Request, response: Response) => {
+        const answer = await route
+          .handle(services, {
+            viewer: authenticate(request.get('x-api-key')),
+            body: takesJson ? bodyOf(request) : {},
+            query: request.query,
+            params: request.params as Record<string, string>,
+            headers: request.headers,
+            requestId: currentRequestId(),
+            // An answer that comes before the end of the body must still find its connection.
+            stream: request.iterator({ destroyOnReturn: false }),
+          })
+          .catch((error) => {
+            throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
+          });
+        response.status(answer.status ?? 200);
+        response.set(answer.headers ?? {});
+        if (!answer.stream) return response.json(answer.body);
+        await pipeline(answer.stream, response);
+      },
+    );
   }
   return router;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The fields of a body; none without a body. What is sent in another form must not pass for an empty body. */
+function bodyOf({ body, headers }: Request): Record<string, unknown> {
+  if (body === undefined) {
+    const isSent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    if (isSent) throw unsupportedBody();
+    return {};
+  }
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
+  throw new InvalidInputError([
+    { path: ['body'], message: 'The body must be a JSON object.', type: 'invalid_type' },
+  ]);
+}
 
 /** Names each field as the caller wrote it, and where: in the body, or in the query of a GET. */
 function inWordsOf({ method, fieldNames = {} }: Route, error: InvalidInputError): InvalidInputError {

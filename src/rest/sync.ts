@@ -80,6 +80,7 @@ export const syncRoutes: Route[] = [
   {
     method: 'post',
     path: '/sync/upload',
+    readsStream: true,
     async handle(services, { viewer, query, headers, stream, requestId }) {
       await refuseUpload(services, viewer);
       const part = isMultipart(headers)

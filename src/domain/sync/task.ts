@@ -122,10 +122,7 @@ export const parseHistoryLimit = (limit: unknown) =>
   parseInput(z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) }), { limit }).limit;
 
 /** Which of the viewer's tasks a history holds. */
-export function syncTasksOf(
-  viewer: Viewer,
-  filter: { status?: SyncStatus[] | null },
-): Prisma.SyncTaskWhereInput {
+function syncTasksOf(viewer: Viewer, filter: { status?: SyncStatus[] | null }): Prisma.SyncTaskWhereInput {
   return { userId: viewer.userId, ...(filter.status ? { status: { in: filter.status } } : {}) };
 }
 
@@ -160,7 +157,7 @@ export async function queuePosition(services: Services, task: SyncTask): Promise
 }
 
 /** Host and file name: enough to recognise an export, too little to fetch it. */
-export function describeSource(exportUrl: string): string {
+function describeSource(exportUrl: string): string {
   const url = new URL(exportUrl);
   const fileName = url.pathname.split('/').at(-1) ?? '';
   return fileName === '' ? url.host : `${url.host} ${fileName.slice(0, 100)}`;
