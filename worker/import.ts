@@ -43,16 +43,17 @@ export async function importArchive(
   signal: AbortSignal,
   options: ImportOptions,
 ): Promise<void> {
-  reporter.enter('READING', options.progress.from, options.progress.from);
+  await reporter.enter('READING', options.progress.from, options.progress.from);
   const archive = await openExport(options.path, {
     limits: { maxExpandedBytes: options.maxExpandedBytes },
     tempPath: `${services.workspace.archivePath(lease.taskId)}.inner`,
+    signal,
   });
   const indexer = indexInBackground(services, lease.userId);
   try {
     if (!lease.checkpoint && !lease.retry)
       await recordProblems(services, lease, archive.problems.map(toProblem));
-    reporter.enter('IMPORTING', options.progress.from, options.progress.to);
+    await reporter.enter('IMPORTING', options.progress.from, options.progress.to);
     let writing: Promise<void> = Promise.resolve();
     for await (const batch of readBatches(lease, archive, signal)) {
       const prepared = await prepareBatch(services, lease.userId, batch.elements, batch.ended);

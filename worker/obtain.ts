@@ -45,7 +45,7 @@ export async function obtainArchive(
       const message = 'The archive is no longer on this server. Upload it again.';
       throw new SyncError('ARCHIVE_GONE', message);
     }
-    reporter.enter('DOWNLOADING', 0, share);
+    await reporter.enter('DOWNLOADING', 0, share);
     const source = mayBeKnown ? await recallSource(services, userId, origin.url) : null;
     const download = await services.downloads.fetch(origin.url, path, {
       signal,

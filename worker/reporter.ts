@@ -15,8 +15,8 @@ interface Mark {
 
 /** Turns what a run does into the task's row, a few times a second. */
 export interface Reporter {
-  /** Begins a phase that takes the fraction from `from` to `to`. Written at once. */
-  enter(phase: SyncPhase, from: number, to: number): void;
+  /** Begins a phase that takes the fraction from `from` to `to`. Resolves once it is written. */
+  enter(phase: SyncPhase, from: number, to: number): Promise<void>;
   /** Progress in the present phase, in bytes. `total` 0 when unknown. */
   bytes(done: number, total: number): void;
   /** Progress in a phase that counts something else than bytes. */
@@ -45,6 +45,8 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
   let marks: Mark[] = [{ at: startedAt, amount: 0 }];
   let writing: Promise<void> | null = null;
   let dirty = false;
+  /** What the last write of progress said; null when a batch may have said something else since. */
+  let told: string | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
@@ -76,51 +78,63 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
 
   async function write(): Promise<void> {
     dirty = false;
+    const change = snapshot();
+    const telling = JSON.stringify(change);
+    if (telling === told) return;
     try {
-      const seq = await writeTask(services.database, lease, snapshot());
+      told = telling;
+      const seq = await writeTask(services.database, lease, change);
       await announce(services, lease, seq);
     } catch (error) {
       onLost(error instanceof Error ? error : new Error(String(error)));
     }
   }
-  function schedule(delayMs: number): void {
+  function schedule(): void {
     movedAt = Date.now();
     if (closed || writing || timer) {
       dirty = true;
       return;
     }
-    timer = setTimeout(() => {
-      timer = null;
-      writing = write().finally(() => {
-        writing = null;
-        if (dirty) schedule(WRITE_INTERVAL_MS);
-      });
-    }, delayMs);
+    timer = setTimeout(writeNow, WRITE_INTERVAL_MS);
+  }
+  function writeNow(): Promise<void> {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    writing = write().finally(() => {
+      writing = null;
+      if (dirty) schedule();
+    });
+    return writing;
   }
 
   return {
-    enter(next, from, to) {
+    async enter(next, from, to) {
       phase = next;
       range = { from, to };
       startedFrom = Math.min(startedFrom, from);
       reached = 0;
       marks = [{ at: Date.now(), amount: next === 'DOWNLOADING' ? 0 : conversations }];
-      schedule(0);
+      movedAt = Date.now();
+      await writing;
+      await writeNow();
     },
     bytes(nextDone, nextTotal) {
       done = nextDone;
       total = nextTotal;
       reached = total > 0 ? done / total : 0;
-      schedule(WRITE_INTERVAL_MS);
+      schedule();
     },
     share(part, whole) {
       reached = whole > 0 ? part / whole : 0;
-      schedule(WRITE_INTERVAL_MS);
+      schedule();
     },
     conversations(more) {
       conversations += more;
     },
-    snapshot,
+    snapshot() {
+      told = null;
+      return snapshot();
+    },
     written(seq) {
       movedAt = Date.now();
       dirty = false;

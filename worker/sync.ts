@@ -112,7 +112,7 @@ async function run(
     maxExpandedBytes: options.maxExpandedBytes,
     progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
   });
-  reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
+  await reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
   await indexEverything(services, lease.userId, reporter, signal);
   return { sha256: archive.sha256 };
 }

@@ -57,11 +57,28 @@ export async function lockTask(tx: Transaction, lease: Lease): Promise<void> {
   if (held.length === 0) throw new LeaseLostError();
 }
 
-/** Whether the task is still this worker's. */
+/** How old a heartbeat may become while nothing else writes the row: hashing or storing a large file takes minutes. */
+const HEARTBEAT_SECONDS = 10;
+
+/**
+ * Whether the task is still this worker's. Renews a heartbeat that has grown old, unless the row is being written
+ * anyway, which renews it as well.
+ */
 export async function holdsTask(services: Services, lease: Lease): Promise<boolean> {
   const held = await services.database.query(
-    `SELECT FROM sync_tasks WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'`,
-    [lease.userId, lease.taskId, lease.token],
+    `WITH held AS (
+       SELECT heartbeat_at FROM sync_tasks
+       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'
+     ), quiet AS (
+       SELECT user_id, id FROM sync_tasks
+       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'
+         AND heartbeat_at < now() - make_interval(secs => $4)
+       FOR UPDATE SKIP LOCKED
+     ), beat AS (
+       UPDATE sync_tasks t SET heartbeat_at = now() FROM quiet WHERE t.user_id = quiet.user_id AND t.id = quiet.id
+     )
+     SELECT FROM held`,
+    [lease.userId, lease.taskId, lease.token, HEARTBEAT_SECONDS],
   );
   return held.length > 0;
 }
@@ -151,10 +168,11 @@ export async function announce(
 
 /** Gives a task back to the queue on shutdown, without using up an attempt. */
 export async function releaseTask(services: Services, lease: Lease): Promise<void> {
-  await services.database.query(
-    `UPDATE sync_tasks SET status = 'QUEUED', lease_token = NULL, attempt = attempt - 1,
-       fruitless = greatest(fruitless - 1, 0), seq = seq + 1
-     WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'`,
+  const [row] = await services.database.query<{ seq: number }>(
+    `UPDATE sync_tasks SET status = 'QUEUED', phase = 'WAITING', per_second = NULL, eta_seconds = NULL,
+       lease_token = NULL, attempt = attempt - 1, fruitless = greatest(fruitless - 1, 0), seq = seq + 1
+     WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' RETURNING seq`,
     [lease.userId, lease.taskId, lease.token],
   );
+  if (row) await announce(services, lease, row.seq);
 }

@@ -3,7 +3,7 @@ import { jobIdOf } from './task.ts';
 
 /** A task younger than this may be between its commit and its job. */
 const QUEUED_GRACE_SECONDS = 5;
-/** A worker writes at least this often while it runs a task. */
+/** A worker renews its heartbeat three times as often while it runs a task. */
 const HEARTBEAT_GRACE_SECONDS = 30;
 
 /**
