@@ -133,7 +133,7 @@ export interface Workspace {
   /** Makes a finished upload a task's archive. */
   adoptArchive(taskId: string, path: string): Promise<void>;
   removeArchive(taskId: string): Promise<void>;
-  /** Removes archives that `isNeeded` denies, and what crashes have left for more than a day. */
+  /** Removes archives older than an hour that `isNeeded` denies, and what crashes have left for more than a day. */
   sweep(isNeeded: (taskId: string) => Promise<boolean>): Promise<void>;
 }
 

@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { glob, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TooLargeError } from '../domain/errors.ts';
 import type { Workspace } from '../domain/services.ts';
 
-/** Archives under work, below the data directory: one file per task, removed when its task is over. */
+/** Archives below the data directory, `archives/<task>.zip`: one file per task, removed when its task is over. */
 export async function openWorkspace(dataDir: string, maxArchiveBytes: number): Promise<Workspace> {
   const directory = join(dataDir, 'archives');
   const uploadsPath = join(dataDir, 'uploads');
@@ -15,6 +15,8 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
     archivePath,
     uploadsPath,
     async adoptArchive(taskId, path) {
+      // Its last bytes may have come long ago, and `sweep` spares what is new.
+      await utimes(path, new Date(), new Date());
       await rename(path, archivePath(taskId));
     },
     async saveArchive(taskId, content) {
@@ -36,11 +38,14 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
       for (const name of await readdir(directory)) {
         const taskId = /^([0-9a-f-]{36})\.zip$/.exec(name)?.[1];
         const path = join(directory, name);
-        if (taskId ? !(await isNeeded(taskId)) : await isAbandoned(path)) await rm(path, { force: true });
+        const idleMs = await sinceWritten(path);
+        // An upload is in place a moment before its task is.
+        const unneeded = taskId && idleMs > UPLOAD_GRACE_MS && !(await isNeeded(taskId));
+        if (unneeded || (!taskId && idleMs > ABANDONED_MS)) await rm(path, { force: true });
       }
-      for (const name of await readdir(uploadsPath)) {
-        const path = join(uploadsPath, name);
-        if (await isAbandoned(path)) await rm(path, { force: true });
+      for (const name of await readdir(uploadsPath)) await removeAbandoned(join(uploadsPath, name));
+      for await (const name of glob(['files/*/*.part', 'spool/*.part'], { cwd: dataDir })) {
+        await removeAbandoned(join(dataDir, name));
       }
     },
   };
@@ -49,9 +54,16 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
 /** What nobody has written to for a day is of no upload or download any more. */
 const ABANDONED_MS = 24 * 60 * 60_000;
 
-async function isAbandoned(path: string): Promise<boolean> {
+const UPLOAD_GRACE_MS = 60 * 60_000;
+
+async function removeAbandoned(path: string): Promise<void> {
+  if ((await sinceWritten(path)) > ABANDONED_MS) await rm(path, { force: true });
+}
+
+/** In milliseconds; 0 for a file that is gone. */
+async function sinceWritten(path: string): Promise<number> {
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
-  return Date.now() - mtimeMs > ABANDONED_MS;
+  return Date.now() - mtimeMs;
 }
 
 function limited(maxBytes: number) {
