@@ -1,12 +1,12 @@
 /** An export as a whole: which files hold conversations, in which order, and what is missing. */
 import { stat } from 'node:fs/promises';
 import { type AssetIndex, indexAssets } from './assets.ts';
-import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
+import type { ContainerEntry, ContainerLimits } from './container.ts';
 import { openFolder } from './folder.ts';
 import { openInnerZips, type Part } from './portal.ts';
 import { findMissingShards, findShards } from './shards.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
-import { ArchiveError, type ArchiveWarning, type Provider } from './types.ts';
+import { ArchiveError, type ArchiveWarning } from './types.ts';
 import { openZip } from './zip.ts';
 
 /** One file of conversations. */
@@ -19,8 +19,6 @@ export interface Shard {
 }
 
 export interface ExportArchive {
-  /** Whose export the files beside the conversations suggest; each conversation is judged by what it holds. */
-  providers: Provider[];
   /** In the order in which they are to be read. */
   shards: Shard[];
   /** What is missing or was left out; the rest can be imported. */
@@ -94,7 +92,6 @@ async function assemble(
 
   const { maxElementBytes, maxDepth, maxValues } = options.limits;
   return {
-    providers: hintedProviders(containers),
     shards,
     problems,
     totalBytes: shards.reduce((sum, shard) => sum + shard.expandedBytes, 0),
@@ -106,14 +103,6 @@ async function assemble(
     assets: await indexAssets(containers, problems),
     close,
   };
-}
-
-function hintedProviders(containers: readonly Container[]): Provider[] {
-  const names = new Set(containers.flatMap(({ entries }) => entries.map((entry) => entry.baseName)));
-  const providers: Provider[] = [];
-  if (names.has('user.json') || names.has('chat.html')) providers.push('chatgpt');
-  if (names.has('users.json')) providers.push('claude');
-  return providers;
 }
 
 function noConversations(
