@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import type { ExecutionArgs } from 'graphql';
+import { type DocumentNode, type ExecutionArgs, GraphQLError } from 'graphql';
 import type { OperationResult } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
@@ -36,23 +37,31 @@ export function attachWebSocket(
     {
       execute: (args) => inRequest(args, 'execute'),
       subscribe: (args) => inRequest(args, 'subscribe'),
-      onSubscribe: async (context, id, payload) => {
+      onSubscribe: async (context, _id, payload) => {
         const key =
           context.extra.request.headers['x-api-key'] ??
           context.connectionParams?.['X-API-Key'] ??
           context.connectionParams?.['x-api-key'];
         const serverContext: ServerContext = {
           viewer: authenticate(typeof key === 'string' ? key : undefined),
-          requestId: id,
+          requestId: randomUUID(),
         };
         const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
           ...serverContext,
           params: payload,
         });
+        let document: DocumentNode;
+        try {
+          document = parse(payload.query);
+        } catch (error) {
+          // Thrown on, it would close the socket, and with it every other operation.
+          if (error instanceof GraphQLError) return [error];
+          throw error;
+        }
         const args = {
           schema,
           operationName: payload.operationName ?? undefined,
-          document: parse(payload.query),
+          document,
           variableValues: payload.variables ?? undefined,
           contextValue: await contextFactory(),
           rootValue: { execute, subscribe },

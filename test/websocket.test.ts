@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { startTestServer } from './support/server.ts';
+import { until } from './support/until.ts';
+
+test('an operation over WebSocket that is no GraphQL fails alone, its socket stays', async () => {
+  const server = await startTestServer({ backend: 'postgres' });
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const received: { type: string; id?: string; payload?: unknown }[] = [];
+  const closed: number[] = [];
+  socket.onmessage = ({ data }) => received.push(JSON.parse(String(data)));
+  socket.onclose = ({ code }) => closed.push(code);
+  const answerTo = async (message: { type: string; id?: string; payload?: object }, type: string) => {
+    socket.send(JSON.stringify(message));
+    const isAnswer = (each: { type: string; id?: string }) => each.type === type && each.id === message.id;
+    await until(`${type} or the end came`, () => received.some(isAnswer) || closed.length > 0);
+    expect(closed).toEqual([]);
+    return received.find(isAnswer)?.payload;
+  };
+  await until('the socket is open', () => socket.readyState === WebSocket.OPEN);
+  await answerTo({ type: 'connection_init', payload: { 'X-API-Key': server.apiKey } }, 'connection_ack');
+
+  const broken = { type: 'subscribe', id: 'broken', payload: { query: 'subscription {' } };
+  expect(await answerTo(broken, 'error')).toMatchObject([
+    { message: expect.stringContaining('Syntax Error') },
+  ]);
+  const fine = { type: 'subscribe', id: 'fine', payload: { query: '{ viewer { displayName } }' } };
+  expect(await answerTo(fine, 'next')).toEqual({ data: { viewer: { displayName: 'Owner' } } });
+
+  // What the client calls its operation must not stand in the log in place of a request id.
+  await server.services.database.query('DROP TABLE sync_configs CASCADE');
+  const failing = { type: 'subscribe', id: 'forged-id', payload: { query: '{ syncConfig { enabled } }' } };
+  expect(await answerTo(failing, 'next')).toMatchObject({
+    errors: [{ extensions: { code: 'INTERNAL', requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) } }],
+  });
+  expect(server.logged()).not.toContain('forged-id');
+  socket.close();
+  await server.close();
+});
