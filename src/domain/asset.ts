@@ -26,16 +26,20 @@ export async function listAssets(
   nodeId?: string,
 ): Promise<Asset[]> {
   requireScope(viewer, 'read');
-  const { userId } = viewer;
-  const links = await services.prisma.messageAsset.findMany({
-    where: { userId, conversationId, ...(nodeId === undefined ? {} : { nodeId }) },
-    orderBy: [{ nodeId: 'asc' }, { ordinal: 'asc' }],
-    select: { assetId: true },
-  });
-  const ids = [...new Set(links.map((link) => link.assetId))];
-  const assets = await services.prisma.asset.findMany({ where: { userId, id: { in: ids } } });
-  const byId = new Map(assets.map((asset) => [asset.id, asset]));
-  return ids.flatMap((id) => byId.get(id) ?? []);
+  const rows = await services.database.query<Omit<Asset, 'sizeBytes'> & { sizeBytes: string | null }>(
+    `SELECT a.user_id AS "userId", a.id, a.provider, a.external_id AS "externalId",
+       a.conversation_external_id AS "conversationExternalId", a.name, a.mime_type AS "mimeType",
+       a.size_bytes::text AS "sizeBytes", a.sha256, a.task_id AS "taskId"
+     FROM assets a JOIN (
+       SELECT l.asset_id, min(ARRAY[m.ordinal, l.ordinal]) AS place
+       FROM message_assets l JOIN messages m USING (user_id, conversation_id, node_id)
+       WHERE l.user_id = $1 AND l.conversation_id = $2 AND ($3::text IS NULL OR l.node_id = $3)
+       GROUP BY l.asset_id
+     ) linked ON linked.asset_id = a.id
+     WHERE a.user_id = $1 ORDER BY linked.place, a.id`,
+    [viewer.userId, conversationId, nodeId ?? null],
+  );
+  return rows.map((row) => ({ ...row, sizeBytes: row.sizeBytes === null ? null : BigInt(row.sizeBytes) }));
 }
 
 export interface MissingAsset {
