@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { NIL, v7 as uuidv7 } from 'uuid';
 import type { Prisma, User } from '../generated/prisma/client.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
@@ -14,6 +14,12 @@ export async function getViewerUser(
   if (!viewer) return null;
   requireScope(viewer, 'read');
   return services.prisma.user.findFirst({ ...selection, where: { id: viewer.userId } });
+}
+
+/** The key of the viewer's own row; names no row when the id is somebody else's. */
+export function userKey(viewer: Viewer | null, id: string): Prisma.UserWhereUniqueInput {
+  requireScope(viewer, 'read');
+  return { id: id === viewer.userId ? id : NIL };
 }
 
 /** The user who holds the server's API key, made at the first start. Safe when several processes start at once. */

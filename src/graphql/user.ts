@@ -1,13 +1,12 @@
-import { getViewerUser } from '../domain/user.ts';
+import { getViewerUser, userKey } from '../domain/user.ts';
 import { builder } from './builder.ts';
 
-builder.prismaObject('User', {
+builder.prismaNode('User', {
   description: 'A person whose history this server keeps.',
+  nullable: true,
+  id: { resolve: (user) => user.id, description: 'Global id.' },
+  findUnique: (id, { viewer }) => userKey(viewer, id),
   fields: (t) => ({
-    id: t.globalID({
-      description: 'Global id.',
-      resolve: (user) => ({ type: 'User', id: user.id }),
-    }),
     email: t.exposeString('email', {
       nullable: true,
       description: 'Null for an owner who never signed in with Google.',
