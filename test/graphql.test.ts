@@ -115,6 +115,17 @@ describe('Pages of conversations', () => {
       2,
     );
     expect(await count({ archived: true })).toBe(0);
+    expect(await count({ title: 'title_%' })).toBe(0);
+  });
+
+  test.each(['externalId', 'provider', 'title'])('refuse a filter whose %s holds NUL', async (field) => {
+    const { errors } = await user.client.ask(
+      'query Find($filter: ConversationFilter) { conversations(filter: $filter) { edges { cursor } } }',
+      { filter: { [field]: 'a\0' } },
+    );
+    expect(errors).toMatchObject([
+      { message: 'Text cannot hold the character NUL (U+0000).', extensions: { code: 'INVALID_INPUT' } },
+    ]);
   });
 
   test('refuse a cursor that is none', async () => {
@@ -246,11 +257,64 @@ describe('Messages', () => {
       ['Conversation', 'SyncTask', 'Message'].map((__typename, index) => ({ __typename, id: ids[index] })),
     );
   });
+
+  test('are not found by an id that no row can have', async () => {
+    const conversationId = Buffer.from(id, 'base64url').toString().split(':')[1];
+    for (const key of [`${conversationId}/q\0`, `${conversationId}/`, `${conversationId}`, '\0/q']) {
+      const variables = { id: Buffer.from(`Message:${key}`).toString('base64url') };
+      const answer = await user.client.ask('query Node($id: ID!) { node(id: $id) { id } }', variables);
+      expect(answer, key).toEqual({ data: { node: null } });
+    }
+  });
+
+  test('list the files of their conversation in order of appearance, each once', async () => {
+    const files = (...names: string[]) => ({
+      metadata: { attachments: names.map((name) => ({ id: `file-${name}`, name: `${name}.txt` })) },
+    });
+    const { client } = await userWith([
+      {
+        ...chatGpt([
+          node('z', null, say('user', 'first', files('d', 'a'))),
+          node('y', 'z', say('assistant', 'second', files('a', 'c'))),
+          node('b', 'y', say('user', 'third', files('b', 'd'))),
+        ]),
+        current_node: 'b',
+      },
+    ]);
+    interface Files {
+      assets: { name: string }[];
+    }
+    const { conversations } = await client.request<{
+      conversations: { edges: { node: Files & { messages: { edges: { node: Files }[] } } }[] };
+    }>(
+      '{ conversations { edges { node { assets { name } messages { edges { node { assets { name } } } } } } } }',
+    );
+    const read = conversations.edges[0]?.node;
+    const namesOf = (each: Files | undefined) => each?.assets.map((asset) => asset.name);
+    expect(namesOf(read)).toEqual(['d.txt', 'a.txt', 'c.txt', 'b.txt']);
+    expect(read?.messages.edges.map((edge) => namesOf(edge.node))).toEqual([
+      ['d.txt', 'a.txt'],
+      ['a.txt', 'c.txt'],
+      ['b.txt', 'd.txt'],
+    ]);
+  });
+
+  test('and a user by their own global id, nobody else’s', async () => {
+    const { viewer } = await user.client.request<{ viewer: { id: string } }>('{ viewer { id } }');
+    const query = 'query Node($id: ID!) { node(id: $id) { __typename id } }';
+    expect(await user.client.ask(query, viewer)).toEqual({
+      data: { node: { __typename: 'User', id: viewer.id } },
+    });
+    for (const unknown of [server.viewer.userId, 'nonsense']) {
+      const variables = { id: Buffer.from(`User:${unknown}`).toString('base64url') };
+      expect(await user.client.ask(query, variables)).toEqual({ data: { node: null } });
+    }
+  });
 });
 
 describe('A search', () => {
-  const searchQuery = `query Search($query: String!, $first: Int, $after: String) {
-    search(query: $query, first: $first, after: $after) {
+  const searchQuery = `query Search($query: String!, $filter: ConversationFilter, $first: Int, $after: String) {
+    search(query: $query, filter: $filter, first: $first, after: $after) {
       edges { cursor node { rank score snippet message { externalId text } conversation { externalId title } } }
       pageInfo { hasNextPage endCursor }
     }
@@ -309,6 +373,33 @@ describe('A search', () => {
   test('finds nothing without fuss', async () => {
     expect((await search({ query: 'unheard-of' })).edges).toEqual([]);
     expect((await search({ query: '-"' })).edges).toEqual([]);
+  });
+
+  test('can be kept to some conversations', async () => {
+    const found = async (filter: Record<string, unknown>) => {
+      const { edges } = await search({ query: 'question OR narwhal', filter });
+      return edges.map((edge) => edge.node.conversation.externalId).toSorted();
+    };
+    const dialogues = Array.from({ length: 7 }, (_, index) => `d${index}`);
+    expect(await found({})).toEqual([...dialogues, 'plain']);
+    expect(await found({ externalId: 'd3', title: null })).toEqual(['d3']);
+    expect(await found({ title: 'title OF d5' })).toEqual(['d5']);
+    expect(await found({ title: '%' })).toEqual([]);
+    expect(await found({ provider: 'chatgpt', title: 'of' })).toEqual(dialogues);
+    expect(await found({ provider: 'claude' })).toEqual([]);
+    expect(await found({ createdAfter: '2023-11-14T22:13:20.500Z' })).toEqual(dialogues);
+    expect(await found({ createdBefore: '2023-11-14T22:13:20.500Z' })).toEqual([]);
+    expect(await found({ archived: true })).toEqual([]);
+    expect(await found({ archived: false, externalId: 'plain' })).toEqual(['plain']);
+  });
+
+  test('for text with NUL is refused', async () => {
+    for (const variables of [{ query: 'a\0b' }, { query: 'a', filter: { title: 'a\0' } }]) {
+      const { errors } = await user.client.ask(searchQuery, variables);
+      expect(errors).toMatchObject([
+        { message: 'Text cannot hold the character NUL (U+0000).', extensions: { code: 'INVALID_INPUT' } },
+      ]);
+    }
   });
 
   test('for nothing is refused', async () => {

@@ -1,19 +1,28 @@
 import { validate as isUuid, NIL } from 'uuid';
+import { z } from 'zod';
 import type { Conversation, Message, Prisma } from '../generated/prisma/client.ts';
+import { parseInput, text } from './input.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
 export type ConversationSelection = Pick<Prisma.ConversationFindFirstArgs, 'include' | 'select'>;
 
-export interface ConversationFilter {
-  externalId?: string | null;
-  provider?: string | null;
+/** Which conversations; all conditions must hold, and null is none. */
+export const conversationFilter = z.strictObject({
+  externalId: text.nullish(),
+  provider: text.nullish(),
   /** Part of the title, whatever its case. */
-  title?: string | null;
-  createdAfter?: Date | null;
-  createdBefore?: Date | null;
-  archived?: boolean | null;
-}
+  title: text.nullish(),
+  /** Inclusive. */
+  createdAfter: z.date().nullish(),
+  /** Exclusive. */
+  createdBefore: z.date().nullish(),
+  archived: z.boolean().nullish(),
+});
+export type ConversationFilter = z.infer<typeof conversationFilter>;
+
+/** The text for LIKE, in which `%` and `_` stand for themselves. */
+export const escapeLike = (part: string) => part.replaceAll(/[\\%_]/g, '\\$&');
 
 export type ConversationOrder = 'UPDATED_DESC' | 'UPDATED_ASC' | 'CREATED_DESC' | 'CREATED_ASC' | 'TITLE_ASC';
 
@@ -40,7 +49,7 @@ export async function getConversation(
   return services.prisma.conversation.findFirst({ ...selection, where: { userId: viewer.userId, id } });
 }
 
-/** `page` is what a Relay connection asks of Prisma. */
+/** `page` is what a Relay connection asks of Prisma. Throws an InvalidInputError for a filter that is none. */
 export async function listConversations(
   services: Services,
   viewer: Viewer | null,
@@ -65,12 +74,13 @@ export async function countConversations(
   return services.prisma.conversation.count({ where: conversationsOf(viewer, filter) });
 }
 
-function conversationsOf(viewer: Viewer, filter: ConversationFilter): Prisma.ConversationWhereInput {
+function conversationsOf(viewer: Viewer, input: ConversationFilter): Prisma.ConversationWhereInput {
+  const filter = parseInput(conversationFilter, input);
   return {
     userId: viewer.userId,
     externalId: filter.externalId ?? undefined,
     provider: filter.provider ?? undefined,
-    title: filter.title ? { contains: filter.title, mode: 'insensitive' } : undefined,
+    title: filter.title ? { contains: escapeLike(filter.title), mode: 'insensitive' } : undefined,
     createdAt: { gte: filter.createdAfter ?? undefined, lt: filter.createdBefore ?? undefined },
     archived: filter.archived ?? undefined,
   };
@@ -143,11 +153,14 @@ export function messageKey(viewer: Viewer | null, id: string): Prisma.MessageWhe
   requireScope(viewer, 'read');
   const slash = id.indexOf('/');
   const conversationId = id.slice(0, Math.max(slash, 0));
+  const nodeId = id.slice(slash + 1);
+  // PostgreSQL refuses NUL even in a comparison.
+  const possible = isUuid(conversationId) && !nodeId.includes('\0');
   return {
     userId_conversationId_nodeId: {
       userId: viewer.userId,
-      conversationId: isUuid(conversationId) ? conversationId : NIL,
-      nodeId: id.slice(slash + 1),
+      conversationId: possible ? conversationId : NIL,
+      nodeId: possible ? nodeId : '',
     },
   };
 }

@@ -1,5 +1,10 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { InvalidInputError } from './errors.ts';
+
+/** Text as PostgreSQL can hold it. */
+export const text = z
+  .string()
+  .refine((value) => !value.includes('\0'), 'Text cannot hold the character NUL (U+0000).');
 
 /** Checks an input against its schema. Throws an InvalidInputError with every problem. */
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.infer<S> {

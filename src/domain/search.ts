@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Conversation, Message } from '../generated/prisma/client.ts';
-import { parseInput } from './input.ts';
+import { type ConversationFilter, conversationFilter, escapeLike } from './conversation.ts';
+import { parseInput, text } from './input.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
@@ -19,14 +20,16 @@ export interface SearchHit {
 const MAX_HITS = 101;
 
 const searchInput = z.strictObject({
-  query: z.string().trim().min(1, 'Say what to look for.').max(1_000),
+  query: text.trim().min(1, 'Say what to look for.').max(1_000),
+  /** In which conversations. */
+  filter: conversationFilter.nullish(),
   /** Hits to answer. */
   limit: z.int().min(1).max(MAX_HITS),
   /** Hits to pass over. */
   offset: z.int().min(0).max(10_000),
 });
 
-/** Ranks the newest matches only: a common word of a large archive must not read all of it. */
+/** Ranks so many matches, whichever the index gives first: a common word of a large archive must not read all of it. */
 const MAX_CANDIDATES = 1_000;
 
 /** Private-use characters, taken out of the text before, mark a match until the text is escaped. */
@@ -38,7 +41,7 @@ const GREATER = '\ue003';
 
 /**
  * Messages of the viewer that match a web-style query ("phrases", -exclusions, OR), the best first. Throws an
- * InvalidInputError for an empty query or a page out of range.
+ * InvalidInputError for an empty query, a filter that is none, or a page out of range.
  */
 export async function search(
   services: Services,
@@ -46,7 +49,8 @@ export async function search(
   input: z.input<typeof searchInput>,
 ): Promise<SearchHit[]> {
   requireScope(viewer, 'read');
-  const { query, limit, offset } = parseInput(searchInput, input);
+  const { query, filter, limit, offset } = parseInput(searchInput, input);
+  const narrowed = narrow(filter ?? {}, 6);
   const found = await services.database.query<{
     conversationId: string;
     nodeId: string;
@@ -56,7 +60,8 @@ export async function search(
     `WITH wanted AS (SELECT websearch_to_tsquery('english', $2) AS terms),
      candidates AS MATERIALIZED (
        SELECT s.conversation_id, s.node_id, ts_rank_cd(s.terms, wanted.terms) AS score
-       FROM message_search s, wanted WHERE s.user_id = $1 AND s.terms @@ wanted.terms LIMIT $5
+       FROM wanted, message_search s ${narrowed.join}
+       WHERE s.user_id = $1 AND s.terms @@ wanted.terms ${narrowed.conditions} LIMIT $5
      ),
      best AS (
        SELECT conversation_id, node_id, max(score) AS score FROM candidates
@@ -67,10 +72,29 @@ export async function search(
          'StartSel=${MATCH_START}, StopSel=${MATCH_END}, MaxFragments=2, MaxWords=30, MinWords=10') AS snippet
      FROM best JOIN messages m USING (conversation_id, node_id), wanted
      WHERE m.user_id = $1 ORDER BY best.score DESC, conversation_id, node_id`,
-    [viewer.userId, query, limit, offset, MAX_CANDIDATES],
+    [viewer.userId, query, limit, offset, MAX_CANDIDATES, ...narrowed.parameters],
   );
   const hits = await loadHits(services, viewer, found);
   return hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 }));
+}
+
+/** The SQL of a filter, its parameters numbered from `first`; nothing, not even the join, for a filter without conditions. */
+function narrow(filter: ConversationFilter, first: number) {
+  const given: [condition: string, value: unknown][] = [
+    ['c.external_id =', filter.externalId],
+    ['c.provider =', filter.provider],
+    ['c.title ILIKE', filter.title ? `%${escapeLike(filter.title)}%` : null],
+    ['c.created_at >=', filter.createdAfter],
+    ['c.created_at <', filter.createdBefore],
+    ['c.archived =', filter.archived],
+  ];
+  const present = given.filter(([, value]) => value !== null && value !== undefined);
+  return {
+    join:
+      present.length > 0 ? 'JOIN conversations c ON c.user_id = s.user_id AND c.id = s.conversation_id' : '',
+    conditions: present.map(([condition], index) => `AND ${condition} $${first + index}`).join(' '),
+    parameters: present.map(([, value]) => value),
+  };
 }
 
 async function loadHits(

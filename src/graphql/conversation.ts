@@ -36,7 +36,7 @@ const ConversationOrderEnum = builder.enumType('ConversationOrder', {
   } satisfies Record<ConversationOrder, { description: string }>,
 });
 
-const ConversationFilterInput = builder.inputType('ConversationFilter', {
+export const ConversationFilterInput = builder.inputType('ConversationFilter', {
   description: 'Which conversations; all conditions must hold.',
   fields: (t) => ({
     externalId: t.string({ required: false, description: 'The provider’s id.' }),

@@ -1,7 +1,7 @@
 import { resolveOffsetConnection } from '@pothos/plugin-relay';
 import { type SearchHit, search } from '../domain/search.ts';
 import { builder, MAX_PAGE } from './builder.ts';
-import { ConversationType } from './conversation.ts';
+import { ConversationFilterInput, ConversationType } from './conversation.ts';
 import { MessageType } from './message.ts';
 
 const SearchModeEnum = builder.enumType('SearchMode', {
@@ -36,11 +36,16 @@ builder.queryField('search', (t) =>
     args: {
       query: t.arg.string({ description: 'What to look for.' }),
       mode: t.arg({ type: SearchModeEnum, defaultValue: 'AUTO', description: 'How to look.' }),
+      filter: t.arg({
+        type: ConversationFilterInput,
+        required: false,
+        description: 'In which conversations.',
+      }),
     },
     resolve: (_root, args, { services, viewer }) =>
       // The helper asks for one more than the page, to know whether there is another.
       resolveOffsetConnection({ args, defaultSize: 20, maxSize: MAX_PAGE }, ({ limit, offset }) =>
-        search(services, viewer, { query: args.query, limit, offset }),
+        search(services, viewer, { query: args.query, filter: args.filter, limit, offset }),
       ),
   }),
 );
