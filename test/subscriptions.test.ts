@@ -1,11 +1,15 @@
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeId } from '../src/domain/global-id.ts';
 import { dialogue } from './archive/builders.ts';
 import type { TestClient, Transport } from './support/client.ts';
 import { exportOf } from './support/exports.ts';
+import { startRedis } from './support/redis.ts';
 import { backends, startTestServer, type TestServer } from './support/server.ts';
-import { startSync, statusSubscription, sync, type TaskAnswer, untilOver } from './support/syncs.ts';
+import { startSync, statusSubscription, sync, type TaskAnswer } from './support/syncs.ts';
+import { until } from './support/until.ts';
 
 const transports: Transport[] = ['sse', 'websocket'];
 const activity = 'subscription { syncActivity { id status seq } }';
@@ -98,16 +102,20 @@ describe.each(backends)('On %s', (backend) => {
     const { id } = await startSync(client, file.url);
     const events = watch(client, 'sse', id);
     await events.next();
+    const heard: unknown[] = [];
+    const stop = await server.services.events.listen('syncTask', id, (event) => heard.push(event));
     await dropEventConnections(server);
+    // Reading the row now and then would hide that nothing is heard any more.
+    await until('the connection is there again', () => heard.includes(null));
+    const event = { taskId: id, seq: 1 };
+    await server.services.events.publish('syncTask', id, event);
+    await until('events are heard again', () => heard.length > 1);
+    expect(heard.at(-1)).toEqual(event);
+    await stop();
     file.release();
     let last: TaskAnswer | undefined;
     for await (const { syncStatus } of events) last = syncStatus;
     expect(last).toMatchObject({ id, status: 'COMPLETED', counts: { added: 30 } });
-    // And events flow again afterwards.
-    const again = await serveHeld('again');
-    const task = await startSync(client, again.url);
-    again.release();
-    expect(await untilOver(client, task.id)).toMatchObject({ status: 'COMPLETED' });
   });
 
   test.each(transports)(
@@ -122,6 +130,49 @@ describe.each(backends)('On %s', (backend) => {
       }
     },
   );
+});
+
+test('Without Redis a subscription still tells the present state, and ends', async () => {
+  const redis = await startRedis();
+  const server = await startTestServer({ backend: 'redis', redisUrl: redis.url });
+  const { url } = server.exports.serve(await exportOf([dialogue('no-redis')]));
+  const { id } = await sync(server.client, url);
+  await redis.close();
+  const states = [];
+  const events = server.client.subscribe<{ syncStatus: TaskAnswer }>('sse', statusSubscription, {
+    taskId: id,
+  });
+  for await (const { syncStatus } of events) states.push(syncStatus);
+  expect(states).toMatchObject([{ id, status: 'COMPLETED' }]);
+  const again = await startRedis({ port: redis.port });
+  const ready = () => server.client.rest('GET', '/readyz');
+  await until('the server has Redis again', async () => (await ready()).status === 200);
+  await server.close();
+  await again.close();
+});
+
+test('syncActivity tells of a task that began and ended unheard', async () => {
+  const server = await startTestServer({ backend: 'postgres', worker: false });
+  try {
+    const { services, viewer, client } = server;
+    const events = client.subscribe<{ syncActivity: TaskAnswer }>('sse', activity);
+    const { id: waiting } = await startSync(
+      client,
+      server.exports.serve(await exportOf([dialogue('waiting')])).url,
+    );
+    expect((await events.next()).value.syncActivity).toMatchObject({ id: waiting });
+    const unheard = uuidv7();
+    await services.database.query(
+      `INSERT INTO sync_tasks (user_id, id, trigger, status, phase, source, finished_at)
+       VALUES ($1, $2, 'UPLOAD', 'COMPLETED', 'DONE', 'unheard.zip', now())`,
+      [viewer.userId, unheard],
+    );
+    const { value } = await events.next();
+    expect(value.syncActivity).toMatchObject({ id: encodeId('SyncTask', unheard), status: 'COMPLETED' });
+    await events.return?.();
+  } finally {
+    await server.close();
+  }
 });
 
 /** Cuts what carries events, as a network or a restart of the store would. */

@@ -7,6 +7,12 @@ import { FINAL_STATUSES, getSyncTask } from './task.ts';
 /** Events are at most once; reading the row again this often bounds what a lost one can cost. */
 const SAFETY_POLL_MS = 5_000;
 
+/** While the server of events does not answer, the present state waits no longer than this for it. */
+const FIRST_READ_MS = 1_000;
+
+/** How far the clocks of this process and of the database may disagree. */
+const CLOCK_MARGIN_MS = 60_000;
+
 /** A stream that stays open for years must not remember every task it ever showed. */
 const REMEMBERED_TASKS = 100;
 
@@ -18,8 +24,8 @@ export interface Watch {
 }
 
 /**
- * Streams one task: its present state at once, then every newer one, until it is over. Listens before it reads, so
- * that nothing falls between; several changes while a read is under way are one newer row. Throws a NotFoundError
+ * Streams one task: its present state at once, then every newer one, until it is over. Reads once it listens, so that
+ * nothing falls between, and without events every few seconds; several changes while a read is under way are one newer row. Throws a NotFoundError
  * before anything is opened when the task is not the viewer's.
  */
 export async function watchSyncTask(
@@ -46,7 +52,10 @@ export async function watchSyncTask(
   };
 }
 
-/** Streams all of the viewer's tasks: the unfinished ones at once, then each that changes. Has no end of its own. */
+/**
+ * Streams all of the viewer's tasks: the unfinished ones at once, then each that changes, also one that began and ended
+ * while no event came through. Has no end of its own.
+ */
 export async function watchSyncActivity(
   services: Services,
   viewer: Viewer | null,
@@ -54,25 +63,38 @@ export async function watchSyncActivity(
   requireScope(viewer, 'read');
   return (watch) => {
     const seen = new Map<string, { seq: number; over: boolean }>();
+    let readAt: Date | null = null;
     return follow(services, viewer, watch, {
       concerns: () => true,
       async read(changed) {
+        const now = new Date();
+        const first = readAt === null;
+        const since = new Date((readAt ?? now).getTime() - CLOCK_MARGIN_MS);
         const unfinished = [...seen].filter(([, { over }]) => !over).map(([id]) => id);
         const tasks = await services.prisma.syncTask.findMany({
           where: {
             userId: viewer.userId,
-            OR: [{ status: { in: ['QUEUED', 'RUNNING'] } }, { id: { in: [...changed, ...unfinished] } }],
+            OR: [
+              { status: { in: ['QUEUED', 'RUNNING'] } },
+              { id: { in: [...changed, ...unfinished] } },
+              { finishedAt: { gte: since } },
+            ],
           },
           orderBy: { createdAt: 'asc' },
         });
         for (const task of tasks) {
           if (task.seq <= (seen.get(task.id)?.seq ?? -1)) continue;
+          const over = FINAL_STATUSES.includes(task.status);
           seen.delete(task.id);
-          seen.set(task.id, { seq: task.seq, over: FINAL_STATUSES.includes(task.status) });
-          watch.push(task);
+          seen.set(task.id, { seq: task.seq, over });
+          // What was over before anybody watched is no news.
+          if (!first || !over || changed.has(task.id)) watch.push(task);
         }
-        const oldest = seen.keys().next().value;
-        if (seen.size > REMEMBERED_TASKS && oldest !== undefined) seen.delete(oldest);
+        for (const id of seen.keys()) {
+          if (seen.size <= REMEMBERED_TASKS) break;
+          seen.delete(id);
+        }
+        readAt = now;
       },
     });
   };
@@ -80,7 +102,7 @@ export async function watchSyncActivity(
 
 interface Follow {
   concerns(taskId: string): boolean;
-  /** Reads the rows again and pushes what is newer; `changed` are the tasks that events named since the last read. */
+  /** Reads the rows again and pushes what is newer; `changed` are the tasks that events named since the last one that went well. */
   read(changed: Set<string>): Promise<void>;
 }
 
@@ -103,7 +125,12 @@ async function follow(
         again = false;
         const named = changed;
         changed = new Set();
-        await read(named);
+        try {
+          await read(named);
+        } catch (error) {
+          changed = new Set([...named, ...changed]);
+          throw error;
+        }
       }
     } catch (error) {
       // The next event or poll reads again: a database that restarts must not end a stream.
@@ -112,15 +139,26 @@ async function follow(
       reading = false;
     }
   };
-  const stop = await services.events.listen('syncTask', viewer.userId, (event) => {
-    if (event && !concerns(event.taskId)) return;
-    if (event) changed.add(event.taskId);
-    void nudge();
-  });
+  const first = setTimeout(() => void nudge(), FIRST_READ_MS);
   const poll = setInterval(() => void nudge(), SAFETY_POLL_MS);
-  void nudge();
+  let unlisten: () => Promise<void> = async () => undefined;
+  // Not awaited: a subscriber waits as long as its server is away, and the rows can be read all the same.
+  services.events
+    .listen('syncTask', viewer.userId, (event) => {
+      if (event && !concerns(event.taskId)) return;
+      if (event) changed.add(event.taskId);
+      void nudge();
+    })
+    .then((stop) => {
+      if (over) return stop();
+      unlisten = stop;
+      clearTimeout(first);
+      void nudge();
+    })
+    .catch((error) => services.logger.warn({ error }, 'a task is watched without events'));
   await watch.stopped;
   over = true;
+  clearTimeout(first);
   clearInterval(poll);
-  await stop();
+  await unlisten();
 }
