@@ -132,6 +132,10 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
       conversations += more;
     },
     snapshot() {
+      // The batch writes what a write of its own would say.
+      if (timer) clearTimeout(timer);
+      timer = null;
+      dirty = false;
       told = null;
       return snapshot();
     },
