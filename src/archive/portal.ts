@@ -2,8 +2,7 @@
  * The provider's Privacy Portal packs the zips of an export into one more zip. Exactly one level is opened, and only
  * zips named as conversations: an attachment may well be somebody's old export.
  */
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
 import { findInnerZips } from './shards.ts';
@@ -62,6 +61,8 @@ async function openInnerZip(
   const range = await outer.locate(entry);
   if (range !== null) return openZipAt(range, limits);
   cleanup.push(() => rm(tempPath, { force: true }));
-  await pipeline(outer.read(entry, signal), createWriteStream(tempPath));
+  // Opened before anything can fail, or the file could appear after it was removed.
+  const handle = await open(tempPath, 'w', 0o600);
+  await pipeline(outer.read(entry, signal), handle.createWriteStream());
   return openZip(tempPath, limits);
 }

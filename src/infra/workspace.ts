@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { glob, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { glob, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { TooLargeError } from '../domain/errors.ts';
@@ -22,7 +21,9 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
     async saveArchive(taskId, content) {
       const part = `${archivePath(taskId)}.upload`;
       try {
-        await pipeline(content, limited(maxArchiveBytes), createWriteStream(part, { mode: 0o600 }));
+        // Opened before anything can fail, or the file could appear after it was removed.
+        const handle = await open(part, 'w', 0o600);
+        await pipeline(content, limited(maxArchiveBytes), handle.createWriteStream());
         await rename(part, archivePath(taskId));
       } catch (error) {
         await rm(part, { force: true });

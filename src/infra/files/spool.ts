@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { StoredFile } from '../../domain/services.ts';
@@ -19,6 +18,8 @@ export async function spool(
   const hash = createHash('sha256');
   let sizeBytes = 0;
   try {
+    // Opened before anything can fail, or the file could appear after it was removed.
+    const handle = await open(path, 'wx', 0o600);
     await pipeline(
       content,
       async function* (chunks: AsyncIterable<Uint8Array>) {
@@ -28,7 +29,7 @@ export async function spool(
           yield chunk;
         }
       },
-      createWriteStream(path, { mode: 0o600 }),
+      handle.createWriteStream(),
     );
     const file = { sha256: hash.digest(), sizeBytes };
     await use(path, file);
