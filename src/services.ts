@@ -10,10 +10,13 @@ import { openRedisEvents } from './infra/events/redis-events.ts';
 import { openLocalFiles } from './infra/files/local-files.ts';
 import { createIngestRoot } from './infra/ingest-root.ts';
 import { migrate } from './infra/migrate.ts';
+import { atMost } from './infra/patience.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
 import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
 import { openWorkspace } from './infra/workspace.ts';
+
+const CLOSE_PATIENCE_MS = 5_000;
 
 export interface OpenServices {
   services: Services;
@@ -33,7 +36,7 @@ export interface OpenServices {
  * something cannot be opened, with what was opened before closed again.
  */
 export async function openServices(config: Config, logger: Logger): Promise<OpenServices> {
-  const closers: (() => Promise<void>)[] = [];
+  const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) {
       await closer().catch((error) => logger.warn({ error }, 'something did not close cleanly'));
@@ -60,9 +63,10 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       redis ? redisQueueBackend(redis, 'queue') : postgresQueueBackend(databaseUrl),
       logger,
     );
-    closers.push(queue.close);
+    // A store that is just away or coming back must not hold a shutdown up for ever.
+    closers.push(() => atMost(CLOSE_PATIENCE_MS, queue.close()));
     const events = redis ? openRedisEvents(redis) : await openPostgresEvents(databaseUrl, database, logger);
-    closers.push(events.close);
+    closers.push(() => atMost(CLOSE_PATIENCE_MS, events.close()));
     const downloads = openDownloads(config.sync);
     closers.push(downloads.close);
 

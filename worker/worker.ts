@@ -2,6 +2,7 @@ import { Worker as BullWorker, type Job, WaitingError, type WorkerOptions } from
 import type { Services } from '../src/domain/services.ts';
 import { requeueLostTasks } from '../src/domain/sync/reconcile.ts';
 import { sweepArchives } from '../src/domain/sync/sweep.ts';
+import { atMost } from '../src/infra/patience.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
 import { isJobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
 import { HandedBackError, type Processors } from './processor.ts';
@@ -11,6 +12,7 @@ import { createSyncProcessor, type SyncOptions } from './sync.ts';
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
 const RECONCILE_MS = 10_000;
+const CLOSE_PATIENCE_MS = 10_000;
 const SWEEP_MS = 60 * 60_000;
 
 /** The task's own count of fruitless beginnings decides when to give up; the queue must not do it before. */
@@ -74,7 +76,8 @@ export function openWorker(
       clearInterval(timer);
       clearInterval(sweeper);
       worker.cancelAllJobs('shutdown');
-      await worker.close();
+      // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
+      if (!(await atMost(CLOSE_PATIENCE_MS, worker.close()))) await worker.disconnect();
     },
   };
 }
