@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import express, { type Express } from 'express';
 import type { Logger as PinoLogger } from 'pino';
 import { pinoHttp } from 'pino-http';
+import { credentialsOf } from './auth/credentials.ts';
 import type { Config } from './config.ts';
 import type { Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
@@ -32,11 +33,11 @@ export function createApp(
   handler.use(requestLog(logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
 
-  handler.use(GRAPHQL_PATH, (request, response) => {
+  handler.use(GRAPHQL_PATH, async (request, response) => {
     // A proxy that buffers would hold the events of a subscription back.
     response.set('X-Accel-Buffering', 'no');
     return yoga(request, response, {
-      viewer: authenticate(request.get('x-api-key')),
+      viewer: await authenticate(credentialsOf(request, request.ip)),
       requestId: String(request.id),
     });
   });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authenticateOwner } from '../src/auth/api-key.ts';
+import { nowhere } from '../src/domain/viewer.ts';
 import { readApiKey, readOrMakeApiKey } from '../src/infra/api-key.ts';
 
 let directory: string;
@@ -31,12 +32,16 @@ test('What a crash left of a key file is no key', async () => {
   expect(await readFile(join(directory, 'api-key'), 'utf8')).toBe(`${apiKey}\n`);
 });
 
-test('Nobody gets in without a key or with a wrong one, and an empty key is refused', () => {
-  const owner = { userId: 'somebody', scopes: new Set(['read'] as const) };
+test('Nobody gets in without a key or with a wrong one, and an empty key is refused', async () => {
+  const owner = { userId: 'somebody', scopes: new Set(['read'] as const), credential: null, origin: nowhere };
+  const shown = (apiKey: string | undefined) => ({ apiKey, cookie: undefined, origin: nowhere });
   const authenticate = authenticateOwner('a-key-of-more-than-24-characters', owner);
-  expect(authenticate('a-key-of-more-than-24-characters')).toBe(owner);
+  expect(await authenticate(shown('a-key-of-more-than-24-characters'))).toEqual({
+    ...owner,
+    credential: { kind: 'owner-key' },
+  });
   for (const key of [undefined, '', 'a-key', 'a-key-of-more-than-24-characters ']) {
-    expect(authenticate(key)).toBeNull();
+    expect(await authenticate(shown(key))).toBeNull();
   }
   expect(() => authenticateOwner('', owner)).toThrow('empty');
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { loadConfig } from '../../src/config.ts';
 import type { Services } from '../../src/domain/services.ts';
-import type { Viewer } from '../../src/domain/viewer.ts';
+import { nowhere, type Viewer } from '../../src/domain/viewer.ts';
 import { openEmbeddedPostgres } from '../../src/infra/embedded-postgres.ts';
 import { createLogger } from '../../src/infra/logger.ts';
 import { openServices } from '../../src/services.ts';
@@ -69,7 +69,12 @@ export async function openStage(options: BenchOptions): Promise<Stage> {
       async addUser() {
         const userId = uuidv7();
         await services.database.query('INSERT INTO users (id) VALUES ($1)', [userId]);
-        return { userId, scopes: new Set(['read', 'write', 'admin'] as const) };
+        return {
+          userId,
+          scopes: new Set(['read', 'write', 'admin'] as const),
+          credential: null,
+          origin: nowhere,
+        };
       },
       async reset() {
         await services.database.query('TRUNCATE users, messages, message_search CASCADE');

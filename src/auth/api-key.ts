@@ -5,9 +5,10 @@ import type { Authenticate, Viewer } from '../domain/viewer.ts';
 export function authenticateOwner(ownerKey: string, owner: Viewer): Authenticate {
   if (ownerKey === '') throw new Error('An empty API key would let everybody in.');
   const expected = digest(ownerKey);
-  return (apiKey) => {
+  return async ({ apiKey, origin }) => {
     if (apiKey === undefined) return null;
-    return timingSafeEqual(digest(apiKey), expected) ? owner : null;
+    if (!timingSafeEqual(digest(apiKey), expected)) return null;
+    return { ...owner, credential: { kind: 'owner-key' }, origin };
   };
 }
 

@@ -1,7 +1,7 @@
 import { NIL, v7 as uuidv7 } from 'uuid';
 import type { Prisma, User } from '../generated/prisma/client.ts';
 import type { Services } from './services.ts';
-import { requireScope, type Viewer } from './viewer.ts';
+import { nowhere, requireScope, type Viewer } from './viewer.ts';
 
 export type UserSelection = Pick<Prisma.UserFindFirstArgs, 'include' | 'select'>;
 
@@ -30,5 +30,5 @@ export async function ensureOwner(services: Services): Promise<Viewer> {
     [uuidv7()],
   );
   const owner = await services.prisma.user.findFirstOrThrow({ where: { isOwner: true } });
-  return { userId: owner.id, scopes: new Set(['read', 'write', 'admin']) };
+  return { userId: owner.id, scopes: new Set(['read', 'write', 'admin']), credential: null, origin: nowhere };
 }

@@ -38,12 +38,20 @@ export function attachWebSocket(
       execute: (args) => inRequest(args, 'execute'),
       subscribe: (args) => inRequest(args, 'subscribe'),
       onSubscribe: async (context, _id, payload) => {
+        const { headers, socket } = context.extra.request;
         const key =
-          context.extra.request.headers['x-api-key'] ??
+          headers['x-api-key'] ??
           context.connectionParams?.['X-API-Key'] ??
           context.connectionParams?.['x-api-key'];
         const serverContext: ServerContext = {
-          viewer: authenticate(typeof key === 'string' ? key : undefined),
+          viewer: await authenticate({
+            apiKey: typeof key === 'string' ? key : undefined,
+            cookie: headers.cookie,
+            origin: {
+              address: socket.remoteAddress ?? null,
+              userAgent: headers['user-agent'] ?? null,
+            },
+          }),
           requestId: randomUUID(),
         };
         const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({

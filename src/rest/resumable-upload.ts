@@ -1,14 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileStore } from '@tus/file-store';
 import { Server as TusServer } from '@tus/server';
 import type { RequestHandler } from 'express';
 import { v7 as uuidv7 } from 'uuid';
+import { credentialsOf } from '../auth/credentials.ts';
 import { DomainError } from '../domain/errors.ts';
 import { encodeId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
 import { importUploadedFile, refuseUpload } from '../domain/sync/upload.ts';
-import type { Authenticate } from '../domain/viewer.ts';
+import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { statuses } from './errors.ts';
 
@@ -25,7 +27,8 @@ export function createResumableUpload(
   options: { maxArchiveBytes: number },
 ): RequestHandler {
   const directory = services.workspace.uploadsPath;
-  const viewerOf = (headers: Headers) => authenticate(headers.get('x-api-key') ?? undefined);
+  const viewers = new AsyncLocalStorage<Viewer | null>();
+  const currentViewer = () => viewers.getStore() ?? null;
   const server = new TusServer({
     path: RESUMABLE_UPLOAD_PATH,
     datastore: new FileStore({ directory }),
@@ -33,21 +36,21 @@ export function createResumableUpload(
     relativeLocation: true,
     allowedOrigins: () => false,
     // The owner stands in the name, so that nobody can go on with somebody else's upload.
-    namingFunction: (request) => `${viewerOf(request.headers)?.userId ?? 'nobody'}_${uuidv7()}`,
+    namingFunction: () => `${currentViewer()?.userId ?? 'nobody'}_${uuidv7()}`,
     async onIncomingRequest(request, uploadId) {
-      const viewer = viewerOf(request.headers);
+      const viewer = currentViewer();
       if (request.method === 'OPTIONS') return;
       if (!viewer) throw { status_code: 401, body: 'Send an API key in the X-API-Key header.\n' };
       if (request.method !== 'POST' && !uploadId.startsWith(`${viewer.userId}_`)) {
         throw { status_code: 404, body: 'No such upload.\n' };
       }
     },
-    async onUploadCreate(request, upload) {
-      await refuseUpload(services, viewerOf(request.headers)).catch(refuse);
+    async onUploadCreate(_request, upload) {
+      await refuseUpload(services, currentViewer()).catch(refuse);
       return { metadata: upload.metadata };
     },
-    async onUploadFinish(request, upload) {
-      const task = await importUploadedFile(services, viewerOf(request.headers), {
+    async onUploadFinish(_request, upload) {
+      const task = await importUploadedFile(services, currentViewer(), {
         path: join(directory, upload.id),
         fileName: upload.metadata?.filename ?? 'upload.zip',
         requestId: currentRequestId(),
@@ -66,7 +69,10 @@ export function createResumableUpload(
       };
     },
   });
-  return (request, response) => server.handle(request, response);
+  return async (request, response) => {
+    const viewer = await authenticate(credentialsOf(request, request.ip));
+    await viewers.run(viewer, () => server.handle(request, response));
+  };
 }
 
 /** The library's own form of an error. */

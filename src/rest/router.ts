@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import express, { type Request, type Response, type Router } from 'express';
+import { credentialsOf } from '../auth/credentials.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import type { Services } from '../domain/services.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
@@ -64,7 +65,7 @@ export function createRestRouter(
       async (request: Request, response: Response) => {
         const answer = await route
           .handle(services, {
-            viewer: authenticate(request.get('x-api-key')),
+            viewer: await authenticate(credentialsOf(request, request.ip)),
             body: takesJson ? bodyOf(request) : {},
             query: request.query,
             params: request.params as Record<string, string>,

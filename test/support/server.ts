@@ -10,7 +10,7 @@ import { inject } from 'vitest';
 import { authenticateOwner } from '../../src/auth/api-key.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Events, Services } from '../../src/domain/services.ts';
-import type { Viewer } from '../../src/domain/viewer.ts';
+import { nowhere, type Viewer } from '../../src/domain/viewer.ts';
 import { createLogger } from '../../src/infra/logger.ts';
 import { serve } from '../../src/server.ts';
 import { type OpenServices, openServices } from '../../src/services.ts';
@@ -134,7 +134,7 @@ async function assemble(
   const server = await serve(opened, config, logger, (ownerKey, owner) => {
     viewer = owner;
     const ofOwner = authenticateOwner(ownerKey, owner);
-    return (key) => ofOwner(key) ?? users.get(key ?? '') ?? null;
+    return async (shown) => (await ofOwner(shown)) ?? users.get(shown.apiKey ?? '') ?? null;
   });
   parts.add(server.close);
   if (!viewer) throw new Error('The server asked for no authentication.');
@@ -163,7 +163,7 @@ async function assemble(
     async asUser(scopes = new Set(['read', 'write'] as const)) {
       const user = await services.prisma.user.create({ data: { id: uuidv7(), displayName: 'Second' } });
       const key = `second_${randomBytes(24).toString('base64url')}`;
-      const second = { userId: user.id, scopes };
+      const second = { userId: user.id, scopes, credential: null, origin: nowhere };
       users.set(key, second);
       const secondClient = createTestClient(server.url, key);
       clients.push(secondClient);
