@@ -16,7 +16,8 @@ import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
 import { openWorkspace } from './infra/workspace.ts';
 
-const CLOSE_PATIENCE_MS = 5_000;
+/** A store that is away or does not answer must not hold a shutdown up for ever. */
+const CLOSE_PATIENCE_MS = 2_000;
 
 export interface OpenServices {
   services: Services;
@@ -42,6 +43,12 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       await closer().catch((error) => logger.warn({ error }, 'something did not close cleanly'));
     }
   };
+  const closeInTime = (name: string, closer: () => Promise<unknown>) => {
+    closers.push(async () => {
+      if (!(await atMost(CLOSE_PATIENCE_MS, closer())))
+        logger.warn({ name }, 'something did not close in time');
+    });
+  };
   try {
     const key = config.apiKey
       ? { apiKey: config.apiKey, made: false }
@@ -50,28 +57,28 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     let databaseUrl = config.databaseUrl;
     if (!databaseUrl) {
       const postgres = await openEmbeddedPostgres({ directory: config.dataDir, logger });
+      // Not hurried: it writes everything to disk.
       closers.push(postgres.close);
       databaseUrl = postgres.url;
     }
     await migrate(databaseUrl, logger);
     const { prisma, database, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
-    closers.push(closeDatabase);
+    closeInTime('database', closeDatabase);
 
     const redis = config.redisUrl ? openRedis(config.redisUrl, logger) : null;
-    if (redis) closers.push(redis.close);
+    if (redis) closeInTime('redis', redis.close);
     const queue = await openQueue(
       redis ? redisQueueBackend(redis, 'queue') : postgresQueueBackend(databaseUrl),
       logger,
     );
-    // A store that is just away or coming back must not hold a shutdown up for ever.
-    closers.push(() => atMost(CLOSE_PATIENCE_MS, queue.close()));
+    closeInTime('queue', queue.close);
     const events = redis ? openRedisEvents(redis) : await openPostgresEvents(databaseUrl, database, logger);
-    closers.push(() => atMost(CLOSE_PATIENCE_MS, events.close()));
+    closeInTime('events', events.close);
     const downloads = openDownloads(config.sync);
-    closers.push(downloads.close);
+    closeInTime('downloads', downloads.close);
 
     const files = await openFiles(config);
-    closers.push(files.close);
+    closeInTime('files', files.close);
 
     const services: Services = {
       prisma,
@@ -84,6 +91,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       files,
       ingest: createIngestRoot(config.ingestRoot),
       reader: { read: readConversation, merge: mergeVersions },
+      sessions: config.sessions,
       logger,
     };
     return {

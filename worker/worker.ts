@@ -12,7 +12,9 @@ import { createSyncProcessor, type SyncOptions } from './sync.ts';
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
 const RECONCILE_MS = 10_000;
-const CLOSE_PATIENCE_MS = 10_000;
+/** Of the 15 s that a program has to end. */
+const CLOSE_PATIENCE_MS = 8_000;
+const DISCONNECT_PATIENCE_MS = 1_000;
 const SWEEP_MS = 60 * 60_000;
 
 /** The task's own count of fruitless beginnings decides when to give up; the queue must not do it before. */
@@ -77,7 +79,9 @@ export function openWorker(
       clearInterval(sweeper);
       worker.cancelAllJobs('shutdown');
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
-      if (!(await atMost(CLOSE_PATIENCE_MS, worker.close()))) await worker.disconnect();
+      if (await atMost(CLOSE_PATIENCE_MS, worker.close())) return;
+      services.logger.warn({}, 'the worker is left behind: its jobs or its store did not answer in time');
+      await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
     },
   };
 }

@@ -3,9 +3,20 @@ import type { Events } from '../../domain/services.ts';
 import type { RedisConnections } from '../redis.ts';
 import { channelOf } from './channel.ts';
 
+type PendingSubscriptions = Map<string, { pending: PromiseLike<unknown> }>;
+
 /** Events over Redis pub/sub. Its own two clients: RedisPubSub's `connection` option loses subscriptions. */
 export function openRedisEvents(redis: RedisConnections): Events & { close(): Promise<void> } {
   const subscriber = redis.openPatient('subscriber');
+  const quietly =
+    (ask: (...channels: string[]) => Promise<unknown>) =>
+    (...channels: string[]) =>
+      ask(...channels).catch(() => undefined);
+  // RedisPubSub lets go of these promises, which fail when the connection ends for good before Redis was there again.
+  Object.assign(subscriber, {
+    unsubscribe: quietly(subscriber.unsubscribe.bind(subscriber)),
+    punsubscribe: quietly(subscriber.punsubscribe.bind(subscriber)),
+  });
   const pubSub = new RedisPubSub({ publisher: redis.open('publisher'), subscriber });
   const missed = new Set<() => void>();
   let everReady = false;
@@ -22,7 +33,12 @@ export function openRedisEvents(redis: RedisConnections): Events & { close(): Pr
       await pubSub.publish(channelOf(event, key), payload);
     },
     async listen(event, key, listener) {
-      const id = await pubSub.subscribe(channelOf(event, key), listener);
+      const channel = channelOf(event, key);
+      const subscribed = pubSub.subscribe(channel, listener);
+      // For those that ask for the channel meanwhile; with nobody there to hear its failure, that would end the program.
+      const { subsPendingRefsMap } = pubSub as unknown as { subsPendingRefsMap: PendingSubscriptions };
+      subsPendingRefsMap.get(channel)?.pending.then(undefined, () => undefined);
+      const id = await subscribed;
       const nudge = () => listener(null);
       missed.add(nudge);
       return async () => {
@@ -30,8 +46,8 @@ export function openRedisEvents(redis: RedisConnections): Events & { close(): Pr
       };
     },
     async close() {
+      // The connections themselves are closed by who opens them.
       missed.clear();
-      await pubSub.close().catch(() => undefined);
     },
   };
 }
