@@ -14,6 +14,7 @@ export interface Config {
   redisUrl: string | null;
   /** Null: made at first start and kept in `dataDir`. */
   apiKey: string | null;
+  sessions: { lifetimeMs: number; idleMs: number };
   sync: {
     allowedHosts: string[];
     maxArchiveBytes: number;
@@ -46,6 +47,7 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 /** The shortest key that cannot be guessed: 24 characters of base64url are 144 bits. */
 const MIN_API_KEY_LENGTH = 24;
 const GIB = 1024 ** 3;
+const HOUR_MS = 3_600_000;
 /** A name or address, an IPv6 address in brackets, with or without a port. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
@@ -105,6 +107,8 @@ const variables = z.object({
   DB_URL: urlOf(['postgres:', 'postgresql:']).optional(),
   REDIS_URL: urlOf(['redis:', 'rediss:']).optional(),
   API_KEY: z.string().optional(),
+  SESSION_LIFETIME_HOURS: wholeNumber(1, 8_760).default(24),
+  SESSION_IDLE_HOURS: wholeNumber(1, 8_760).default(8),
   CHATGPT_SYNC_ENABLED: flag.default(false),
   CHATGPT_EXPORT_URL: urlOf(['https:', 'http:']).optional(),
   CHATGPT_SYNC_INTERVAL_HOURS: wholeNumber(1, 720).default(24),
@@ -144,6 +148,10 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     databaseUrl: value.DB_URL ?? null,
     redisUrl: value.REDIS_URL ?? null,
     apiKey: value.API_KEY ?? null,
+    sessions: {
+      lifetimeMs: value.SESSION_LIFETIME_HOURS * HOUR_MS,
+      idleMs: value.SESSION_IDLE_HOURS * HOUR_MS,
+    },
     sync: {
       allowedHosts: value.EXPORT_ALLOWED_HOSTS,
       maxArchiveBytes: value.MAX_ARCHIVE_BYTES,

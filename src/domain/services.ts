@@ -19,7 +19,16 @@ export interface Services {
   files: Files;
   ingest: IngestRoot;
   reader: ConversationReader;
+  sessions: SessionLimits;
   logger: Logger;
+}
+
+/** How long a browser stays signed in. */
+export interface SessionLimits {
+  /** From the sign-in on, however much it is used. */
+  lifetimeMs: number;
+  /** Since it was last used. */
+  idleMs: number;
 }
 
 /** PostgreSQL where Prisma is not enough: bulk loads and search. */
@@ -57,6 +66,11 @@ export interface EventMap {
   syncTask: { taskId: string; seq: number };
   /** Per task; a worker that runs it must stop. */
   syncCancel: { taskId: string };
+  /** The same two for work that is no sync. */
+  backgroundTask: { taskId: string; seq: number };
+  backgroundCancel: { taskId: string };
+  /** Per user; a session or API key of theirs was ended, so that what stays open must look whether its own still counts. */
+  credentialEnded: { userId: string };
 }
 
 export type EventName = keyof EventMap;

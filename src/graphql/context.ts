@@ -5,4 +5,6 @@ export interface GraphQLContext {
   services: Services;
   viewer: Viewer | null;
   requestId: string;
+  /** Closes the connection of a viewer whose credential counts no more. */
+  endConnection(): void;
 }

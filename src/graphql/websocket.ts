@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import { type DocumentNode, type ExecutionArgs, GraphQLError } from 'graphql';
-import type { OperationResult } from 'graphql-ws';
+import { CloseCode, type OperationResult } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Authenticate } from '../domain/viewer.ts';
@@ -53,6 +53,7 @@ export function attachWebSocket(
             },
           }),
           requestId: randomUUID(),
+          endConnection: () => context.extra.socket.close(CloseCode.Unauthorized, 'Unauthorized'),
         };
         const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
           ...serverContext,

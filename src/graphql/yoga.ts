@@ -1,9 +1,11 @@
 import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { createYoga } from 'graphql-yoga';
+import { createCredentialWatch } from '../domain/credential.ts';
 import type { Services } from '../domain/services.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import type { GraphQLContext } from './context.ts';
+import { useCredentialGuard } from './credential-guard.ts';
 import { createMask } from './mask.ts';
 import { schema } from './schema.ts';
 
@@ -13,6 +15,8 @@ export const GRAPHQL_PATH = '/graphql';
 export interface ServerContext {
   viewer: Viewer | null;
   requestId: string;
+  /** Closes a connection that outlives its operations; left out where there is none. */
+  endConnection?: () => void;
 }
 
 const DEFAULT_QUERY = `# Put your API key into the Headers tab below,
@@ -58,13 +62,21 @@ export function createGraphQL(services: Services, options: { graphiql: boolean }
     cors: false,
     logging: false,
     maskedErrors: { maskError: createMask(services.logger) },
-    plugins: [useCSRFPrevention({ requestHeaders: ['x-graphql-yoga-csrf', 'x-api-key'] })],
+    plugins: [
+      useCSRFPrevention({ requestHeaders: ['x-graphql-yoga-csrf', 'x-api-key'] }),
+      useCredentialGuard(createCredentialWatch(services)),
+    ],
     renderGraphiQL,
     graphiql: options.graphiql && {
       title: 'Sidecar',
       defaultQuery: DEFAULT_QUERY,
       headers: '{ "X-API-Key": "" }',
     },
-    context: ({ viewer, requestId }) => ({ services, viewer, requestId }),
+    context: ({ viewer, requestId, endConnection = () => undefined }) => ({
+      services,
+      viewer,
+      requestId,
+      endConnection,
+    }),
   });
 }
