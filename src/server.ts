@@ -5,6 +5,7 @@ import { openWorker } from '../worker/worker.ts';
 import { createApp } from './app.ts';
 import { authenticateOwner } from './auth/api-key.ts';
 import type { Config } from './config.ts';
+import { findApiKey } from './domain/api-key.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
 import type { Authenticate, Viewer } from './domain/viewer.ts';
@@ -28,7 +29,7 @@ export async function startServer(config: Config, logger: PinoLogger): Promise<R
 
 /**
  * Serves on what is open, and closes it in the end or when it cannot. `authenticator` decides, from the owner's key and
- * viewer, whom the server knows.
+ * viewer, whom the server knows beside the users' own keys.
  */
 export async function serve(
   opened: OpenServices,
@@ -40,7 +41,10 @@ export async function serve(
     const { services, apiKey, apiKeyMade } = opened;
     const owner = await ensureOwner(services);
     await configureSyncOnce(services, owner, config.sync.initial);
-    const app = createApp(services, authenticator(apiKey, owner), config, logger);
+    const ofOwner = authenticator(apiKey, owner);
+    const authenticate: Authenticate = async (shown) =>
+      (await ofOwner(shown)) ?? (await findApiKey(services, shown));
+    const app = createApp(services, authenticate, config, logger);
     const server = createServer(app.handler);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

@@ -1,6 +1,8 @@
 import './scalars.ts';
 import './errors.ts';
 import './user.ts';
+import './api-key.ts';
+import './audit.ts';
 import './asset.ts';
 import './conversation.ts';
 import './message.ts';
