@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import type { SyncTask } from '../../generated/prisma/client.ts';
+import { recordAudit } from '../audit.ts';
 import { NotFoundError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -21,13 +22,14 @@ export async function cancelSync(
   if (!isUuid(taskId)) throw new NotFoundError('sync task');
   const cancelled = await services.database.transaction(async (tx) => {
     // `retrying` stays: a later retry is about the failures again, not about the rest of the archive.
-    const [row] = await tx.query<{ seq: number; retrying: boolean }>(
+    const [row] = await tx.query<{ seq: number; retrying: boolean; source: string }>(
       `UPDATE sync_tasks SET status = 'CANCELLED', phase = 'DONE', per_second = NULL, eta_seconds = NULL,
          heartbeat_at = NULL, lease_token = NULL, finished_at = now(), seq = seq + 1
-       WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING') RETURNING seq, retrying`,
+       WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING') RETURNING seq, retrying, source`,
       [userId, taskId],
     );
     if (row?.retrying) await giveUpRetries(tx, { userId, taskId });
+    if (row) await recordAudit(tx, viewer, 'sync.cancelled', row.source);
     return row;
   });
   if (cancelled) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SyncConfig } from '../../generated/prisma/client.ts';
+import { recordAudit } from '../audit.ts';
 import { InvalidInputError, SyncError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
@@ -68,6 +69,9 @@ export async function configureSync(
     create: { userId, ...change },
     update: change,
   });
+  const schedule = config.enabled ? `on, every ${config.frequencyHours} hours` : 'off';
+  const url = exportUrl === undefined ? '' : `, export URL ${exportUrl ? 'set' : 'removed'}`;
+  await recordAudit(services.database, viewer, 'sync.configured', `${schedule}${url}`);
   return toSettings(config);
 }
 

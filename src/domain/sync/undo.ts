@@ -1,4 +1,5 @@
 import type { SyncTask } from '../../generated/prisma/client.ts';
+import { recordAudit } from '../audit.ts';
 import { NotFoundError } from '../errors.ts';
 import { mergeAllIntoExisting } from '../import/merge.ts';
 import { indexSomePending } from '../search-index.ts';
@@ -21,7 +22,11 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
   await refuseSecondTask(services, userId);
   let orphans: Buffer[] | null;
   try {
-    orphans = await services.database.transaction((tx) => takeBack(services, tx, userId, taskId));
+    orphans = await services.database.transaction(async (tx) => {
+      const taken = await takeBack(services, tx, userId, taskId);
+      if (taken) await recordAudit(tx, viewer, 'sync.undone', present.source);
+      return taken;
+    });
   } catch (error) {
     // A sync began in between.
     if (isSecondTask(error)) await refuseSecondTask(services, userId);
