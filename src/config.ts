@@ -1,3 +1,4 @@
+import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 
 /**
@@ -6,7 +7,21 @@ import { z } from 'zod';
  */
 export interface Config {
   environment: 'development' | 'production';
-  http: { host: string; port: number; trustProxy: TrustProxy };
+  http: {
+    host: string;
+    port: number;
+    trustProxy: TrustProxy;
+    /** Origins of pages from elsewhere that may call this server, such as https://app.example.com */
+    corsOrigins: string[];
+    /** How long headers and a small body may take to arrive, and how long an upload may pause. */
+    requestTimeoutMs: number;
+  };
+  limits: {
+    /** Multiplies every rate limit; 0 lifts them. */
+    rateFactor: number;
+    /** Open subscriptions of one user in one process. */
+    maxSubscriptions: number;
+  };
   dataDir: string;
   /** Null: PostgreSQL is embedded in `dataDir`. */
   databaseUrl: string | null;
@@ -93,8 +108,12 @@ const trustProxy = z.string().transform((value, context): TrustProxy => {
   if (value === 'true' || value === 'false') return value === 'true';
   if (/^\d+$/.test(value)) return Number(value);
   const items = value.split(',').map((item) => item.trim());
-  if (items.every((item) => item !== '')) return items;
-  context.addIssue({ code: 'custom', message: 'must be true, false, a number of hops, or addresses' });
+  try {
+    proxyAddr.compile(items);
+    return items;
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be true, false, a number of hops, or addresses' });
+  }
   return z.NEVER;
 });
 
@@ -103,6 +122,19 @@ const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(8088),
   TRUST_PROXY: trustProxy.default(false),
+  CORS_ORIGINS: list
+    .refine(
+      (origins) => origins.every((origin) => URL.parse(origin)?.origin === origin),
+      'must be origins such as https://app.example.com, without a path, comma-separated',
+    )
+    .default([]),
+  REQUEST_TIMEOUT_SECONDS: wholeNumber(1, 600).default(30),
+  RATE_LIMIT_FACTOR: z
+    .string()
+    .regex(/^\d{1,6}(?:\.\d+)?$/, 'must be a number such as 1 or 0.5, and 0 for no limits')
+    .transform(Number)
+    .default(1),
+  MAX_SUBSCRIPTIONS: wholeNumber(1, 1_000_000).default(100),
   DATA_DIR: z.string().default('./data'),
   DB_URL: urlOf(['postgres:', 'postgresql:']).optional(),
   REDIS_URL: urlOf(['redis:', 'rediss:']).optional(),
@@ -143,7 +175,14 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const value = parsed.data;
   return {
     environment: value.ENVIRONMENT,
-    http: { host: value.HOST, port: value.PORT, trustProxy: value.TRUST_PROXY },
+    http: {
+      host: value.HOST,
+      port: value.PORT,
+      trustProxy: value.TRUST_PROXY,
+      corsOrigins: value.CORS_ORIGINS,
+      requestTimeoutMs: value.REQUEST_TIMEOUT_SECONDS * 1_000,
+    },
+    limits: { rateFactor: value.RATE_LIMIT_FACTOR, maxSubscriptions: value.MAX_SUBSCRIPTIONS },
     dataDir: value.DATA_DIR,
     databaseUrl: value.DB_URL ?? null,
     redisUrl: value.REDIS_URL ?? null,
@@ -188,6 +227,11 @@ function contradictions(env: Record<string, string | undefined>): string[] {
         `API_KEY must have at least ${MIN_API_KEY_LENGTH} characters when ENVIRONMENT=production`,
       );
     }
+  }
+  if (env.ENVIRONMENT === 'production' && env.TRUST_PROXY === 'true') {
+    problems.push(
+      'TRUST_PROXY must name the proxies, or their number, when ENVIRONMENT=production: any client could forge its address otherwise',
+    );
   }
   if (flag.safeParse(env.CHATGPT_SYNC_ENABLED).data && env.CHATGPT_EXPORT_URL === undefined) {
     problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED is on');

@@ -12,6 +12,7 @@ import { createIngestRoot } from './infra/ingest-root.ts';
 import { migrate } from './infra/migrate.ts';
 import { atMost } from './infra/patience.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
+import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
 import { openWorkspace } from './infra/workspace.ts';
@@ -90,6 +91,12 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       workspace: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
       files,
       ingest: createIngestRoot(config.ingestRoot),
+      limits: createRateLimits({
+        factor: config.limits.rateFactor,
+        redis: redis?.open('limits') ?? null,
+        database,
+        logger,
+      }),
       reader: { read: readConversation, merge: mergeVersions },
       sessions: config.sessions,
       logger,

@@ -59,6 +59,8 @@ const homes: Record<string, Part[]> = {
   bullmq: ['infra', 'worker'],
   undici: ['infra'],
   'ipaddr.js': ['infra'],
+  'rate-limiter-flexible': ['infra'],
+  'proxy-addr': ['config', 'roots'],
   '@aws-sdk/client-s3': ['infra'],
   '@aws-sdk/lib-storage': ['infra'],
   pino: ['infra', 'roots'],

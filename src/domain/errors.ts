@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'NO_EXPORT_URL'
   | 'CONFLICT'
   | 'TOO_LARGE'
+  | 'TOO_MANY_REQUESTS'
   | 'UNAVAILABLE';
 
 export interface FieldError {
@@ -76,6 +77,18 @@ export class ConflictError extends DomainError {
 export class TooLargeError extends DomainError {
   constructor(maxBytes: number) {
     super('TOO_LARGE', `The archive is larger than this server takes (${maxBytes} bytes).`);
+  }
+}
+
+/** A rate limit is used up. */
+export class TooManyRequestsError extends DomainError {
+  /** Whole seconds until it is worth trying again, 1 or more. */
+  readonly retryAfter: number;
+
+  constructor(seconds: number) {
+    const retryAfter = Math.max(1, Math.ceil(seconds));
+    super('TOO_MANY_REQUESTS', `Too many requests: try again in ${retryAfter} s.`);
+    this.retryAfter = retryAfter;
   }
 }
 

@@ -41,7 +41,7 @@ const GREATER = '\ue003';
 
 /**
  * Messages of the viewer that match a web-style query ("phrases", -exclusions, OR), the best first. Throws an
- * InvalidInputError for an empty query, a filter that is none, or a page out of range.
+ * InvalidInputError for an empty query, a filter that is none, or a page out of range, and a TooManyRequestsError.
  */
 export async function search(
   services: Services,
@@ -49,6 +49,7 @@ export async function search(
   input: z.input<typeof searchInput>,
 ): Promise<SearchHit[]> {
   requireScope(viewer, 'read');
+  await services.limits.spend('search', viewer);
   const { query, filter, limit, offset } = parseInput(searchInput, input);
   const narrowed = narrow(filter ?? {}, 6);
   const found = await services.database.query<{

@@ -7,6 +7,7 @@ import type { ReadResult } from '../archive/conversation.ts';
 import type { ArchiveConversation } from '../archive/types.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
+import type { Limits } from './limits.ts';
 
 export interface Services {
   prisma: PrismaClient;
@@ -18,6 +19,7 @@ export interface Services {
   workspace: Workspace;
   files: Files;
   ingest: IngestRoot;
+  limits: Limits;
   reader: ConversationReader;
   sessions: SessionLimits;
   logger: Logger;

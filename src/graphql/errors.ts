@@ -5,6 +5,7 @@ import {
   NotAllowedError,
   NotFoundError,
   NotSignedInError,
+  TooManyRequestsError,
 } from '../domain/errors.ts';
 import { getSyncTask } from '../domain/sync/task.ts';
 import { builder } from './builder.ts';
@@ -71,6 +72,15 @@ builder.objectType(ConflictError, {
       resolve: (query, error, _args, { services, viewer }) =>
         getSyncTask(services, viewer, error.taskId, query),
     }),
+  }),
+});
+
+builder.objectType(TooManyRequestsError, {
+  name: 'TooManyRequests',
+  description: 'A rate limit is used up.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    retryAfter: t.exposeInt('retryAfter', { description: 'Seconds until it is worth trying again.' }),
   }),
 });
 

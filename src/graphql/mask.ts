@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import { DomainError } from '../domain/errors.ts';
+import { DomainError, TooManyRequestsError } from '../domain/errors.ts';
 import type { Logger } from '../domain/services.ts';
 import { currentRequestId } from '../request-context.ts';
 
@@ -16,7 +16,8 @@ export function createMask(logger: Logger) {
         ? { nodes: error.nodes, path: error.path, positions: error.positions }
         : {};
     if (cause instanceof DomainError) {
-      return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code } });
+      const retry = cause instanceof TooManyRequestsError ? { retryAfter: cause.retryAfter } : {};
+      return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code, ...retry } });
     }
     const requestId = currentRequestId();
     logger.error({ error: cause, requestId }, 'a GraphQL operation failed unexpectedly');

@@ -8,7 +8,7 @@ const GOODBYE_MS = 1_000;
 
 export interface RedisConnections {
   /** For requests of the API: fails within seconds when Redis does not answer. */
-  open(purpose: 'queue' | 'publisher'): Redis;
+  open(purpose: 'queue' | 'publisher' | 'limits'): Redis;
   /** For connections that wait: workers and subscribers keep trying for ever. */
   openPatient(purpose: 'worker' | 'subscriber'): Redis;
   /** Ends all connections, and what still waits on them fails. Takes a second at most, whatever state they are in. */

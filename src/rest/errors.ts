@@ -5,6 +5,7 @@ import {
   type ErrorCode,
   InvalidInputError,
   NotFoundError,
+  TooManyRequestsError,
 } from '../domain/errors.ts';
 import { encodeId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
@@ -19,6 +20,7 @@ export const statuses = {
   INVALID_INPUT: 422,
   NO_EXPORT_URL: 400,
   TOO_LARGE: 413,
+  TOO_MANY_REQUESTS: 429,
   UNAVAILABLE: 503,
 } satisfies Record<ErrorCode, number>;
 
@@ -30,6 +32,7 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
     request.resume();
     if (error instanceof DomainError) {
       if (error.code === 'NOT_SIGNED_IN') response.set('WWW-Authenticate', 'ApiKey header="X-API-Key"');
+      if (error instanceof TooManyRequestsError) response.set('Retry-After', String(error.retryAfter));
       response.status(statuses[error.code]).json(bodyOf(error));
       return;
     }

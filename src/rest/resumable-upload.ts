@@ -9,7 +9,7 @@ import { credentialsOf } from '../auth/credentials.ts';
 import { DomainError } from '../domain/errors.ts';
 import { encodeId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
-import { importUploadedFile, refuseUpload } from '../domain/sync/upload.ts';
+import { beginUpload, importUploadedFile } from '../domain/sync/upload.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { statuses } from './errors.ts';
@@ -46,7 +46,7 @@ export function createResumableUpload(
       }
     },
     async onUploadCreate(_request, upload) {
-      await refuseUpload(services, currentViewer()).catch(refuse);
+      await beginUpload(services, currentViewer()).catch(refuse);
       return { metadata: upload.metadata };
     },
     async onUploadFinish(_request, upload) {

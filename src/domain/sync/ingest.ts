@@ -17,7 +17,7 @@ const POLL_MS = 250;
 
 /**
  * Queues the import of a zip or folder below the server's ingest root. Throws a NotAllowedError outside of it, a
- * NotFoundError, and a ConflictError.
+ * NotFoundError, a ConflictError, and a TooManyRequestsError.
  */
 export async function startIngest(
   services: Services,
@@ -26,6 +26,7 @@ export async function startIngest(
   requestId?: string,
 ): Promise<SyncTask> {
   requireScope(viewer, 'write');
+  await services.limits.spend('sync', viewer);
   const path = await services.ingest.resolve(parseInput(ingestInput, input).rootPath);
   const id = uuidv7();
   return createTask(services, viewer, {

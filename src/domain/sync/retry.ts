@@ -9,7 +9,7 @@ import { enqueueTask, getSyncTask, isSecondTask, refuseSecondTask } from './task
 /**
  * Queues a task again: what failed of one that ended PARTIAL, the rest of one that was cancelled or could not go on.
  * What is in stays as it is counted. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
- * ConflictError when another task of the viewer's is unfinished.
+ * ConflictError when another task of the viewer's is unfinished, and a TooManyRequestsError.
  */
 export async function retrySync(
   services: Services,
@@ -18,6 +18,7 @@ export async function retrySync(
   requestId?: string,
 ): Promise<SyncTask> {
   requireScope(viewer, 'write');
+  await services.limits.spend('sync', viewer);
   const { userId } = viewer;
   if (!isUuid(taskId)) throw new NotFoundError('sync task');
   try {

@@ -27,7 +27,7 @@ export const taskSealContext = (taskId: string) => `sync_tasks/${taskId}`;
 
 /**
  * Queues a sync of `exportUrl`, or of the configured one. Throws an InvalidInputError when neither is usable and a
- * ConflictError, with the running task, when one of the viewer's is not over yet.
+ * ConflictError, with the running task, when one of the viewer's is not over yet, and a TooManyRequestsError.
  */
 export async function startSync(
   services: Services,
@@ -36,6 +36,7 @@ export async function startSync(
   requestId?: string,
 ): Promise<SyncTask> {
   requireScope(viewer, 'write');
+  await services.limits.spend('sync', viewer);
   const { userId } = viewer;
   const exportUrl =
     parseInput(startSyncInput, input).exportUrl ?? (await configuredExportUrl(services, userId));

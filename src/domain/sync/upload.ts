@@ -12,14 +12,14 @@ interface Upload {
 
 /**
  * Takes an archive as it is sent and queues its import. Nothing is kept of one that breaks off. Throws a ConflictError
- * before reading when a sync is unfinished, and a TooLargeError.
+ * before reading when a sync is unfinished, a TooLargeError, and a TooManyRequestsError.
  */
 export async function uploadArchive(
   services: Services,
   viewer: Viewer | null,
   upload: Upload & { content: AsyncIterable<Uint8Array> },
 ): Promise<SyncTask> {
-  await refuseUpload(services, viewer);
+  await beginUpload(services, viewer);
   const id = uuidv7();
   await services.workspace.saveArchive(id, upload.content);
   try {
@@ -30,7 +30,14 @@ export async function uploadArchive(
   }
 }
 
-/** Asked before an upload begins. Throws as `uploadArchive` does. */
+/** Asked when an upload begins. Throws as `uploadArchive` does. */
+export async function beginUpload(services: Services, viewer: Viewer | null): Promise<void> {
+  requireScope(viewer, 'write');
+  await refuseUpload(services, viewer);
+  await services.limits.spend('upload', viewer);
+}
+
+/** Whether an upload would be in vain: throws a ConflictError when a sync is unfinished. */
 export async function refuseUpload(services: Services, viewer: Viewer | null): Promise<void> {
   requireScope(viewer, 'write');
   await refuseSecondTask(services, viewer.userId);

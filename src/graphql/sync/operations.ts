@@ -1,4 +1,4 @@
-import { ConflictError, NotFoundError } from '../../domain/errors.ts';
+import { ConflictError, NotFoundError, TooManyRequestsError } from '../../domain/errors.ts';
 import { localId } from '../../domain/global-id.ts';
 import { cancelSync } from '../../domain/sync/cancel.ts';
 import { retrySync } from '../../domain/sync/retry.ts';
@@ -55,7 +55,7 @@ builder.mutationField('startSync', (t) =>
         description: 'Which export; the configured one when left out.',
       }),
     },
-    errors: { types: [...expectedErrors, ConflictError] },
+    errors: { types: [...expectedErrors, ConflictError, TooManyRequestsError] },
     resolve: (_query, _root, { input }, { services, viewer, requestId }) =>
       startSync(services, viewer, { exportUrl: input?.exportUrl }, requestId),
   }),
@@ -77,7 +77,7 @@ builder.mutationField('retrySync', (t) =>
     type: SyncTaskType,
     description: 'Imports again what failed, or goes on with a task that was stopped.',
     args: { taskId: t.arg.id({ description: taskIdArg }) },
-    errors: { types: [...expectedErrors, NotFoundError, ConflictError] },
+    errors: { types: [...expectedErrors, NotFoundError, ConflictError, TooManyRequestsError] },
     resolve: (_query, _root, { taskId }, { services, viewer, requestId }) =>
       retrySync(services, viewer, localId('SyncTask', taskId), requestId),
   }),
