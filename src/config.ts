@@ -41,6 +41,8 @@ export interface Config {
   s3: S3Config | null;
   /** Null: no folder of this server may be imported. */
   ingestRoot: string | null;
+  /** Null: nobody can chat with their history. */
+  chat: ChatConfig | null;
   worker: { concurrency: number };
   logLevel: (typeof logLevels)[number];
 }
@@ -53,6 +55,19 @@ export interface S3Config {
   endpoint: string | null;
   accessKeyId: string;
   secretAccessKey: string;
+}
+
+/** A server that speaks OpenAI's protocol, and its model. The operator's choice, so that it may be a private address. */
+export interface ChatConfig {
+  /** With the version, such as http://127.0.0.1:11434/v1 */
+  baseUrl: string;
+  /** Null: the server asks for none. */
+  apiKey: string | null;
+  model: string;
+  /** Tokens of the model's window, the answer included. */
+  contextTokens: number;
+  firstTokenTimeoutMs: number;
+  nextTokenTimeoutMs: number;
 }
 
 export type TrustProxy = boolean | number | string[];
@@ -155,6 +170,14 @@ const variables = z.object({
   S3_ENDPOINT: urlOf(['https:', 'http:']).optional(),
   S3_ACCESS_KEY_ID: z.string().optional(),
   S3_SECRET_ACCESS_KEY: z.string().optional(),
+  CHAT_BASE_URL: urlOf(['https:', 'http:'])
+    .refine((url) => !/^\w+:\/\/[^/]*@/.test(url), 'must hold no password: put it into CHAT_API_KEY')
+    .optional(),
+  CHAT_API_KEY: z.string().optional(),
+  CHAT_MODEL: z.string().optional(),
+  CHAT_CONTEXT_TOKENS: wholeNumber(2_048, 2_000_000).default(8_192),
+  CHAT_FIRST_TOKEN_SECONDS: wholeNumber(1, 600).default(120),
+  CHAT_NEXT_TOKEN_SECONDS: wholeNumber(1, 600).default(30),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
 });
@@ -211,6 +234,17 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
         }
       : null,
     ingestRoot: value.INGEST_ROOT ?? null,
+    chat:
+      value.CHAT_BASE_URL && value.CHAT_MODEL
+        ? {
+            baseUrl: value.CHAT_BASE_URL,
+            apiKey: value.CHAT_API_KEY ?? null,
+            model: value.CHAT_MODEL,
+            contextTokens: value.CHAT_CONTEXT_TOKENS,
+            firstTokenTimeoutMs: value.CHAT_FIRST_TOKEN_SECONDS * 1_000,
+            nextTokenTimeoutMs: value.CHAT_NEXT_TOKEN_SECONDS * 1_000,
+          }
+        : null,
     worker: { concurrency: value.WORKER_CONCURRENCY },
     logLevel: value.LOG_LEVEL,
   };
@@ -240,6 +274,11 @@ function contradictions(env: Record<string, string | undefined>): string[] {
   const missing = bucketParts.filter((name) => env[name] === undefined);
   if (missing.length > 0 && missing.length < bucketParts.length) {
     problems.push(`${missing.join(' and ')} must be set as well: a bucket needs its name and both keys`);
+  }
+  const chatParts = ['CHAT_BASE_URL', 'CHAT_MODEL'].filter((name) => env[name] === undefined);
+  const wantsChat = chatParts.length < 2 || env.CHAT_API_KEY !== undefined;
+  if (wantsChat && chatParts.length > 0) {
+    problems.push(`${chatParts.join(' and ')} must be set as well: chat needs a server and its model`);
   }
   if (env.REDIS_URL !== undefined && env.DB_URL === undefined) {
     problems.push(
