@@ -1,3 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { dialogue } from './archive/builders.ts';
 import { exportOf } from './support/exports.ts';
@@ -6,7 +10,7 @@ import { startTestServer } from './support/server.ts';
 import { startSync, statusSubscription, type TaskAnswer } from './support/syncs.ts';
 import { until } from './support/until.ts';
 
-test('A server and a worker that lost Redis close without it', async () => {
+test.concurrent('A server and a worker that lost Redis close without it', async () => {
   const redis = await startRedis();
   const server = await startTestServer({ backend: 'redis', redisUrl: redis.url });
   const file = server.exports.serve(await exportOf([dialogue('held')]), { held: true });
@@ -24,12 +28,34 @@ test('A server and a worker that lost Redis close without it', async () => {
   expect(await stop).toContain('Connection is closed');
 });
 
-test('A server and a worker that come to nothing without Redis close', async () => {
+test.concurrent('A server and a worker that come to nothing without Redis close', async () => {
   const redis = await startRedis();
   await redis.close();
   const server = await startTestServer({ backend: 'redis', redisUrl: redis.url });
   await until('both have tried', () => lostConnections(server.logged()).size >= 2);
   await server.close();
+});
+
+test.concurrent('A server closes though a WebSocket never answers its goodbye', async () => {
+  const server = await startTestServer({ backend: 'postgres' });
+  const { hostname, port } = new URL(server.url);
+  const request = http.request({
+    hostname,
+    port,
+    path: '/graphql',
+    headers: {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': randomBytes(16).toString('base64'),
+      'sec-websocket-protocol': 'graphql-transport-ws',
+    },
+  });
+  request.end();
+  // Nobody reads it, let alone answers.
+  const [, socket] = (await once(request, 'upgrade')) as [unknown, Socket];
+  await server.close();
+  socket.destroy();
 });
 
 /** The purposes of connections that the log has had trouble with. */

@@ -11,6 +11,8 @@ import { type createGraphQL, GRAPHQL_PATH, type ServerContext } from './yoga.ts'
 
 /** A subscription's text is short; the library's own limit is 100 MiB. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
+/** How long a client may take to answer a goodbye. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** Yoga's own execution, with its plugins and masking, handed from `onSubscribe` to the protocol. */
 interface Enveloped {
@@ -32,7 +34,14 @@ export function attachWebSocket(
   yoga: ReturnType<typeof createGraphQL>,
   authenticate: Authenticate,
 ): () => Promise<void> {
-  const sockets = new WebSocketServer({ server, path: GRAPHQL_PATH, maxPayload: MAX_MESSAGE_BYTES });
+  const options = {
+    server,
+    path: GRAPHQL_PATH,
+    maxPayload: MAX_MESSAGE_BYTES,
+    // Newer than the types of ws; its own 30 s are more than a program has to end.
+    closeTimeout: CLOSE_TIMEOUT_MS,
+  };
+  const sockets = new WebSocketServer(options);
   const disposable = useServer(
     {
       execute: (args) => inRequest(args, 'execute'),

@@ -6,8 +6,10 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
+const STOP_PATIENCE_MS = 10_000;
 
 /**
  * The Redis of the run: REDIS_URL when it is set, else a private redis-server of the PATH, which apt-get installs
@@ -51,7 +53,9 @@ export async function startRedis(
     async close() {
       process.off('exit', onExit);
       child.kill('SIGTERM');
+      const insist = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE_MS);
       await exited;
+      clearTimeout(insist);
       await rm(directory, { recursive: true, force: true });
     },
   };
@@ -92,10 +96,17 @@ const claimWhenEmpty = `
   return 1`;
 
 async function untilReady(url: string): Promise<void> {
-  const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
-  client.on('error', () => undefined);
-  await client.ping();
-  client.disconnect();
+  await until('Redis answers', async () => {
+    const client = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    client.on('error', () => undefined);
+    try {
+      return await client.ping();
+    } catch {
+      return null;
+    } finally {
+      client.disconnect();
+    }
+  });
 }
 
 async function findRedis(): Promise<string> {
