@@ -42,7 +42,7 @@ export interface CreatedApiKey {
 
 /**
  * Makes a key that acts for the viewer. Throws a NotAllowedError when it would be allowed more than the viewer is, and
- * an InvalidInputError when the viewer has too many already.
+ * an InvalidInputError when the viewer has too many already, and a TooManyRequestsError.
  */
 export async function createApiKey(
   services: Services,
@@ -50,6 +50,7 @@ export async function createApiKey(
   input: CreateApiKeyInput,
 ): Promise<CreatedApiKey> {
   requireScope(viewer, 'write');
+  await services.limits.spend('keyCreation', viewer);
   const { userId } = viewer;
   const { name, scopes, expiresAt } = parseInput(createApiKeyInput, input);
   const granted = [...new Set<Scope>(['read', ...scopes])];

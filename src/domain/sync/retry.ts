@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import type { SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
+import { recordAudit } from '../audit.ts';
 import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -23,8 +24,8 @@ export async function retrySync(
   if (!isUuid(taskId)) throw new NotFoundError('sync task');
   try {
     await services.database.transaction(async (tx) => {
-      const [task] = await tx.query<{ status: SyncStatus; failures: number; read: boolean }>(
-        `SELECT status, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
+      const [task] = await tx.query<{ status: SyncStatus; source: string; failures: number; read: boolean }>(
+        `SELECT status, source, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
            (SELECT count(*)::int FROM sync_problems p
            WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
          FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
@@ -53,6 +54,7 @@ export async function retrySync(
          FROM counted WHERE user_id = $1 AND id = $2`,
         [userId, taskId, !resumes],
       );
+      await recordAudit(tx, viewer, 'sync.retried', task.source);
     });
   } catch (error) {
     if (isSecondTask(error)) await refuseSecondTask(services, userId);

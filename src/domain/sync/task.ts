@@ -1,6 +1,7 @@
 import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { Prisma, SyncStatus, SyncTask, SyncTrigger } from '../../generated/prisma/client.ts';
+import { recordAudit } from '../audit.ts';
 import { ConflictError, NoExportUrlError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
@@ -63,16 +64,21 @@ interface NewTask {
 }
 
 /** Throws a ConflictError, with the unfinished task, when the viewer has one. */
-export async function createTask(services: Services, { userId }: Viewer, task: NewTask): Promise<SyncTask> {
+export async function createTask(services: Services, viewer: Viewer, task: NewTask): Promise<SyncTask> {
+  const { userId } = viewer;
   const { id } = task;
   for (;;) {
     // The unique index over unfinished tasks decides between callers who come at the same time.
-    const [created] = await services.database.query(
-      `INSERT INTO sync_tasks (user_id, id, trigger, source, source_sealed)
-       VALUES ($1, $2, $3::"SyncTrigger", $4, $5)
-       ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING RETURNING id`,
-      [userId, id, task.trigger, task.source, task.sourceSealed],
-    );
+    const created = await services.database.transaction(async (tx) => {
+      const inserted = await tx.execute(
+        `INSERT INTO sync_tasks (user_id, id, trigger, source, source_sealed)
+         VALUES ($1, $2, $3::"SyncTrigger", $4, $5)
+         ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING`,
+        [userId, id, task.trigger, task.source, task.sourceSealed],
+      );
+      if (inserted > 0) await recordAudit(tx, viewer, 'sync.started', task.source);
+      return inserted > 0;
+    });
     if (created) break;
     await refuseSecondTask(services, userId);
   }
