@@ -4,14 +4,17 @@ import express, { type Express } from 'express';
 import type { Logger as PinoLogger } from 'pino';
 import { pinoHttp } from 'pino-http';
 import { credentialsOf } from './auth/credentials.ts';
+import type { SessionCookie } from './auth/session-cookie.ts';
 import type { Config } from './config.ts';
 import type { Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { requestContext } from './request-context.ts';
+import { createAuthRouter } from './rest/auth.ts';
 import { notFound, restErrorHandler } from './rest/errors.ts';
 import { createRestRouter } from './rest/router.ts';
+import { refuseForeignPages } from './rest/same-origin.ts';
 
 export interface App {
   handler: Express;
@@ -22,8 +25,8 @@ export interface App {
 /** Wires the API in the order in which a request meets it. Opens nothing and never listens. */
 export function createApp(
   services: Services,
-  authenticate: Authenticate,
-  config: Pick<Config, 'environment' | 'http' | 'sync'>,
+  { authenticate, cookie }: { authenticate: Authenticate; cookie: SessionCookie },
+  config: Pick<Config, 'environment' | 'google' | 'http' | 'sync'>,
   logger: PinoLogger,
 ): App {
   const yoga = createGraphQL(services, { graphiql: config.environment !== 'production' });
@@ -33,6 +36,8 @@ export function createApp(
   handler.use(requestLog(logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
 
+  handler.use(refuseForeignPages(cookie));
+
   handler.use(GRAPHQL_PATH, async (request, response) => {
     // A proxy that buffers would hold the events of a subscription back.
     response.set('X-Accel-Buffering', 'no');
@@ -41,6 +46,7 @@ export function createApp(
       requestId: String(request.id),
     });
   });
+  handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
   handler.use(createRestRouter(services, authenticate, config.sync));
   handler.use(() => {
     throw notFound();

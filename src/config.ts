@@ -30,6 +30,8 @@ export interface Config {
   /** Null: made at first start and kept in `dataDir`. */
   apiKey: string | null;
   sessions: { lifetimeMs: number; idleMs: number };
+  /** Null: nobody signs in with Google. */
+  google: GoogleConfig | null;
   sync: {
     allowedHosts: string[];
     maxArchiveBytes: number;
@@ -45,6 +47,18 @@ export interface Config {
   chat: ChatConfig | null;
   worker: { concurrency: number };
   logLevel: (typeof logLevels)[number];
+}
+
+/** Sign-in with Google, or with another OpenID provider in its place. */
+export interface GoogleConfig {
+  clientId: string;
+  clientSecret: string;
+  redirectUri: string;
+  authorizationUrl: string;
+  tokenUrl: string;
+  userinfoUrl: string;
+  /** Addresses or domains; null lets everybody in whom Google vouches for. */
+  allowedEmails: string[] | null;
 }
 
 /** A bucket of any S3-compatible store. */
@@ -78,6 +92,9 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const MIN_API_KEY_LENGTH = 24;
 const GIB = 1024 ** 3;
 const HOUR_MS = 3_600_000;
+const CALLBACK_PATH = '/auth/callback';
+/** A provider on this machine may be reached without TLS, also in production: nobody stands between. */
+const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 /** A name or address, an IPv6 address in brackets, with or without a port. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
@@ -132,6 +149,9 @@ const trustProxy = z.string().transform((value, context): TrustProxy => {
   return z.NEVER;
 });
 
+/** An address, or a domain with or without an @ in front. */
+const EMAIL_OR_DOMAIN = /^(?:[^\s@]*@)?[\w-]+(?:\.[\w-]+)+$/;
+
 const variables = z.object({
   ENVIRONMENT: z.enum(['development', 'production']).default('development'),
   HOST: z.string().default('127.0.0.1'),
@@ -156,6 +176,24 @@ const variables = z.object({
   API_KEY: z.string().optional(),
   SESSION_LIFETIME_HOURS: wholeNumber(1, 8_760).default(24),
   SESSION_IDLE_HOURS: wholeNumber(1, 8_760).default(8),
+  GOOGLE_CLIENT_ID: z.string().optional(),
+  GOOGLE_CLIENT_SECRET: z.string().optional(),
+  REDIRECT_URI: urlOf(['https:', 'http:'])
+    .refine((url) => URL.parse(url)?.pathname === CALLBACK_PATH, `must end in ${CALLBACK_PATH}`)
+    .optional(),
+  GOOGLE_AUTHORIZATION_URL: urlOf(['https:', 'http:']).default(
+    'https://accounts.google.com/o/oauth2/v2/auth',
+  ),
+  GOOGLE_TOKEN_URL: urlOf(['https:', 'http:']).default('https://oauth2.googleapis.com/token'),
+  GOOGLE_USERINFO_URL: urlOf(['https:', 'http:'])
+    .refine((url) => URL.parse(url)?.pathname.endsWith('/userinfo') === true, 'must end in /userinfo')
+    .default('https://openidconnect.googleapis.com/v1/userinfo'),
+  ALLOWED_EMAILS: list
+    .refine(
+      (entries) => entries.every((entry) => EMAIL_OR_DOMAIN.test(entry)),
+      'must be addresses or domains, comma-separated',
+    )
+    .optional(),
   CHATGPT_SYNC_ENABLED: flag.default(false),
   CHATGPT_EXPORT_URL: urlOf(['https:', 'http:']).optional(),
   CHATGPT_SYNC_INTERVAL_HOURS: wholeNumber(1, 720).default(24),
@@ -214,6 +252,18 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
       lifetimeMs: value.SESSION_LIFETIME_HOURS * HOUR_MS,
       idleMs: value.SESSION_IDLE_HOURS * HOUR_MS,
     },
+    google:
+      value.GOOGLE_CLIENT_ID && value.GOOGLE_CLIENT_SECRET && value.REDIRECT_URI
+        ? {
+            clientId: value.GOOGLE_CLIENT_ID,
+            clientSecret: value.GOOGLE_CLIENT_SECRET,
+            redirectUri: value.REDIRECT_URI,
+            authorizationUrl: value.GOOGLE_AUTHORIZATION_URL,
+            tokenUrl: value.GOOGLE_TOKEN_URL,
+            userinfoUrl: value.GOOGLE_USERINFO_URL,
+            allowedEmails: value.ALLOWED_EMAILS ?? null,
+          }
+        : null,
     sync: {
       allowedHosts: value.EXPORT_ALLOWED_HOSTS,
       maxArchiveBytes: value.MAX_ARCHIVE_BYTES,
@@ -267,6 +317,7 @@ function contradictions(env: Record<string, string | undefined>): string[] {
       'TRUST_PROXY must name the proxies, or their number, when ENVIRONMENT=production: any client could forge its address otherwise',
     );
   }
+  problems.push(...googleContradictions(env));
   if (flag.safeParse(env.CHATGPT_SYNC_ENABLED).data && env.CHATGPT_EXPORT_URL === undefined) {
     problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED is on');
   }
@@ -287,3 +338,33 @@ function contradictions(env: Record<string, string | undefined>): string[] {
   }
   return problems;
 }
+
+function googleContradictions(env: Record<string, string | undefined>): string[] {
+  const problems: string[] = [];
+  const parts = ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET', 'REDIRECT_URI'];
+  const missing = parts.filter((name) => env[name] === undefined);
+  if (missing.length > 0 && missing.length < parts.length) {
+    problems.push(`${missing.join(' and ')} must be set as well: Google sign-in needs ${parts.join(', ')}`);
+  }
+  if (env.ENVIRONMENT === 'production') {
+    if (env.REDIRECT_URI?.startsWith('http:')) {
+      problems.push('REDIRECT_URI must begin with https:// when ENVIRONMENT=production');
+    }
+    for (const name of ['GOOGLE_AUTHORIZATION_URL', 'GOOGLE_TOKEN_URL', 'GOOGLE_USERINFO_URL']) {
+      const url = URL.parse(env[name] ?? '');
+      if (url?.protocol !== 'http:' || LOOPBACK_HOSTS.includes(url.hostname)) continue;
+      problems.push(
+        `${name} must begin with https:// when ENVIRONMENT=production, unless its host is this machine`,
+      );
+    }
+  }
+  if (protocolOf(env.GOOGLE_TOKEN_URL) !== protocolOf(env.GOOGLE_USERINFO_URL)) {
+    problems.push(
+      'GOOGLE_TOKEN_URL and GOOGLE_USERINFO_URL must both begin with https://, or both with http://',
+    );
+  }
+  return problems;
+}
+
+/** Of a URL that may be left out: the provider's own ones are https. */
+const protocolOf = (url: string | undefined) => URL.parse(url ?? '')?.protocol ?? 'https:';

@@ -4,8 +4,9 @@ import type { Logger as PinoLogger } from 'pino';
 import { openWorker } from '../worker/worker.ts';
 import { createApp } from './app.ts';
 import { authenticateOwner } from './auth/api-key.ts';
+import { createAuthenticate } from './auth/authenticate.ts';
+import { createSessionCookie } from './auth/session-cookie.ts';
 import type { Config } from './config.ts';
-import { findApiKey } from './domain/api-key.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
 import type { Authenticate, Viewer } from './domain/viewer.ts';
@@ -41,10 +42,15 @@ export async function serve(
     const { services, apiKey, apiKeyMade } = opened;
     const owner = await ensureOwner(services);
     await configureSyncOnce(services, owner, config.sync.initial);
-    const ofOwner = authenticator(apiKey, owner);
-    const authenticate: Authenticate = async (shown) =>
-      (await ofOwner(shown)) ?? (await findApiKey(services, shown));
-    const app = createApp(services, authenticate, config, logger);
+    if (config.environment === 'production' && config.google?.allowedEmails === null) {
+      logger.warn('ALLOWED_EMAILS is not set: everybody with a Google account can sign in to this server');
+    }
+    const cookie = createSessionCookie(apiKey, {
+      secure: config.environment === 'production',
+      lifetimeMs: config.sessions.lifetimeMs,
+    });
+    const authenticate = createAuthenticate(services, authenticator(apiKey, owner), cookie);
+    const app = createApp(services, { authenticate, cookie }, config, logger);
     const server = createServer(app.handler);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

@@ -76,7 +76,13 @@ const homes: Record<string, Part[]> = {
   'graphql-ws': ['graphql'],
   ws: ['graphql'],
   '@repeaterjs/repeater': ['graphql'],
-  express: ['rest', 'roots'],
+  express: ['auth', 'rest', 'roots'],
+  'express-session': ['auth'],
+  passport: ['auth'],
+  'passport-google-oauth20': ['auth'],
+  cookie: ['auth'],
+  'cookie-signature': ['auth'],
+  bowser: ['graphql'],
   '@fastify/busboy': ['rest'],
   '@tus/file-store': ['rest'],
   '@tus/server': ['rest'],
@@ -87,6 +93,9 @@ const homes: Record<string, Part[]> = {
   'graphql-sse': ['cli'],
   'cli-progress': ['cli'],
   'close-with-grace': ['infra'],
+  yazl: ['worker'],
+  marked: ['domain'],
+  'sanitize-html': ['domain'],
 };
 
 interface Import {

@@ -8,9 +8,11 @@ import type { Services } from '../domain/services.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
-import { unsupportedBody } from './errors.ts';
+import { authRoutes } from './auth.ts';
+import { exportRoutes } from './export.ts';
 import { healthRoutes } from './health.ts';
 import { ingestRoutes } from './ingest.ts';
+import { bodyOf } from './json-body.ts';
 import { createResumableUpload, RESUMABLE_UPLOAD_PATH } from './resumable-upload.ts';
 import { syncRoutes } from './sync.ts';
 
@@ -42,7 +44,14 @@ export interface Route {
 }
 
 /** Every REST route, in the order in which they are tried. */
-export const routes: Route[] = [...healthRoutes, ...syncRoutes, ...ingestRoutes, ...assetRoutes];
+export const routes: Route[] = [
+  ...healthRoutes,
+  ...authRoutes,
+  ...syncRoutes,
+  ...ingestRoutes,
+  ...assetRoutes,
+  ...exportRoutes,
+];
 
 const MAX_BODY = '256kb';
 
@@ -85,19 +94,6 @@ export function createRestRouter(
     );
   }
   return router;
-}
-
-/** The fields of a body; none without a body. What is sent in another form must not pass for an empty body. */
-function bodyOf({ body, headers }: Request): Record<string, unknown> {
-  if (body === undefined) {
-    const isSent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-    if (isSent) throw unsupportedBody();
-    return {};
-  }
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
-  throw new InvalidInputError([
-    { path: ['body'], message: 'The body must be a JSON object.', type: 'invalid_type' },
-  ]);
 }
 
 /** Names each field as the caller wrote it, and where: in the body, or in the query of a GET. */

@@ -1,0 +1,23 @@
+import { findApiKey } from '../domain/api-key.ts';
+import type { Services } from '../domain/services.ts';
+import { findSession } from '../domain/session.ts';
+import type { Authenticate } from '../domain/viewer.ts';
+import type { SessionCookie } from './session-cookie.ts';
+
+/**
+ * Who asks, by the key or the cookie of a request: the owner's key, a user's key, or a session. A key that is shown
+ * decides alone, so that a wrong one is never made good by a cookie.
+ */
+export function createAuthenticate(
+  services: Services,
+  authenticateOwner: Authenticate,
+  cookie: SessionCookie,
+): Authenticate {
+  return async (shown) => {
+    if (shown.apiKey !== undefined) {
+      return (await authenticateOwner(shown)) ?? (await findApiKey(services, shown));
+    }
+    const secret = cookie.read(shown.cookie);
+    return secret ? findSession(services, secret, shown.origin) : null;
+  };
+}

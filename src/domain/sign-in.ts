@@ -1,0 +1,64 @@
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { NotAllowedError } from './errors.ts';
+import { text } from './input.ts';
+import type { Services } from './services.ts';
+
+const MAX_NAME_LENGTH = 200;
+
+/** What Google's userinfo endpoint says (OpenID Connect Core 1.0, section 5.1). */
+const claimsSchema = z.object({
+  sub: text.min(1).max(255),
+  email: text.min(3).max(320).optional(),
+  /** Some providers send it as text. */
+  email_verified: z.union([z.boolean(), z.enum(['true', 'false'])]).optional(),
+  name: text.nullish().catch(null),
+  picture: z
+    .url({ protocol: /^https$/ })
+    .max(2_000)
+    .nullish()
+    .catch(null),
+});
+
+/** Whether an e-mail address is one of the allowed, which are addresses, or domains with or without an @ in front. */
+export function isAllowedEmail(allowed: string[], email: string): boolean {
+  const address = email.toLowerCase();
+  const domain = address.slice(address.lastIndexOf('@') + 1);
+  return allowed.some((entry) => {
+    const wanted = entry.toLowerCase();
+    return wanted.lastIndexOf('@') > 0 ? wanted === address : wanted.replace(/^@/, '') === domain;
+  });
+}
+
+/**
+ * The user whom Google vouches for, made when they first come; answers their id. Google's `sub` alone says who it is,
+ * for an e-mail address may pass to somebody else; address, name and picture follow what Google says now. Throws a
+ * NotAllowedError, in words for the person, when the address is not verified or not allowed (`allowedEmails`; null
+ * lets everybody in).
+ */
+export async function signInWithGoogle(
+  services: Services,
+  userinfo: unknown,
+  allowedEmails: string[] | null,
+): Promise<string> {
+  const parsed = claimsSchema.safeParse(userinfo);
+  if (!parsed.success) throw new NotAllowedError('Google did not say who you are.');
+  const { sub, email, email_verified: verified, name, picture } = parsed.data;
+  if (email === undefined || (verified !== true && verified !== 'true')) {
+    throw new NotAllowedError('Google has not verified the e-mail address of this account.');
+  }
+  if (allowedEmails && !isAllowedEmail(allowedEmails, email)) {
+    throw new NotAllowedError('This server does not let this account in. Ask its owner.');
+  }
+  const rows = await services.database.query<{ id: string }>(
+    `INSERT INTO users (id, google_sub, email, email_verified, display_name, picture_url)
+     VALUES ($1, $2, $3, true, $4, $5)
+     ON CONFLICT (google_sub) DO UPDATE SET email = EXCLUDED.email, email_verified = true,
+       display_name = coalesce(EXCLUDED.display_name, users.display_name), picture_url = EXCLUDED.picture_url
+     RETURNING id`,
+    [uuidv7(), sub, email, name?.slice(0, MAX_NAME_LENGTH) ?? null, picture ?? null],
+  );
+  const [user] = rows;
+  if (!user) throw new Error('The database made no user.');
+  return user.id;
+}

@@ -1,0 +1,24 @@
+import type { RequestHandler } from 'express';
+import type { SessionCookie } from '../auth/session-cookie.ts';
+import { NotAllowedError } from '../domain/errors.ts';
+
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * Refuses what a page of another site makes a browser send with its cookie (cross-site request forgery), and a sign-in
+ * that such a page brings about. Goes by Sec-Fetch-Site and, for browsers without it, by Origin; a program that sends
+ * neither is no browser, and a request with an API key brings nothing that a foreign page could borrow.
+ */
+export function refuseForeignPages(cookie: SessionCookie): RequestHandler {
+  return (request, _response, next) => {
+    if (SAFE_METHODS.includes(request.method) || request.headers['x-api-key'] !== undefined) return next();
+    if (!cookie.isIn(request.headers.cookie) && !request.path.startsWith('/auth/')) return next();
+    const site = request.headers['sec-fetch-site'];
+    const { origin } = request.headers;
+    const isOwn = site
+      ? site === 'same-origin' || site === 'none'
+      : origin === undefined || URL.parse(origin)?.host === request.host;
+    if (!isOwn) throw new NotAllowedError('This was asked for by a page of another site.');
+    next();
+  };
+}
