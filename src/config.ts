@@ -181,6 +181,12 @@ const variables = z.object({
   REDIRECT_URI: urlOf(['https:', 'http:'])
     .refine((url) => URL.parse(url)?.pathname === CALLBACK_PATH, `must end in ${CALLBACK_PATH}`)
     .optional(),
+  ALLOWED_EMAILS: list
+    .refine(
+      (entries) => entries.every((entry) => EMAIL_OR_DOMAIN.test(entry)),
+      'must be addresses or domains, comma-separated',
+    )
+    .optional(),
   GOOGLE_AUTHORIZATION_URL: urlOf(['https:', 'http:']).default(
     'https://accounts.google.com/o/oauth2/v2/auth',
   ),
@@ -188,12 +194,6 @@ const variables = z.object({
   GOOGLE_USERINFO_URL: urlOf(['https:', 'http:'])
     .refine((url) => URL.parse(url)?.pathname.endsWith('/userinfo') === true, 'must end in /userinfo')
     .default('https://openidconnect.googleapis.com/v1/userinfo'),
-  ALLOWED_EMAILS: list
-    .refine(
-      (entries) => entries.every((entry) => EMAIL_OR_DOMAIN.test(entry)),
-      'must be addresses or domains, comma-separated',
-    )
-    .optional(),
   CHATGPT_SYNC_ENABLED: flag.default(false),
   CHATGPT_EXPORT_URL: urlOf(['https:', 'http:']).optional(),
   CHATGPT_SYNC_INTERVAL_HOURS: wholeNumber(1, 720).default(24),
