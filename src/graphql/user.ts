@@ -12,6 +12,14 @@ builder.prismaNode('User', {
       description: 'Null for an owner who never signed in with Google.',
     }),
     displayName: t.exposeString('displayName', { nullable: true, description: 'How to address them.' }),
+    emailVerified: t.exposeBoolean('emailVerified', {
+      description: 'Whether Google has made sure of the address.',
+    }),
+    pictureUrl: t.exposeString('pictureUrl', {
+      nullable: true,
+      description: 'Where Google keeps their picture.',
+    }),
+    isOwner: t.exposeBoolean('isOwner', { description: 'Whether they hold the server’s API_KEY.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they first came.' }),
   }),
 });
