@@ -98,6 +98,9 @@ const LOOPBACK_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 /** A name or address, an IPv6 address in brackets, with or without a port. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
+/** Node's fetch gives a silent server up after 300 seconds. */
+const MAX_MODEL_SECONDS = 290;
+
 /** Thrown with every problem at once, each naming its variable. */
 export class ConfigError extends Error {
   readonly problems: string[];
@@ -214,8 +217,8 @@ const variables = z.object({
   CHAT_API_KEY: z.string().optional(),
   CHAT_MODEL: z.string().optional(),
   CHAT_CONTEXT_TOKENS: wholeNumber(2_048, 2_000_000).default(8_192),
-  CHAT_FIRST_TOKEN_SECONDS: wholeNumber(1, 600).default(120),
-  CHAT_NEXT_TOKEN_SECONDS: wholeNumber(1, 600).default(30),
+  CHAT_FIRST_TOKEN_SECONDS: wholeNumber(1, MAX_MODEL_SECONDS).default(120),
+  CHAT_NEXT_TOKEN_SECONDS: wholeNumber(1, MAX_MODEL_SECONDS).default(30),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
 });

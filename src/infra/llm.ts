@@ -1,0 +1,105 @@
+import OpenAI from 'openai';
+import type { ChatConfig } from '../config.ts';
+import type { ChatEnd, ChatMessage, ChatModel, Logger } from '../domain/services.ts';
+import { brokenOff, failureOf, HAS_NO_LIST, timedOut } from './llm/failures.ts';
+import { openTokenCounter } from './llm/tokens.ts';
+
+/** The server of a model is asked no more often than this whether it is there, however often a probe asks us. */
+const CHECK_EVERY_MS = 10_000;
+const CHECK_TIMEOUT_MS = 5_000;
+
+const ends: Record<string, ChatEnd> = { length: 'LENGTH', content_filter: 'FILTERED' };
+
+/** A model behind any server that speaks OpenAI's chat completions, streamed. Nothing is sent before it is asked. */
+export function openChatModel(config: ChatConfig, logger: Logger): ChatModel {
+  const client = new OpenAI({
+    baseURL: config.baseUrl,
+    apiKey: config.apiKey ?? 'none',
+    ...(config.apiKey === null ? { defaultHeaders: { Authorization: null } } : {}),
+    // Given, so that none of them is read from the environment behind the configuration's back.
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    logLevel: 'off',
+    // Who waits is told at once, and how long the server wants to be left alone.
+    maxRetries: 0,
+  });
+
+  let checked: { atMs: number; result: Promise<void> } | null = null;
+  const check = async () => {
+    try {
+      await client.models.list({ timeout: CHECK_TIMEOUT_MS });
+    } catch (error) {
+      if (error instanceof OpenAI.APIError && HAS_NO_LIST.has(error.status ?? 0)) return;
+      throw failureOf(error, logger);
+    }
+  };
+  return {
+    name: config.model,
+    contextTokens: config.contextTokens,
+    tokenCounter: openTokenCounter,
+    async check() {
+      if (!checked || performance.now() - checked.atMs > CHECK_EVERY_MS) {
+        checked = { atMs: performance.now(), result: check() };
+      }
+      await checked.result;
+    },
+    answer: (prompt, signal) => streamAnswer(client, config, prompt, signal, logger),
+  };
+}
+
+async function* streamAnswer(
+  client: OpenAI,
+  config: ChatConfig,
+  messages: ChatMessage[],
+  signal: AbortSignal,
+  logger: Logger,
+): AsyncGenerator<string, ChatEnd> {
+  signal.throwIfAborted();
+  const request = new AbortController();
+  const options = {
+    signal: AbortSignal.any([signal, request.signal]),
+    timeout: config.firstTokenTimeoutMs * 2,
+  };
+  try {
+    const stream = await within(
+      config.firstTokenTimeoutMs,
+      client.chat.completions.create({ model: config.model, messages, stream: true }, options),
+    );
+    const chunks = stream[Symbol.asyncIterator]();
+    let patienceMs = config.firstTokenTimeoutMs;
+    let end: ChatEnd | null = null;
+    for (;;) {
+      const { value: chunk, done } = await within(patienceMs, chunks.next());
+      if (done) break;
+      const choice = chunk.choices[0];
+      if (choice?.finish_reason) end = ends[choice.finish_reason] ?? 'DONE';
+      // Thoughts come in fields of other names: they show that it is at work, and are no part of the answer.
+      if (Object.entries(choice?.delta ?? {}).some(([name, value]) => name !== 'role' && value)) {
+        patienceMs = config.nextTokenTimeoutMs;
+      }
+      if (choice?.delta.content) yield choice.delta.content;
+    }
+    // The client ends a stream quietly both when it is taken back and when its connection closes early.
+    signal.throwIfAborted();
+    if (end === null) throw brokenOff();
+    return end;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOf(error, logger);
+  } finally {
+    request.abort();
+  }
+}
+
+/** What the promise gives. Throws a ChatUnavailableError when that takes longer; the promise is left to its own end. */
+async function within<T>(patienceMs: number, promise: PromiseLike<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(timedOut()), patienceMs);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
