@@ -1,6 +1,6 @@
-import { mergeVersions, readConversation } from './archive/conversation.ts';
+import { mergeVersions } from './archive/conversation.ts';
 import type { Config } from './config.ts';
-import type { Files, Logger, Services } from './domain/services.ts';
+import type { ChatModel, Files, Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
 import { openDatabase } from './infra/database.ts';
 import { openDownloads } from './infra/downloads.ts';
@@ -15,6 +15,7 @@ import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend }
 import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
+import { openThreads } from './infra/threads/threads.ts';
 import { openWorkspace } from './infra/workspace.ts';
 
 /** A store that is away or does not answer must not hold a shutdown up for ever. */
@@ -78,6 +79,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     const downloads = openDownloads(config.sync);
     closeInTime('downloads', downloads.close);
 
+    const threads = openThreads();
+    closeInTime('threads', threads.close);
+
     const files = await openFiles(config);
     closeInTime('files', files.close);
 
@@ -97,8 +101,10 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
         database,
         logger,
       }),
-      reader: { read: readConversation, merge: mergeVersions },
+      reader: { merge: mergeVersions },
+      threads,
       sessions: config.sessions,
+      chat: await openChat(config, logger),
       logger,
     };
     return {
@@ -113,6 +119,13 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     await close();
     throw error;
   }
+}
+
+async function openChat({ chat }: Config, logger: Logger): Promise<ChatModel | null> {
+  if (!chat) return null;
+  // The client takes tens of megabytes: only who has a model pays for it.
+  const { openChatModel } = await import('./infra/llm.ts');
+  return openChatModel(chat, logger);
 }
 
 async function openFiles({ dataDir, s3 }: Config): Promise<Files & { close(): Promise<void> }> {

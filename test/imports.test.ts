@@ -58,6 +58,8 @@ const homes: Record<string, Part[]> = {
   'graphql-redis-subscriptions': ['infra'],
   bullmq: ['infra', 'worker'],
   undici: ['infra'],
+  openai: ['infra'],
+  'gpt-tokenizer': ['infra'],
   'ipaddr.js': ['infra'],
   'rate-limiter-flexible': ['infra'],
   'proxy-addr': ['config', 'roots'],

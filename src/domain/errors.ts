@@ -8,7 +8,8 @@ export type ErrorCode =
   | 'CONFLICT'
   | 'TOO_LARGE'
   | 'TOO_MANY_REQUESTS'
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  | 'CHAT_UNAVAILABLE';
 
 export interface FieldError {
   /** Where in the input, from the outside in. */
@@ -67,10 +68,13 @@ export class NoExportUrlError extends InvalidInputError {
 export class ConflictError extends DomainError {
   /** The task that is in the way. */
   readonly taskId: string;
+  readonly taskType: 'SyncTask' | 'BackgroundTask';
 
-  constructor(taskId: string) {
-    super('CONFLICT', 'A sync of yours is already waiting or running; wait for it or cancel it.');
+  constructor(taskId: string, taskType: ConflictError['taskType'] = 'SyncTask') {
+    const what = taskType === 'SyncTask' ? 'A sync of yours' : 'Work of this kind, asked for otherwise,';
+    super('CONFLICT', `${what} is already waiting or running; wait for it or cancel it.`);
     this.taskId = taskId;
+    this.taskType = taskType;
   }
 }
 
@@ -95,6 +99,32 @@ export class TooManyRequestsError extends DomainError {
 export class UnavailableError extends DomainError {
   constructor(message: string, options?: ErrorOptions) {
     super('UNAVAILABLE', message, options);
+  }
+}
+
+/** Why there is no answer of a model. */
+export type ChatFailure =
+  | 'NOT_CONFIGURED'
+  | 'UNREACHABLE'
+  | 'TIMED_OUT'
+  | 'RATE_LIMITED'
+  | 'REFUSED'
+  | 'BROKEN_OFF';
+
+/** No model is configured, or it does not answer. The message holds neither the model's address nor its words. */
+export class ChatUnavailableError extends DomainError {
+  readonly reason: ChatFailure;
+  /** Whole seconds until the model's server wants to be asked again; null when it does not say. */
+  readonly retryAfter: number | null;
+
+  constructor(
+    reason: ChatFailure,
+    message: string,
+    { retryAfter = null, ...options }: ErrorOptions & { retryAfter?: number | null } = {},
+  ) {
+    super('CHAT_UNAVAILABLE', message, options);
+    this.reason = reason;
+    this.retryAfter = retryAfter;
   }
 }
 

@@ -3,10 +3,10 @@
  * and test/support for the tests, which use the same drivers on private databases.
  */
 import type { Readable } from 'node:stream';
-import type { ReadResult } from '../archive/conversation.ts';
 import type { ArchiveConversation } from '../archive/types.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
+import type { PreparedConversation, RawConversations } from './import/prepare.ts';
 import type { Limits } from './limits.ts';
 
 export interface Services {
@@ -21,7 +21,10 @@ export interface Services {
   ingest: IngestRoot;
   limits: Limits;
   reader: ConversationReader;
+  threads: Threads;
   sessions: SessionLimits;
+  /** Null when no model is configured. */
+  chat: ChatModel | null;
   logger: Logger;
 }
 
@@ -155,9 +158,14 @@ export interface Workspace {
 
 /** What the rules ask of the formats; src/archive/conversation.ts is the one implementation. */
 export interface ConversationReader {
-  read(bytes: Buffer): ReadResult;
   /** One conversation out of several forms of it, whatever their order. */
   merge(versions: Buffer[]): ArchiveConversation;
+}
+
+/** Work that would hold up everything else, on other threads of this process; they begin with it and end when idle. */
+export interface Threads {
+  /** Hands `bytes` over: for the caller they are gone. Throws an OutOfMemoryError. */
+  prepare(conversations: RawConversations): Promise<PreparedConversation[]>;
 }
 
 /** The folder of this server from which exports may be read in place. */
@@ -171,8 +179,15 @@ export interface IngestRoot {
 
 /** Where the content of attachments lies, once for each user and content. */
 export interface Files {
-  /** Streams content in; the same content again changes nothing. */
-  put(userId: string, content: AsyncIterable<Uint8Array>): Promise<StoredFile>;
+  /**
+   * Streams content in; the same content again changes nothing. `beforeKept` hears of it when it is whole and not yet
+   * there; when that throws, nothing is kept.
+   */
+  put(
+    userId: string,
+    content: AsyncIterable<Uint8Array>,
+    beforeKept?: (file: StoredFile) => Promise<void>,
+  ): Promise<StoredFile>;
   /** Bytes `start` to `end`, both included; all of them without a range. Throws a NotFoundError. */
   read(userId: string, sha256: Uint8Array, range?: { start: number; end: number }): Promise<Readable>;
   remove(userId: string, sha256: Uint8Array): Promise<void>;
@@ -183,6 +198,31 @@ export interface Files {
 export interface StoredFile {
   sha256: Uint8Array;
   sizeBytes: number;
+}
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+/** Why a model stopped: it was done, its limit of length was reached, or its server held the rest back. */
+export type ChatEnd = 'DONE' | 'LENGTH' | 'FILTERED';
+
+/** A language model on a server of the operator's choice. It is given text alone, no tools. */
+export interface ChatModel {
+  /** As its server calls it. */
+  name: string;
+  /** Tokens of its window, prompt and answer together. */
+  contextTokens: number;
+  /**
+   * The answer piece by piece as it comes, then why it ended. Throws a ChatUnavailableError, and the signal's reason when
+   * it aborts; either way, and when the caller stops reading, the request is taken back.
+   */
+  answer(prompt: ChatMessage[], signal: AbortSignal): AsyncGenerator<string, ChatEnd>;
+  /** Counts the tokens of a text, within a tenth or so for a model of another family. */
+  tokenCounter(): Promise<(text: string) => number>;
+  /** Throws a ChatUnavailableError when the server does not answer. Asks it every few seconds at most. */
+  check(): Promise<void>;
 }
 
 export interface Logger {

@@ -1,4 +1,7 @@
+import { getBackgroundTask } from '../domain/background/task.ts';
 import {
+  type ChatFailure,
+  ChatUnavailableError,
   ConflictError,
   type DomainError,
   InvalidInputError,
@@ -62,15 +65,22 @@ builder.objectType(InvalidInputError, {
 
 builder.objectType(ConflictError, {
   name: 'Conflict',
-  description: 'A sync of the viewer is already waiting or running.',
+  description: 'A sync or other work of the viewer is already waiting or running.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     task: t.prismaField({
       type: 'SyncTask',
       nullable: true,
-      description: 'The task that is in the way; null when it ended meanwhile.',
+      description: 'The sync that is in the way; null when it is other work or was deleted meanwhile.',
       resolve: (query, error, _args, { services, viewer }) =>
-        getSyncTask(services, viewer, error.taskId, query),
+        error.taskType === 'SyncTask' ? getSyncTask(services, viewer, error.taskId, query) : null,
+    }),
+    backgroundTask: t.prismaField({
+      type: 'BackgroundTask',
+      nullable: true,
+      description: 'The other work that is in the way; null when it is a sync or was deleted meanwhile.',
+      resolve: (query, error, _args, { services, viewer }) =>
+        error.taskType === 'BackgroundTask' ? getBackgroundTask(services, viewer, error.taskId, query) : null,
     }),
   }),
 });
@@ -81,6 +91,31 @@ builder.objectType(TooManyRequestsError, {
   interfaces: [ErrorInterface],
   fields: (t) => ({
     retryAfter: t.exposeInt('retryAfter', { description: 'Seconds until it is worth trying again.' }),
+  }),
+});
+
+const ChatFailureEnum = builder.enumType('ChatFailureReason', {
+  description: 'Why there is no answer of a model.',
+  values: {
+    NOT_CONFIGURED: { description: 'This server has no model.' },
+    UNREACHABLE: { description: 'The model’s server does not answer.' },
+    TIMED_OUT: { description: 'It took too long to begin, or to go on.' },
+    RATE_LIMITED: { description: 'It has had too many requests.' },
+    REFUSED: { description: 'It refused the request, or failed at it.' },
+    BROKEN_OFF: { description: 'The answer broke off.' },
+  } satisfies Record<ChatFailure, { description: string }>,
+});
+
+builder.objectType(ChatUnavailableError, {
+  name: 'ChatUnavailable',
+  description: 'No model is configured, or it does not answer.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    reason: t.expose('reason', { type: ChatFailureEnum, description: 'What is the matter.' }),
+    retryAfter: t.exposeInt('retryAfter', {
+      nullable: true,
+      description: 'Seconds until it is worth trying again; null when nobody knows.',
+    }),
   }),
 });
 

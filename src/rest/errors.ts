@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler } from 'express';
 import {
+  ChatUnavailableError,
   ConflictError,
   DomainError,
   type ErrorCode,
@@ -22,6 +23,7 @@ export const statuses = {
   TOO_LARGE: 413,
   TOO_MANY_REQUESTS: 429,
   UNAVAILABLE: 503,
+  CHAT_UNAVAILABLE: 503,
 } satisfies Record<ErrorCode, number>;
 
 /** Answers every error as `{ detail }`; what was not expected only as a request id, with the cause in the log. */
@@ -33,6 +35,9 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
     if (error instanceof DomainError) {
       if (error.code === 'NOT_SIGNED_IN') response.set('WWW-Authenticate', 'ApiKey header="X-API-Key"');
       if (error instanceof TooManyRequestsError) response.set('Retry-After', String(error.retryAfter));
+      if (error instanceof ChatUnavailableError && error.retryAfter !== null) {
+        response.set('Retry-After', String(error.retryAfter));
+      }
       response.status(statuses[error.code]).json(bodyOf(error));
       return;
     }
@@ -61,7 +66,7 @@ function bodyOf(error: DomainError): object {
     };
   }
   if (error instanceof ConflictError) {
-    return { detail: error.message, task_id: encodeId('SyncTask', error.taskId) };
+    return { detail: error.message, task_id: encodeId(error.taskType, error.taskId) };
   }
   return { detail: error.message };
 }
