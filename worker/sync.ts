@@ -5,7 +5,8 @@ import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
 import { rememberArchive } from '../src/domain/sync/known-archive.ts';
-import { holdsTask, type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
+import { type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
+import { guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexEverything, indexLeftovers } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
@@ -19,22 +20,6 @@ export interface SyncOptions {
 /** Shares of the whole that the phases take, measured on a 400 MB export. */
 const DOWNLOAD_SHARE = 0.15;
 const IMPORT_SHARE = 0.35;
-
-/** A run that moves nothing for so long hangs; its job would keep renewing its lock for ever. */
-const MAX_IDLE_MS = 5 * 60_000;
-const WATCHDOG_MS = 1_000;
-
-const noProgress = () =>
-  new SyncError('NO_PROGRESS', 'The import made no progress for five minutes and was stopped.', {
-    retryable: true,
-  });
-
-/** Node's code, and PostgreSQL's for its own disk. */
-const isDiskFull = (error: unknown) =>
-  ['ENOSPC', 'EDQUOT', '53100'].includes((error as { code?: string } | null)?.code ?? '');
-
-const diskFull = (cause: unknown) =>
-  new SyncError('NO_SPACE', 'The server’s disk is full. Make room, then retry.', { cause });
 
 /** Runs one task: fetch, import, index, and an ending that says what came of it. Safe to run again at any point. */
 export function createSyncProcessor(services: Services, options: SyncOptions): Processor<'sync'> {
@@ -65,16 +50,13 @@ async function runLease(
 ): Promise<void> {
   const { taskId } = lease;
   const stop = new AbortController();
-  const unlisten = await services.events.listen('syncCancel', taskId, (event) => {
-    if (event) stop.abort(new LeaseLostError());
+  const reporter = openReporter(services, lease, (error) => stop.abort(error));
+  const release = await guardLease(services, lease, stop, {
+    table: 'sync_tasks',
+    cancelEvent: 'syncCancel',
+    idleMs: reporter.idleMs,
   });
   const signal = AbortSignal.any([stop.signal, shutdown]);
-  const reporter = openReporter(services, lease, (error) => stop.abort(error));
-  const watchdog = setInterval(async () => {
-    if (reporter.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
-    // Events are at most once, and a download that stalls writes nothing: so the row is asked as well.
-    if (!(await holdsTask(services, lease).catch(() => true))) stop.abort(new LeaseLostError());
-  }, WATCHDOG_MS);
   try {
     const { sha256, tally } = await run(services, lease, options, reporter, signal);
     await reporter.close();
@@ -88,10 +70,9 @@ async function runLease(
   } catch (error) {
     await reporter.close();
     const cause = signal.aborted ? signal.reason : error;
-    await end(services, lease, isDiskFull(cause) ? diskFull(cause) : cause, shutdown, logger);
+    await end(services, lease, inWords(cause), shutdown, logger);
   } finally {
-    clearInterval(watchdog);
-    await unlisten();
+    await release();
   }
 }
 

@@ -1,10 +1,15 @@
 import { Worker as BullWorker, type Job, WaitingError, type WorkerOptions } from 'bullmq';
+import { sweepApiKeys } from '../src/domain/api-key.ts';
+import { sweepAuditEvents } from '../src/domain/audit.ts';
+import { removeExpiredFiles } from '../src/domain/background/file.ts';
+import { requeueLostTasks } from '../src/domain/reconcile.ts';
 import type { Services } from '../src/domain/services.ts';
-import { requeueLostTasks } from '../src/domain/sync/reconcile.ts';
+import { sweepSessions } from '../src/domain/session.ts';
 import { sweepArchives } from '../src/domain/sync/sweep.ts';
 import { atMost } from '../src/infra/patience.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
 import { isJobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
+import { createBackgroundProcessor } from './background.ts';
 import { HandedBackError, type Processors } from './processor.ts';
 import { createSyncProcessor, type SyncOptions } from './sync.ts';
 
@@ -30,7 +35,10 @@ export function openWorker(
   backend: QueueBackend,
   options: SyncOptions & { concurrency: number },
 ): RunningWorker {
-  const processors: Processors = { sync: createSyncProcessor(services, options) };
+  const processors: Processors = {
+    sync: createSyncProcessor(services, options),
+    background: createBackgroundProcessor(services),
+  };
   const process = async (job: Job, token?: string, signal?: AbortSignal) => {
     if (!isJobName(job.name)) throw new Error(`No processor knows the job ${job.name}.`);
     try {
@@ -59,10 +67,13 @@ export function openWorker(
     for (const jobId of jobIds) worker.cancelJob(jobId, 'lock lost');
   });
 
-  const sweep = () =>
-    sweepArchives(services).catch((error) => {
-      services.logger.warn({ error }, 'old archives could not be looked for');
-    });
+  const sweep = async () => {
+    for (const clean of [sweepArchives, removeExpiredFiles, sweepSessions, sweepApiKeys, sweepAuditEvents]) {
+      await clean(services).catch((error) => {
+        services.logger.warn({ error }, 'what is no longer needed could not be looked for');
+      });
+    }
+  };
   const sweeper = setInterval(sweep, SWEEP_MS);
   void sweep();
 

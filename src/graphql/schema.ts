@@ -1,9 +1,12 @@
 import './scalars.ts';
 import './errors.ts';
 import './user.ts';
+import './session.ts';
 import './api-key.ts';
 import './audit.ts';
 import './asset.ts';
+import './account.ts';
+import './background-task.ts';
 import './conversation.ts';
 import './message.ts';
 import './search.ts';

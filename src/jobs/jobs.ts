@@ -1,8 +1,12 @@
 /** The contract between the API and its workers: names and payloads of ids, nothing else. Never a URL or a secret. */
 import { z } from 'zod';
 
+const aboutTask = z.strictObject({ userId: z.uuid(), taskId: z.uuid(), requestId: z.string().optional() });
+
 export const jobs = {
-  sync: z.strictObject({ userId: z.uuid(), taskId: z.uuid(), requestId: z.string().optional() }),
+  sync: aboutTask,
+  /** Work of any kind that is no sync; its row says which. */
+  background: aboutTask,
 } satisfies Record<string, z.ZodType>;
 
 export type JobName = keyof typeof jobs;

@@ -1,6 +1,9 @@
 import type { SyncPhase } from '../../generated/prisma/client.ts';
+import { type HeldLease, holdsLeased, LeaseLostError, lockLeased } from '../lease.ts';
 import type { Services, Transaction } from '../services.ts';
 import type { Origin } from './origin.ts';
+
+export { LeaseLostError } from '../lease.ts';
 
 /** Where a restarted import goes on: everything before this element of this shard is committed. */
 export interface Checkpoint {
@@ -19,11 +22,8 @@ export interface Tally {
   assetsAdded: number;
 }
 
-/** A worker's right to write a task. Whoever claims the task next makes this one worthless. */
-export interface Lease {
-  userId: string;
-  taskId: string;
-  token: string;
+/** A worker's right to write a sync, and what it has to know of it. */
+export interface Lease extends HeldLease {
   checkpoint: Checkpoint | null;
   /** Where the archive comes from, in clear for the worker alone; null when it was sent here. */
   origin: Origin | null;
@@ -40,48 +40,12 @@ export interface RetryFilter {
   includes(shard: string, element: number): boolean;
 }
 
-/** The task was cancelled, or another worker has it: stop at once and write nothing more. */
-export class LeaseLostError extends Error {
-  constructor() {
-    super('This worker no longer holds the task.');
-    this.name = 'LeaseLostError';
-  }
-}
+/** Holds the task's row until the commit, as `lockLeased` does. */
+export const lockTask = (tx: Transaction, lease: Lease): Promise<void> => lockLeased(tx, 'sync_tasks', lease);
 
-/** Holds the task's row until the commit: a worker that was taken for dead waits here and is then refused. */
-export async function lockTask(tx: Transaction, lease: Lease): Promise<void> {
-  const held = await tx.query(
-    `SELECT FROM sync_tasks WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' FOR UPDATE`,
-    [lease.userId, lease.taskId, lease.token],
-  );
-  if (held.length === 0) throw new LeaseLostError();
-}
-
-/** How old a heartbeat may become while nothing else writes the row: hashing or storing a large file takes minutes. */
-const HEARTBEAT_SECONDS = 10;
-
-/**
- * Whether the task is still this worker's. Renews a heartbeat that has grown old, unless the row is being written
- * anyway, which renews it as well.
- */
-export async function holdsTask(services: Services, lease: Lease): Promise<boolean> {
-  const held = await services.database.query(
-    `WITH held AS (
-       SELECT heartbeat_at FROM sync_tasks
-       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'
-     ), quiet AS (
-       SELECT user_id, id FROM sync_tasks
-       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'
-         AND heartbeat_at < now() - make_interval(secs => $4)
-       FOR UPDATE SKIP LOCKED
-     ), beat AS (
-       UPDATE sync_tasks t SET heartbeat_at = now() FROM quiet WHERE t.user_id = quiet.user_id AND t.id = quiet.id
-     )
-     SELECT FROM held`,
-    [lease.userId, lease.taskId, lease.token, HEARTBEAT_SECONDS],
-  );
-  return held.length > 0;
-}
+/** Whether the task is still this worker's, as `holdsLeased` does. */
+export const holdsTask = (services: Services, lease: Lease): Promise<boolean> =>
+  holdsLeased(services, 'sync_tasks', lease);
 
 /** What one write to the task's row may change; counts are added to what stands there. */
 export interface TaskChange {

@@ -14,9 +14,10 @@ export async function openLocalFiles(dataDir: string): Promise<Files> {
     return join(root, userId, hex.slice(0, 2), hex);
   };
   return {
-    put: (userId, content) =>
-      spool(join(root, userId), content, async (part, { sha256 }) => {
-        const path = pathOf(userId, sha256);
+    put: (userId, content, beforeKept) =>
+      spool(join(root, userId), content, async (part, file) => {
+        await beforeKept?.(file);
+        const path = pathOf(userId, file.sha256);
         await mkdir(dirname(path), { recursive: true, mode: 0o700 });
         await rename(part, path);
       }),

@@ -27,10 +27,11 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
   });
   const keyOf = (userId: string, sha256: Uint8Array) => `${userId}/${Buffer.from(sha256).toString('hex')}`;
   return {
-    put: (userId, content) =>
-      spool(join(dataDir, 'spool'), content, async (path, { sha256 }) => {
+    put: (userId, content, beforeKept) =>
+      spool(join(dataDir, 'spool'), content, async (path, file) => {
+        await beforeKept?.(file);
         const body = createReadStream(path);
-        const params = { Bucket: bucket, Key: keyOf(userId, sha256), Body: body };
+        const params = { Bucket: bucket, Key: keyOf(userId, file.sha256), Body: body };
         await new Upload({ client, params }).done().finally(() => body.destroy());
       }),
     async read(userId, sha256, range) {

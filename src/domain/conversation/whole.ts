@@ -1,0 +1,152 @@
+import type { Conversation, Message, Prisma } from '../../generated/prisma/client.ts';
+import { toJson } from '../export-entry.ts';
+import type { Services } from '../services.ts';
+
+/** A file as an export names it beside a message. */
+export interface MessageAttachment {
+  id: string;
+  externalId: string;
+  name: string | null;
+  mimeType: string | null;
+}
+
+export type WholeMessage = Omit<Message, 'userId' | 'conversationId' | 'ordinal'> & {
+  attachments: MessageAttachment[];
+};
+
+/** A conversation with a way to read its messages, parents before children; read them before asking for the next one. */
+export interface WholeConversation {
+  head: Conversation;
+  messages: AsyncIterable<WholeMessage>;
+}
+
+const PAGE_CONVERSATIONS = 200;
+/** Text in memory at once; a longer conversation is read in pages of its own. */
+const PAGE_MESSAGES = 500;
+
+/**
+ * Reads a user's conversations whole, by id and a few at a time: each as it stands when its turn comes. `path` ACTIVE
+ * leaves out what the provider's own page does not show.
+ */
+export async function* readWholeConversations(
+  services: Services,
+  userId: string,
+  where: Prisma.ConversationWhereInput = {},
+  path: 'ACTIVE' | 'ALL' = 'ALL',
+): AsyncGenerator<WholeConversation> {
+  let last: string | undefined;
+  for (;;) {
+    const heads: Conversation[] = await services.prisma.conversation.findMany({
+      where: { AND: [where, { userId }, last === undefined ? {} : { id: { gt: last } }] },
+      orderBy: { id: 'asc' },
+      take: PAGE_CONVERSATIONS,
+    });
+    for (const group of groupsOf(heads)) yield* readGroup(services, userId, group, path);
+    if (heads.length < PAGE_CONVERSATIONS) return;
+    last = heads.at(-1)?.id;
+  }
+}
+
+/** Neighbours whose messages fit in a page together. */
+function groupsOf(heads: Conversation[]): Conversation[][] {
+  const groups: Conversation[][] = [];
+  let room = 0;
+  for (const head of heads) {
+    const group = groups.at(-1);
+    if (group && head.messageCount <= room) group.push(head);
+    else {
+      groups.push([head]);
+      room = PAGE_MESSAGES;
+    }
+    room -= head.messageCount;
+  }
+  return groups;
+}
+
+async function* readGroup(
+  services: Services,
+  userId: string,
+  heads: Conversation[],
+  path: 'ACTIVE' | 'ALL',
+): AsyncGenerator<WholeConversation> {
+  const [only] = heads;
+  if (only && heads.length === 1) {
+    yield { head: only, messages: readMessages(services, userId, only.id, path) };
+    return;
+  }
+  const ids = heads.map(({ id }) => id);
+  const messages = await withAttachments(services, userId, {
+    userId,
+    conversationId: { in: ids },
+    ...(path === 'ACTIVE' ? { onActivePath: true } : {}),
+  });
+  const byConversation = Map.groupBy(messages, ({ conversationId }) => conversationId);
+  for (const head of heads) {
+    yield { head, messages: each((byConversation.get(head.id) ?? []).map(({ message }) => message)) };
+  }
+}
+
+async function* each<T>(items: T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+/** The messages of one conversation, a page at a time. */
+export async function* readMessages(
+  services: Services,
+  userId: string,
+  conversationId: string,
+  path: 'ACTIVE' | 'ALL',
+): AsyncGenerator<WholeMessage> {
+  let last = -1;
+  for (;;) {
+    const where = {
+      userId,
+      conversationId,
+      ordinal: { gt: last },
+      ...(path === 'ACTIVE' ? { onActivePath: true } : {}),
+    };
+    const page = await withAttachments(services, userId, where, PAGE_MESSAGES);
+    for (const { message } of page) yield message;
+    if (page.length < PAGE_MESSAGES) return;
+    last = page.at(-1)?.ordinal ?? last;
+  }
+}
+
+async function withAttachments(
+  services: Services,
+  userId: string,
+  where: Prisma.MessageWhereInput & { conversationId: string | { in: string[] } },
+  take?: number,
+): Promise<{ conversationId: string; ordinal: number; message: WholeMessage }[]> {
+  const rows = await services.prisma.message.findMany({
+    where,
+    orderBy: [{ conversationId: 'asc' }, { ordinal: 'asc' }],
+    take,
+  });
+  const links = await services.database.query<MessageAttachment & { conversationId: string; nodeId: string }>(
+    `SELECT link.conversation_id AS "conversationId", link.node_id AS "nodeId", asset.id,
+       asset.external_id AS "externalId", asset.name, asset.mime_type AS "mimeType"
+     FROM message_assets link JOIN assets asset ON asset.user_id = link.user_id AND asset.id = link.asset_id
+     JOIN unnest($2::uuid[], $3::text[]) AS wanted (conversation_id, node_id) USING (conversation_id, node_id)
+     WHERE link.user_id = $1 ORDER BY link.ordinal`,
+    [userId, rows.map((row) => row.conversationId), rows.map((row) => row.nodeId)],
+  );
+  const byMessage = Map.groupBy(links, (link) => `${link.conversationId}/${link.nodeId}`);
+  return rows.map(({ userId: _owner, conversationId, ordinal, ...message }) => {
+    const own = byMessage.get(`${conversationId}/${message.nodeId}`) ?? [];
+    const attachments = own.map(({ id, externalId, name, mimeType }) => ({ id, externalId, name, mimeType }));
+    return { conversationId, ordinal, message: { ...message, attachments } };
+  });
+}
+
+/** A conversation as one JSON object, in pieces: its own facts, then `messages`. */
+export async function* conversationJson({ head, messages }: WholeConversation): AsyncGenerator<string> {
+  const { userId: _owner, searchPending: _pending, ...facts } = head;
+  yield `${toJson(facts).slice(0, -1)},"messages":[`;
+  let separator = '';
+  for await (const message of messages) {
+    yield separator + toJson(message);
+    separator = ',';
+  }
+  yield ']}';
+}

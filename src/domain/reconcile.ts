@@ -1,0 +1,45 @@
+import { backgroundKinds } from './background/kinds.ts';
+import { backgroundJobId } from './background/task.ts';
+import type { LeasedTable } from './lease.ts';
+import type { Services } from './services.ts';
+import { jobIdOf } from './sync/task.ts';
+
+/** A task younger than this may be between its commit and its job. */
+const QUEUED_GRACE_SECONDS = 5;
+/** A worker renews its heartbeat three times as often while it runs a task. */
+const HEARTBEAT_GRACE_SECONDS = 30;
+
+const queues = [
+  { job: 'sync', table: 'sync_tasks', jobId: jobIdOf, which: 'true' },
+  {
+    job: 'background',
+    table: 'background_tasks',
+    jobId: backgroundJobId,
+    // Another version of the server may know more kinds.
+    which: `kind IN (${backgroundKinds.map((kind) => `'${kind}'`).join(', ')})`,
+  },
+] as const satisfies { table: LeasedTable; [key: string]: unknown }[];
+
+/**
+ * Gives every unfinished task that has lost its job a new one, whatever became of the queue: the rows are the truth.
+ * Answers how many. Any number of callers may run it at once, since a job's id follows from its task.
+ */
+export async function requeueLostTasks(services: Services): Promise<number> {
+  let requeued = 0;
+  for (const { job, table, jobId, which } of queues) {
+    const suspects = await services.database.query<{ userId: string; taskId: string }>(
+      `SELECT user_id AS "userId", id AS "taskId" FROM ${table}
+       WHERE ((status = 'QUEUED' AND created_at < now() - make_interval(secs => $1))
+          OR (status = 'RUNNING' AND heartbeat_at < now() - make_interval(secs => $2))) AND ${which}
+       ORDER BY created_at LIMIT 1000`,
+      [QUEUED_GRACE_SECONDS, HEARTBEAT_GRACE_SECONDS],
+    );
+    for (const { userId, taskId } of suspects) {
+      if (await services.queue.isAlive(jobId(taskId))) continue;
+      await services.queue.enqueue(job, { userId, taskId }, jobId(taskId));
+      services.logger.warn({ taskId, job }, 'a task had lost its job and got a new one');
+      requeued += 1;
+    }
+  }
+  return requeued;
+}

@@ -1,0 +1,49 @@
+import { SyncError } from '../src/domain/errors.ts';
+import { type HeldLease, holdsLeased, type LeasedTable, LeaseLostError } from '../src/domain/lease.ts';
+import type { Services } from '../src/domain/services.ts';
+
+/** A run that moves nothing for so long hangs; its job would keep renewing its lock for ever. */
+const MAX_IDLE_MS = 5 * 60_000;
+const WATCHDOG_MS = 1_000;
+
+/**
+ * Watches over a run and stops it when its task was cancelled, went to another worker, or moved nothing for five
+ * minutes. Answers what ends the watch.
+ */
+export async function guardLease(
+  services: Services,
+  lease: HeldLease,
+  stop: AbortController,
+  run: {
+    table: LeasedTable;
+    cancelEvent: 'syncCancel' | 'backgroundCancel';
+    /** Since anything moved. */
+    idleMs(): number;
+  },
+): Promise<() => Promise<void>> {
+  const unlisten = await services.events.listen(run.cancelEvent, lease.taskId, (event) => {
+    if (event) stop.abort(new LeaseLostError());
+  });
+  const watchdog = setInterval(async () => {
+    if (run.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
+    // Events are at most once, and a run that waits for something writes nothing: so the row is asked as well.
+    if (!(await holdsLeased(services, run.table, lease).catch(() => true))) stop.abort(new LeaseLostError());
+  }, WATCHDOG_MS);
+  return async () => {
+    clearInterval(watchdog);
+    await unlisten();
+  };
+}
+
+const noProgress = () =>
+  new SyncError('NO_PROGRESS', 'It made no progress for five minutes and was stopped.', { retryable: true });
+
+/** Node's code, and PostgreSQL's for its own disk. */
+const isDiskFull = (error: unknown) =>
+  ['ENOSPC', 'EDQUOT', '53100'].includes((error as { code?: string } | null)?.code ?? '');
+
+/** What a task's owner is told of an error, where there is something better to say than that it happened. */
+export function inWords(error: unknown): unknown {
+  if (!isDiskFull(error)) return error;
+  return new SyncError('NO_SPACE', 'The server’s disk is full. Make room, then retry.', { cause: error });
+}
