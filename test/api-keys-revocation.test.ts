@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dialogue } from './archive/builders.ts';
 import { makeKey, revokeKey } from './support/api-keys.ts';
-import type { TestClient, Transport } from './support/client.ts';
+import { createTestClient, type TestClient, type Transport } from './support/client.ts';
 import { exportOf } from './support/exports.ts';
 import { backends, startTestServer, type TestServer } from './support/server.ts';
 import { startSync, type TaskAnswer, untilOver } from './support/syncs.ts';
@@ -39,14 +39,15 @@ describe.each(backends)('On %s', (backend) => {
       }
       await revokeKey(client, ended.apiKey.id);
       await expect(drain(endedEvents)).rejects.toThrow('NOT_SIGNED_IN');
-      await expect(drain(watch(ended.client, transport))).rejects.toThrow('NOT_SIGNED_IN');
+      const again = createTestClient(server.url, ended.key);
+      await expect(drain(watch(again, transport))).rejects.toThrow('NOT_SIGNED_IN');
 
       release();
       for (let status = ''; status !== 'COMPLETED'; ) {
         status = (await keptEvents.next()).value.syncActivity.status;
       }
       await keptEvents.return?.();
-      await Promise.all([ended.client.close(), kept.client.close()]);
+      await Promise.all([ended.client, again, kept.client].map((each) => each.close()));
     },
   );
 

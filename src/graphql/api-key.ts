@@ -1,5 +1,5 @@
 import { apiKeyKey, type CreatedApiKey, createApiKey, listApiKeys, revokeApiKey } from '../domain/api-key.ts';
-import { NotFoundError } from '../domain/errors.ts';
+import { NotFoundError, TooManyRequestsError } from '../domain/errors.ts';
 import { localId } from '../domain/global-id.ts';
 import type { Scope } from '../domain/viewer.ts';
 import { builder } from './builder.ts';
@@ -94,7 +94,7 @@ builder.mutationField('createApiKey', (t) =>
     type: CreatedApiKeyType,
     description: 'Makes a key that acts for the viewer, who may have 50.',
     args: { input: t.arg({ type: CreateApiKeyInput, description: 'What to make.' }) },
-    errors: { types: expectedErrors },
+    errors: { types: [...expectedErrors, TooManyRequestsError] },
     resolve: (_root, { input }, { services, viewer }) => createApiKey(services, viewer, input),
   }),
 );
