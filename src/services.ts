@@ -15,7 +15,7 @@ import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend }
 import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
-import { openThreads } from './infra/threads/threads.ts';
+import { openThreads } from './infra/threads.ts';
 import { openWorkspace } from './infra/workspace.ts';
 
 /** A store that is away or does not answer must not hold a shutdown up for ever. */

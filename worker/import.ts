@@ -1,8 +1,9 @@
 import { type ExportArchive, openExport, type Shard } from '../src/archive/export.ts';
 import type { Slice } from '../src/archive/slices.ts';
 import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
-import { type Element, prepareBatch, type ShardEnd, writeBatch } from '../src/domain/import/batch.ts';
+import { type Element, type PreparedBatch, prepareBatch, type ShardEnd } from '../src/domain/import/batch.ts';
 import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
+import { writeBatch } from '../src/domain/import/write.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
 import { importAssets } from './assets.ts';
@@ -12,6 +13,8 @@ import type { Reporter } from './reporter.ts';
 /** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_ELEMENTS = 400;
+/** So many are read, in threads, while one is written. */
+const BATCHES_AHEAD = 2;
 /** The first batch is small, so that there is something to read and to find at once. */
 const FIRST_BATCH_ELEMENTS = 20;
 
@@ -21,11 +24,14 @@ export interface ImportOptions {
   progress: { from: number; to: number };
 }
 
-interface Batch {
+interface Batch extends BatchExtent {
   elements: Element[];
-  bytes: number;
   /** Shards that end with this batch, and how. */
   ended: ShardEnd[];
+}
+
+interface BatchExtent {
+  bytes: number;
   /** Shards of the export before the end of this batch. */
   shardsDone: number;
   /** Bytes of all shards before the end of this batch. */
@@ -33,7 +39,7 @@ interface Batch {
 }
 
 /**
- * Reads an archive from the lease's checkpoint to its end and writes it in batches, the next of which is read while
+ * Reads an archive from the lease's checkpoint to its end and writes it in batches, the next of which are read while
  * one is written. A shard that breaks off is a problem of the task, and the next one is read.
  */
 export async function importArchive(
@@ -54,29 +60,49 @@ export async function importArchive(
     if (!lease.checkpoint && !lease.retry)
       await recordProblems(services, lease, archive.problems.map(toProblem));
     await reporter.enter('IMPORTING', options.progress.from, options.progress.to);
-    let writing: Promise<void> = Promise.resolve();
+    const writer = createWriter(services, lease, reporter, archive.totalBytes);
+    const ahead: (() => Promise<void>)[] = [];
     for await (const batch of readBatches(lease, archive, signal)) {
-      const prepared = await prepareBatch(services, lease.userId, batch.elements, batch.ended);
-      await writing;
+      const { elements, ended, ...extent } = batch;
+      const preparing = prepareBatch(services, lease.userId, elements, ended);
+      // Met when its turn comes; until then it must not count as unhandled.
+      preparing.catch(() => undefined);
+      ahead.push(async () => writer.write(await preparing, extent));
+      if (ahead.length > BATCHES_AHEAD) await ahead.shift()?.();
       signal.throwIfAborted();
-      reporter.bytes(batch.position, archive.totalBytes);
-      reporter.conversations(batch.elements.length);
-      const last = batch.elements.at(-1);
-      const change = {
-        ...reporter.snapshot(),
-        filesProcessed: batch.shardsDone,
-        ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
-      };
-      writing = writeBatch(services, lease, prepared, change).then(reporter.written);
-      // A failed write is met at the next turn; until then it must not count as unhandled.
-      writing.catch(() => undefined);
     }
-    await writing;
+    for (const write of ahead) {
+      await write();
+      signal.throwIfAborted();
+    }
+    await writer.written();
     await importAssets(services, lease, archive, reporter, signal);
   } finally {
     await indexer.stop();
     await archive.close();
   }
+}
+
+/** Writes batches in their order; `write` resolves as soon as the one before is written. */
+function createWriter(services: Services, lease: Lease, reporter: Reporter, totalBytes: number) {
+  let writing: Promise<void> = Promise.resolve();
+  return {
+    async write(batch: PreparedBatch, extent: BatchExtent): Promise<void> {
+      await writing;
+      reporter.bytes(extent.position, totalBytes);
+      reporter.conversations(batch.places.length);
+      const last = batch.places.at(-1);
+      const change = {
+        ...reporter.snapshot(),
+        filesProcessed: extent.shardsDone,
+        ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
+      };
+      writing = writeBatch(services, lease, batch, change).then(reporter.written);
+      // A failed write is met at the next turn.
+      writing.catch(() => undefined);
+    },
+    written: () => writing,
+  };
 }
 
 async function* readBatches(

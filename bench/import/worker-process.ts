@@ -24,7 +24,11 @@ const KEPT_LOG_CHARACTERS = 4_000;
 /** USER_HZ, the unit of CPU times in /proc, which every Linux that Node runs on has at 100. */
 const TICKS_PER_SECOND = 100;
 /** As in `npm run worker`. */
-const FLAGS = ['--max-semi-space-size=8'];
+const FLAGS = [
+  '--import',
+  new URL('../../src/infra/compile-cache.js', import.meta.url).href,
+  '--max-semi-space-size=8',
+];
 
 /** Starts `worker/main.ts` and waits until it takes jobs. Throws with the end of its log when it does not. */
 export async function startWorker(

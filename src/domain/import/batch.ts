@@ -1,31 +1,11 @@
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { constants, zstdCompressSync } from 'node:zlib';
-import { v7 as uuidv7 } from 'uuid';
-import type { ArchiveConversation } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
-import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
-import { mergeAllIntoExisting } from './merge.ts';
-import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
-import { createConversationEncoder, createRowBatch, type EncodedConversation } from './rows.ts';
+import type { Tally } from '../sync/lease.ts';
+import { type NewConversation, OutOfMemoryError, type PreparedConversation } from './prepare.ts';
+import type { Problem } from './problems.ts';
 
-const SMALL_BYTES = 256 * 1024;
-const { ZSTD_c_compressionLevel, ZSTD_c_hashLog } = constants;
-
-/**
- * In this thread: told the size beforehand, zstd takes less time for one conversation than handing it to another
- * thread does, and hundreds of streams at once would each hold a megabyte. For a usual conversation most of the time
- * goes into clearing zstd's table, of which 2^12 entries compress as well.
- */
-const compress = (bytes: Buffer) =>
-  zstdCompressSync(bytes, {
-    params: {
-      [ZSTD_c_compressionLevel]: 1,
-      ...(bytes.length < SMALL_BYTES ? { [ZSTD_c_hashLog]: 12 } : {}),
-    },
-    pledgedSrcSize: bytes.length,
-    chunkSize: Math.max(1_024, bytes.length >> 1),
-  });
+/** What a thread gets at once: enough for the handing over to vanish, little enough to keep all threads busy. */
+const TASK_BYTES = 1024 * 1024;
 
 /** The bytes of one conversation in the export, or why there are none. */
 export interface Element {
@@ -46,15 +26,9 @@ interface Place {
   element: number;
 }
 
-interface Version {
+export interface Version extends NewConversation {
   place: Place;
   sha256: Buffer;
-  /** Compressed. */
-  raw: Buffer;
-  /** What it gets when it is new. */
-  id: string;
-  encoded: EncodedConversation;
-  conversation: Pick<ArchiveConversation, 'provider' | 'externalId' | 'title' | 'updatedAtMs' | 'warnings'>;
 }
 
 /** Elements that were read and compared with what is known, ready to be written. */
@@ -79,9 +53,8 @@ export const emptyTally = (): Tally => ({
 });
 
 /**
- * Reads a batch. Bytes that the user already has are known by their hash and not even parsed. Needs no lock, so that
- * one batch is read while the one before is written. Each conversation is encoded at once, as if it were new, so that
- * nothing of its objects outlives it.
+ * Reads a batch, in threads. Bytes that the user already has are known by their hash and not even parsed. Needs no
+ * lock, so that several batches are read while one is written. The elements' bytes are gone afterwards.
  */
 export async function prepareBatch(
   services: Services,
@@ -100,41 +73,34 @@ export async function prepareBatch(
     'bytes' in content ? createHash('sha256').update(content.bytes).digest() : null,
   );
   const known = await knownHashes(services.database, userId, hashes);
-  const encode = createConversationEncoder(userId);
+  const unknown = new Map<string, Buffer>();
+  for (const [index, { content }] of elements.entries()) {
+    const hash = hashes[index]?.toString('hex');
+    if (hash && 'bytes' in content && !known.has(hash)) unknown.set(hash, content.bytes);
+  }
+  const read = await readInThreads(services, userId, unknown);
   for (const [index, { shard, element, content }] of elements.entries()) {
     const place = { shard, element };
     batch.places.push(place);
-    const hash = hashes[index]?.toString('hex');
-    if (hash && known.has(hash)) {
+    const sha256 = hashes[index];
+    const hash = sha256?.toString('hex') ?? '';
+    if (known.has(hash)) {
       batch.tally.unchanged += 1;
       continue;
     }
-    const result = 'bytes' in content ? services.reader.read(content.bytes) : unreadable(content);
+    const result = 'bytes' in content ? read.get(hash) : unreadable(content);
+    if (!result) throw new Error('A conversation was not read.');
     if (result.kind !== 'conversation') {
       const { kind, ...problem } = result;
       batch.tally[kind] += 1;
       batch.problems.push({ ...place, ...problem, outcome: kind === 'skipped' ? 'SKIPPED' : 'FAILED' });
-      continue;
+    } else if (sha256) {
+      known.add(hash);
+      batch.versions.push({ ...result, place, sha256 });
     }
-    if (!('bytes' in content) || !hash) continue;
-    known.add(hash);
-    const { provider, externalId, title, updatedAtMs, warnings } = result.conversation;
-    const id = uuidv7();
-    batch.versions.push({
-      place,
-      sha256: Buffer.from(hash, 'hex'),
-      raw: compress(content.bytes),
-      id,
-      encoded: encode({ id, conversation: result.conversation }),
-      conversation: { provider, externalId, title, updatedAtMs, warnings },
-    });
-    // The batch before is being sent meanwhile.
-    await turn();
   }
   return batch;
 }
-
-const turn = promisify(setImmediate);
 
 const unreadable = (content: { code: string; reason: string }) => ({
   kind: 'failed' as const,
@@ -143,7 +109,8 @@ const unreadable = (content: { code: string; reason: string }) => ({
   ...content,
 });
 
-async function knownHashes(
+/** Which of these versions the user already has, in hexadecimal. */
+export async function knownHashes(
   database: Pick<Transaction, 'query'>,
   userId: string,
   hashes: (Buffer | null)[],
@@ -158,128 +125,74 @@ async function knownHashes(
   return new Set(rows.map((row) => row.sha256));
 }
 
-/**
- * Writes a batch, its problems, its counts and `change` (with the checkpoint behind it) in one transaction: a crash
- * loses the whole batch or nothing. A conversation that the database refuses is found by halving the batch, and is a
- * problem of its own. Answers the task's new seq. Throws a LeaseLostError when another worker has the task.
- */
-export async function writeBatch(
+type Slice = [hash: string, bytes: Buffer];
+
+/** What became of each slice, by its hash. */
+async function readInThreads(
   services: Services,
-  lease: Lease,
-  batch: PreparedBatch,
-  change: TaskChange,
-): Promise<number> {
-  try {
-    return await writeAtOnce(services, lease, batch, change);
-  } catch (error) {
-    if (!isRefusal(error) || batch.versions.length === 0) throw error;
-    const [first] = batch.versions;
-    if (first && batch.versions.length === 1) {
-      services.logger.warn({ error }, 'the database refused a conversation');
-      return writeAtOnce(services, lease, withoutVersion(batch, first), change);
+  userId: string,
+  slices: Map<string, Buffer>,
+): Promise<Map<string, PreparedConversation>> {
+  const portions: Slice[][] = [];
+  let room = 0;
+  for (const slice of slices) {
+    const last = portions.at(-1);
+    if (last && slice[1].length <= room) last.push(slice);
+    else {
+      portions.push([slice]);
+      room = TASK_BYTES;
     }
-    const middle = Math.ceil(batch.versions.length / 2);
-    const half = { ...batch, versions: batch.versions.slice(0, middle) };
-    // The checkpoint comes with the second half: a crash in between finds the first half again, as unchanged.
-    await writeBatch(
-      services,
-      lease,
-      { ...half, places: [], ended: [], problems: [], tally: emptyTally() },
-      {},
-    );
-    return writeBatch(services, lease, { ...batch, versions: batch.versions.slice(middle) }, change);
+    room -= slice[1].length;
+  }
+  const read = await Promise.all(portions.map((portion) => readPortion(services, userId, portion)));
+  return new Map(read.flat());
+}
+
+/** One conversation that takes more memory than a thread may have fails alone. */
+async function readPortion(
+  services: Services,
+  userId: string,
+  portion: Slice[],
+): Promise<[hash: string, read: PreparedConversation][]> {
+  let end = 0;
+  const ends = portion.map(([, slice]) => {
+    end += slice.length;
+    return end;
+  });
+  try {
+    const bytes = ownBytes(portion, end);
+    const read = await services.threads.prepare({ userId, bytes, ends });
+    return portion.flatMap(([hash], index) => {
+      const result = read[index];
+      return result ? [[hash, result]] : [];
+    });
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    services.logger.warn({ error, bytes: end, conversations: portion.length }, 'a thread ran out of memory');
+    const [first] = portion;
+    if (first && portion.length === 1) {
+      const reason = 'It takes more memory to read than this server allows for one conversation.';
+      return [[first[0], unreadable({ code: 'TOO_MUCH_MEMORY', reason })]];
+    }
+    const middle = portion.length >> 1;
+    const before = await readPortion(services, userId, portion.slice(0, middle));
+    return [...before, ...(await readPortion(services, userId, portion.slice(middle)))];
   }
 }
 
-/** Whether PostgreSQL refused the data themselves (classes 22 and 54), not the connection or the moment. */
-const isRefusal = (error: unknown) => /^(?:22|54)/.test((error as { code?: string } | null)?.code ?? '');
-
-function withoutVersion(batch: PreparedBatch, { place, conversation }: Version): PreparedBatch {
-  const { externalId, title } = conversation;
-  const reason = 'The database could not store it; the server’s log says why.';
-  const problem: Problem = { ...place, externalId, title, outcome: 'FAILED', code: 'NOT_STORABLE', reason };
-  const tally = { ...batch.tally, failed: batch.tally.failed + 1 };
-  return { ...batch, versions: [], tally, problems: [...batch.problems, problem] };
-}
-
-async function writeAtOnce(
-  services: Services,
-  lease: Lease,
-  batch: PreparedBatch,
-  change: TaskChange,
-): Promise<number> {
-  return services.database.transaction(async (tx) => {
-    await lockTask(tx, lease);
-    const tally = { ...batch.tally };
-    const problems = [...batch.problems];
-    const rows = createRowBatch(lease.userId);
-    // The batch before may have brought the same bytes after this one was prepared.
-    const known = await knownHashes(
-      tx,
-      lease.userId,
-      batch.versions.map((version) => version.sha256),
-    );
-    const fresh = batch.versions.filter((version) => !known.has(version.sha256.toString('hex')));
-    tally.unchanged += batch.versions.length - fresh.length;
-    const ids = await existingIds(tx, lease.userId, fresh);
-    const changed = new Map<string, number>();
-    for (const { place, sha256, raw, id: newId, encoded, conversation } of fresh) {
-      const key = keyOf(conversation);
-      const existing = ids.get(key);
-      const id = existing ?? newId;
-      if (existing) {
-        changed.set(id, (changed.get(id) ?? 0) + 1);
-      } else {
-        ids.set(key, id);
-        rows.addConversation(encoded);
-        tally.added += 1;
-        tally.messagesAdded += encoded.messages.rows;
-      }
-      rows.addVersion({
-        sha256,
-        conversationId: id,
-        taskId: lease.taskId,
-        updatedAtMs: conversation.updatedAtMs,
-        raw,
-      });
-      const { externalId, title } = conversation;
-      for (const warning of conversation.warnings) {
-        problems.push({ ...place, ...warning, externalId, title, conversationId: id, outcome: 'WARNING' });
-      }
-    }
-    await rows.copyInto(tx);
-    const merged = await mergeAllIntoExisting(services, tx, lease.userId, [...changed.keys()]);
-    for (const [id, versions] of changed) {
-      const result = merged.get(id);
-      tally.messagesAdded += result?.messagesAdded ?? 0;
-      // Several forms of one conversation in one batch: the merge answers for all of them.
-      tally[result?.changed ? 'updated' : 'unchanged'] += versions;
-    }
-    if (lease.retry) await clearRetried(tx, lease, batch.places);
-    await clearBrokenShards(tx, lease, batch.ended);
-    await writeProblems(tx, lease, problems);
-    return writeTask(tx, lease, { ...change, tally });
-  });
-}
-
-const keyOf = (conversation: { provider: string; externalId: string }) =>
-  `${conversation.provider} ${conversation.externalId}`;
-
-async function existingIds(
-  tx: Transaction,
-  userId: string,
-  versions: Version[],
-): Promise<Map<string, string>> {
-  if (versions.length === 0) return new Map();
-  const rows = await tx.query<{ id: string; provider: string; externalId: string }>(
-    `SELECT c.id, c.provider, c.external_id AS "externalId" FROM conversations c
-     JOIN unnest($2::text[], $3::text[]) AS wanted (provider, external_id) USING (provider, external_id)
-     WHERE c.user_id = $1`,
-    [
-      userId,
-      versions.map((version) => version.conversation.provider),
-      versions.map((version) => version.conversation.externalId),
-    ],
-  );
-  return new Map(rows.map((row) => [keyOf(row), row.id]));
+/** A buffer that nothing else uses, for it will be another thread's; one large slice has its own already. */
+function ownBytes(portion: Slice[], length: number): Uint8Array<ArrayBuffer> {
+  const [first] = portion;
+  const slice = first?.[1];
+  const { buffer } = slice ?? {};
+  if (portion.length === 1 && buffer instanceof ArrayBuffer && buffer.byteLength === length) {
+    return new Uint8Array(buffer);
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const [, slice] of portion) {
+    bytes.set(slice, at);
+    at += slice.length;
+  }
+  return bytes;
 }

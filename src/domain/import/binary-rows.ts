@@ -29,7 +29,7 @@ export interface RowWriter {
 
 /** Whole rows without header and trailer. */
 export interface EncodedRows {
-  bytes: Buffer;
+  bytes: Uint8Array;
   rows: number;
 }
 
@@ -98,7 +98,8 @@ export function createRowWriter(): RowWriter {
     },
     append(encoded) {
       reserve(encoded.bytes.length);
-      length += encoded.bytes.copy(buffer, length);
+      buffer.set(encoded.bytes, length);
+      length += encoded.bytes.length;
       rows += encoded.rows;
     },
     finish() {

@@ -1,0 +1,145 @@
+import type { Services, Transaction } from '../services.ts';
+import { type Lease, lockTask, type TaskChange, writeTask } from '../sync/lease.ts';
+import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
+import { mergeAllIntoExisting } from './merge.ts';
+import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
+import { createRowBatch } from './rows.ts';
+
+/** What came of versions, in addition to what a batch knew before. */
+type Written = Pick<PreparedBatch, 'tally' | 'problems'>;
+
+/**
+ * Writes a batch, its problems, its counts and `change` (with the checkpoint behind it) in one transaction: a crash
+ * loses the whole batch or nothing. A conversation that the database refuses is found by halving the batch, and is a
+ * problem of its own. Answers the task's new seq. Throws a LeaseLostError when another worker has the task.
+ */
+export async function writeBatch(
+  services: Services,
+  lease: Lease,
+  batch: PreparedBatch,
+  change: TaskChange,
+): Promise<number> {
+  const write = (writeSome: typeof writeVersions) =>
+    services.database.transaction(async (tx) => {
+      await lockTask(tx, lease);
+      const written = sum(batch, await writeSome(services, tx, lease, batch.versions));
+      if (lease.retry) await clearRetried(tx, lease, batch.places);
+      await clearBrokenShards(tx, lease, batch.ended);
+      await writeProblems(tx, lease, written.problems);
+      return writeTask(tx, lease, { ...change, tally: written.tally });
+    });
+  try {
+    return await write(writeVersions);
+  } catch (error) {
+    if (!isRefusal(error) || batch.versions.length === 0) throw error;
+    return await write(writeByHalves);
+  }
+}
+
+/** Whether PostgreSQL refused the data themselves (classes 22 and 54), not the connection or the moment. */
+const isRefusal = (error: unknown) => /^(?:22|54)/.test((error as { code?: string } | null)?.code ?? '');
+
+function sum(a: Written, b: Written): Written {
+  const tally = { ...a.tally };
+  for (const [key, count] of Object.entries(b.tally)) tally[key as keyof typeof tally] += count;
+  return { tally, problems: [...a.problems, ...b.problems] };
+}
+
+/** Goes back to before the versions when one of them is refused, and on with each half. */
+async function writeByHalves(
+  services: Services,
+  tx: Transaction,
+  lease: Lease,
+  versions: Version[],
+): Promise<Written> {
+  await tx.execute('SAVEPOINT half');
+  try {
+    const written = await writeVersions(services, tx, lease, versions);
+    await tx.execute('RELEASE SAVEPOINT half');
+    return written;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    await tx.execute('ROLLBACK TO SAVEPOINT half');
+    await tx.execute('RELEASE SAVEPOINT half');
+    const [first] = versions;
+    if (first && versions.length === 1) {
+      services.logger.warn({ error }, 'the database refused a conversation');
+      return refused(first);
+    }
+    const middle = Math.ceil(versions.length / 2);
+    const before = await writeByHalves(services, tx, lease, versions.slice(0, middle));
+    return sum(before, await writeByHalves(services, tx, lease, versions.slice(middle)));
+  }
+}
+
+function refused({ place, externalId, title }: Version): Written {
+  const reason = 'The database could not store it; the server’s log says why.';
+  const problem: Problem = { ...place, externalId, title, outcome: 'FAILED', code: 'NOT_STORABLE', reason };
+  return { tally: { ...emptyTally(), failed: 1 }, problems: [problem] };
+}
+
+async function writeVersions(
+  services: Services,
+  tx: Transaction,
+  lease: Lease,
+  versions: Version[],
+): Promise<Written> {
+  const tally = emptyTally();
+  const problems: Problem[] = [];
+  const rows = createRowBatch(lease.userId);
+  // The batch before may have brought the same bytes after this one was prepared.
+  const known = await knownHashes(
+    tx,
+    lease.userId,
+    versions.map((version) => version.sha256),
+  );
+  const fresh = versions.filter((version) => !known.has(version.sha256.toString('hex')));
+  tally.unchanged += versions.length - fresh.length;
+  const ids = await existingIds(tx, lease.userId, fresh);
+  const changed = new Map<string, number>();
+  for (const version of fresh) {
+    const key = keyOf(version);
+    const existing = ids.get(key);
+    const id = existing ?? version.id;
+    if (existing) {
+      changed.set(id, (changed.get(id) ?? 0) + 1);
+    } else {
+      ids.set(key, id);
+      rows.addConversation(version.encoded);
+      tally.added += 1;
+      tally.messagesAdded += version.encoded.messages.rows;
+    }
+    const { sha256, updatedAtMs, raw, place, externalId, title } = version;
+    rows.addVersion({ sha256, conversationId: id, taskId: lease.taskId, updatedAtMs, raw });
+    for (const warning of version.warnings) {
+      problems.push({ ...place, ...warning, externalId, title, conversationId: id, outcome: 'WARNING' });
+    }
+  }
+  await rows.copyInto(tx);
+  const merged = await mergeAllIntoExisting(services, tx, lease.userId, [...changed.keys()]);
+  for (const [id, count] of changed) {
+    const result = merged.get(id);
+    tally.messagesAdded += result?.messagesAdded ?? 0;
+    // Several forms of one conversation in one batch: the merge answers for all of them.
+    tally[result?.changed ? 'updated' : 'unchanged'] += count;
+  }
+  return { tally, problems };
+}
+
+const keyOf = (conversation: { provider: string; externalId: string }) =>
+  `${conversation.provider} ${conversation.externalId}`;
+
+async function existingIds(
+  tx: Transaction,
+  userId: string,
+  versions: Version[],
+): Promise<Map<string, string>> {
+  if (versions.length === 0) return new Map();
+  const rows = await tx.query<{ id: string; provider: string; externalId: string }>(
+    `SELECT c.id, c.provider, c.external_id AS "externalId" FROM conversations c
+     JOIN unnest($2::text[], $3::text[]) AS wanted (provider, external_id) USING (provider, external_id)
+     WHERE c.user_id = $1`,
+    [userId, versions.map((version) => version.provider), versions.map((version) => version.externalId)],
+  );
+  return new Map(rows.map((row) => [keyOf(row), row.id]));
+}

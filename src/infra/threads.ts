@@ -1,0 +1,44 @@
+import { getCompileCacheDir } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { OutOfMemoryError, type RawConversations } from '../domain/import/prepare.ts';
+import type { Threads } from '../domain/services.ts';
+
+/** More would wait for the database. */
+const MAX_THREADS = 2;
+const IDLE_MS = 2_000;
+/** What one conversation of the allowed size and number of values can take; a usual one takes a few megabytes. */
+const MAX_HEAP_MIB = 1_024;
+/** Larger ones keep more garbage resident, smaller ones copy more. */
+const YOUNG_HEAP_MIB = 12;
+
+/** A pool of threads that begin with the first work and end when there is none. `close` waits for what runs. */
+export function openThreads(): Threads & { close(): Promise<void> } {
+  // Below the folder that was asked for there is one for each version of Node.
+  const cache = getCompileCacheDir();
+  const pool = new Piscina({
+    filename: fileURLToPath(new URL('./threads/thread.ts', import.meta.url)),
+    minThreads: 0,
+    maxThreads: Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)),
+    idleTimeout: IDLE_MS,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB, maxYoungGenerationSizeMb: YOUNG_HEAP_MIB },
+    // The environment holds secrets, and nothing that a thread does depends on it.
+    env: cache ? { NODE_COMPILE_CACHE: dirname(cache) } : {},
+  });
+  async function run(name: string, task: object, transferList: ArrayBuffer[]) {
+    try {
+      return await pool.run(task, { name, transferList });
+    } catch (error) {
+      if ((error as { code?: string } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+        throw new OutOfMemoryError({ cause: error });
+      }
+      throw error;
+    }
+  }
+  return {
+    prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
+    close: () => pool.close({ force: true }),
+  };
+}

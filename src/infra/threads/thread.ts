@@ -1,0 +1,23 @@
+/** The module that a thread loads; each function is one kind of work. */
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { readConversation } from '../../archive/conversation.ts';
+import {
+  type PreparedConversation,
+  prepareConversations,
+  type RawConversations,
+} from '../../domain/import/prepare.ts';
+
+export function prepare(conversations: RawConversations) {
+  const prepared = prepareConversations(readConversation, conversations);
+  return moving(prepared, buffersOf(prepared));
+}
+
+/** All binary parts lie in one. */
+function buffersOf(prepared: PreparedConversation[]): ArrayBufferLike[] {
+  const some = prepared.find((each) => each.kind === 'conversation');
+  return some ? [some.raw.buffer] : [];
+}
+
+/** Hands the buffers of an answer over instead of copying them. */
+const moving = (value: object, buffers: ArrayBufferLike[]) =>
+  move({ [valueSymbol]: value, [transferableSymbol]: buffers });
