@@ -308,7 +308,7 @@ function contradictions(env: Record<string, string | undefined>): string[] {
   const key = env.API_KEY;
   if (env.ENVIRONMENT === 'production') {
     if (key === undefined) problems.push('API_KEY is required when ENVIRONMENT=production');
-    else if (key === 'change-me') problems.push('API_KEY must be changed from its example value');
+    else if (/change-?me/i.test(key)) problems.push('API_KEY must be changed from its example value');
     else if (key.length < MIN_API_KEY_LENGTH) {
       problems.push(
         `API_KEY must have at least ${MIN_API_KEY_LENGTH} characters when ENVIRONMENT=production`,
