@@ -1,0 +1,72 @@
+import { stemmer as arabic } from '@orama/stemmers/arabic';
+import { stemmer as danish } from '@orama/stemmers/danish';
+import { stemmer as dutch } from '@orama/stemmers/dutch';
+import { stemmer as english } from '@orama/stemmers/english';
+import { stemmer as finnish } from '@orama/stemmers/finnish';
+import { stemmer as french } from '@orama/stemmers/french';
+import { stemmer as german } from '@orama/stemmers/german';
+import { stemmer as hungarian } from '@orama/stemmers/hungarian';
+import { stemmer as italian } from '@orama/stemmers/italian';
+import { stemmer as norwegian } from '@orama/stemmers/norwegian';
+import { stemmer as portuguese } from '@orama/stemmers/portuguese';
+import { stemmer as romanian } from '@orama/stemmers/romanian';
+import { stemmer as russian } from '@orama/stemmers/russian';
+import { stemmer as spanish } from '@orama/stemmers/spanish';
+import { stemmer as swedish } from '@orama/stemmers/swedish';
+import { stemmer as turkish } from '@orama/stemmers/turkish';
+import type { votingLanguages } from './stop-words.ts';
+
+/** A language in Latin letters whose texts are told apart by their commonest words. */
+export type Language = (typeof votingLanguages)[number];
+
+type Stemmer = (word: string) => string;
+
+const latin: Record<Language, Stemmer> = {
+  en: english,
+  de: german,
+  fr: french,
+  es: spanish,
+  pt: portuguese,
+  it: italian,
+  nl: dutch,
+  sv: swedish,
+  da: danish,
+  no: norwegian,
+  fi: finnish,
+  hu: hungarian,
+  ro: romanian,
+  tr: turkish,
+};
+
+/** Scripts that one stemmer serves, whatever the language: text and query are cut alike. */
+const scripts: [script: RegExp, stemmer: Stemmer][] = [
+  [/^\p{Script=Cyrillic}+$/u, russian],
+  [/^\p{Script=Arabic}+$/u, arabic],
+];
+
+/** Longer ones are keys, hashes and Base64, which have no grammar. */
+const MAX_STEMMED_CHARACTERS = 40;
+
+/** Whether the lexeme of a folded word depends on the language of its text. */
+export const isLatinWord = (folded: string): boolean =>
+  folded.length > 2 && folded.length <= MAX_STEMMED_CHARACTERS && /^[a-z]+$/.test(folded);
+
+/**
+ * The lexeme of a folded word in a text of this language. A stem that is not English says whose it is (`haus~de`), so
+ * that it is never taken for an English word; what no stemmer changes is the word itself, in any language.
+ */
+export function lexemeOf(folded: string, language: Language): string {
+  if (isLatinWord(folded)) {
+    const stem = latin[language](folded);
+    if (stem === '' || stem === folded) return folded;
+    return language === 'en' ? stem : `${stem}~${language}`;
+  }
+  const [, stemmer] = scripts.find(([script]) => script.test(folded)) ?? [];
+  return (folded.length <= MAX_STEMMED_CHARACTERS && stemmer?.(folded)) || folded;
+}
+
+/** The lexemes under which texts of any language may hold a folded word; English and the word itself come first. */
+export function lexemesInAnyLanguage(folded: string): string[] {
+  if (!isLatinWord(folded)) return [lexemeOf(folded, 'en')];
+  return [...new Set((Object.keys(latin) as Language[]).map((language) => lexemeOf(folded, language)))];
+}
