@@ -132,6 +132,13 @@ test('The use of a key is told once an hour for each address, also of many at th
   expect(await uses()).toHaveLength(2);
 });
 
+test('The use of the owner’s key is told as well', async () => {
+  const { client } = server;
+  await until('it is told', async () => actions(await auditLogOf(client)).includes('api_key.used'));
+  const used = (await auditLogOf(client)).filter(({ action }) => action === 'api_key.used');
+  expect(used).toMatchObject([{ credential: 'OWNER_KEY', credentialId: null, address: '127.0.0.1' }]);
+});
+
 describe('The log', () => {
   test('is read page by page, each event once, and shows a user their own events only', async () => {
     const { client } = await server.asUser();
@@ -163,11 +170,12 @@ describe('The log', () => {
     await makeKey(server, client, { name: 'of a user' });
     await makeKey(server, server.client, { name: 'of the owner' });
     const all = await serverAuditLog(server.client);
-    expect(all.slice(0, 2)).toMatchObject([
+    const made = all.filter(({ action }) => action === 'api_key.created');
+    expect(made.slice(0, 2)).toMatchObject([
       { subject: expect.stringContaining('of the owner'), who: 'Owner', credential: 'OWNER_KEY' },
       { subject: expect.stringContaining('of a user'), who: 'Second' },
     ]);
-    expect(all[0]).toMatchObject({ address: '127.0.0.1', userAgent: 'node', credentialId: null });
+    expect(made[0]).toMatchObject({ address: '127.0.0.1', userAgent: 'node', credentialId: null });
     const userId = encodeId('User', viewer.userId);
     const one = await serverAuditLog(server.client, userId);
     expect(one.map((event) => event.userId)).toEqual([userId]);
@@ -205,8 +213,10 @@ test('What is too old is swept by a worker, and nothing else', async () => {
     [viewer.userId],
   );
   const subjects = async () => (await auditLogOf(client)).map(({ subject }) => subject);
-  expect((await subjects()).slice(-2)).toEqual(['399', '401']);
+  const noted = async () => actions(await auditLogOf(client)).includes('api_key.used');
+  await until('the use of the owner’s key is told', noted);
   const before = await subjects();
+  expect(before.slice(-2)).toEqual(['399', '401']);
   await own.startWorker();
   await until('the old event is gone', async () => !(await subjects()).includes('401'));
   expect(await subjects()).toEqual(before.slice(0, -1));

@@ -1,4 +1,4 @@
-import { findApiKey } from '../domain/api-key.ts';
+import { createOwnerKeyNotes, findApiKey } from '../domain/api-key.ts';
 import type { Services } from '../domain/services.ts';
 import { findSession } from '../domain/session.ts';
 import type { Authenticate } from '../domain/viewer.ts';
@@ -13,9 +13,12 @@ export function createAuthenticate(
   authenticateOwner: Authenticate,
   cookie: SessionCookie,
 ): Authenticate {
+  const noteUse = createOwnerKeyNotes(services);
   return async (shown) => {
     if (shown.apiKey !== undefined) {
-      return (await authenticateOwner(shown)) ?? (await findApiKey(services, shown));
+      const owner = await authenticateOwner(shown);
+      if (owner) noteUse(owner);
+      return owner ?? (await findApiKey(services, shown));
     }
     const secret = cookie.read(shown.cookie);
     return secret ? findSession(services, secret, shown.origin) : null;

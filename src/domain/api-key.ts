@@ -192,6 +192,30 @@ async function noteUse(services: Services, viewer: Viewer, id: string): Promise<
   }
 }
 
+/** After this time a use of the owner's key may have to be noted again. */
+const OWNER_NOTE_MS = 60_000;
+/** Who comes from more addresses is looked up more often. */
+const REMEMBERED_ADDRESSES = 1_000;
+
+/**
+ * Notes uses of the key of the server's configuration, once an hour for each address. It has no row, and works while the
+ * database is away: so nobody waits for the note, and what was noted lately is remembered here.
+ */
+export function createOwnerKeyNotes(services: Services): (viewer: Viewer) => void {
+  const notedAtMs = new Map<string | null, number>();
+  return (viewer) => {
+    if (viewer.credential?.kind !== 'owner-key') return;
+    const { address } = viewer.origin;
+    const lately = notedAtMs.get(address);
+    if (lately !== undefined && Date.now() - lately < OWNER_NOTE_MS) return;
+    if (notedAtMs.size >= REMEMBERED_ADDRESSES) notedAtMs.clear();
+    notedAtMs.set(address, Date.now());
+    recordHourly(services, viewer, 'api_key.used').catch((error) => {
+      services.logger.warn({ error }, 'the use of the owner’s key was not noted');
+    });
+  };
+}
+
 /** Removes keys that ended long ago. */
 export async function sweepApiKeys(services: Services): Promise<void> {
   await services.database.query(
