@@ -53,6 +53,7 @@ const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
 const homes: Record<string, Part[]> = {
   unzipper: ['archive'],
   '@orama/stemmers': ['text'],
+  porter2: ['text'],
   zod: ['jobs', 'domain', 'config'],
   uuid: ['domain', 'rest'],
   piscina: ['infra', 'threads'],
