@@ -116,15 +116,22 @@ export class ChatUnavailableError extends DomainError {
   readonly reason: ChatFailure;
   /** Whole seconds until the model's server wants to be asked again; null when it does not say. */
   readonly retryAfter: number | null;
+  /** `session/ordinal` of the turn that failed and can be asked again; null when none was begun. */
+  readonly turnId: string | null;
 
   constructor(
     reason: ChatFailure,
     message: string,
-    { retryAfter = null, ...options }: ErrorOptions & { retryAfter?: number | null } = {},
+    {
+      retryAfter = null,
+      turnId = null,
+      ...options
+    }: ErrorOptions & { retryAfter?: number | null; turnId?: string | null } = {},
   ) {
     super('CHAT_UNAVAILABLE', message, options);
     this.reason = reason;
     this.retryAfter = retryAfter;
+    this.turnId = turnId;
   }
 }
 

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { InvalidInputError } from '../errors.ts';
+import { parseInput, text } from '../input.ts';
+
+/** How the history is searched for a question. */
+export const searchModes = ['AUTO', 'KEYWORD', 'SEMANTIC', 'HYBRID'] as const;
+export type ChatSearchMode = (typeof searchModes)[number];
+
+/** How many messages of the history a question brings along, and how they are found. */
+export const retrievalInput = z.strictObject({
+  query: text.trim().min(1, 'Say what you want to know.').max(4_000),
+  k: z.int().min(1).max(20).default(5),
+  searchMode: z
+    .enum(searchModes)
+    .default('AUTO')
+    .refine(
+      (mode) => mode === 'AUTO' || mode === 'KEYWORD',
+      'This server cannot search by meaning: use AUTO or KEYWORD.',
+    ),
+});
+
+const chatInput = z.strictObject({
+  ...retrievalInput.shape,
+  query: retrievalInput.shape.query.optional(),
+  /** A new session without one. */
+  sessionId: z.string().nullish(),
+  /** `session/ordinal` of a failed turn to ask again, in place of `query` and `sessionId`. */
+  retryTurnId: z.string().nullish(),
+});
+
+export type ChatInput = z.input<typeof chatInput>;
+
+/** A question to be asked for the first time, or a turn to be asked again. */
+export type ChatRequest = { k: number; searchMode: ChatSearchMode } & (
+  | { query: string; sessionId: string | null; retryTurnId: null }
+  | { query: null; sessionId: null; retryTurnId: string }
+);
+
+/** Throws an InvalidInputError unless there is either a question or a turn to ask again. */
+export function parseChatInput(input: ChatInput): ChatRequest {
+  const { k, searchMode, query, sessionId, retryTurnId } = parseInput(chatInput, input);
+  if (retryTurnId) {
+    if (query === undefined && !sessionId)
+      return { k, searchMode, query: null, sessionId: null, retryTurnId };
+    const path = [query === undefined ? 'sessionId' : 'query'];
+    throw new InvalidInputError([
+      { path, message: 'Leave this out to ask a turn again: the turn has it.', type: 'unexpected' },
+    ]);
+  }
+  if (query !== undefined) return { k, searchMode, query, sessionId: sessionId ?? null, retryTurnId: null };
+  throw new InvalidInputError([{ path: ['query'], message: 'Say what you want to know.', type: 'missing' }]);
+}

@@ -1,0 +1,159 @@
+/**
+ * A turn is written before the model is asked, as ANSWERING, and becomes ANSWERED or FAILED. Only the attempt that began
+ * it may end it: `createdAt`, which a new attempt sets again, is what tells attempts apart.
+ */
+import { v7 as uuidv7 } from 'uuid';
+import type { ChatTurn, ChatTurnStatus } from '../../generated/prisma/client.ts';
+import { InvalidInputError, NotFoundError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import type { Viewer } from '../viewer.ts';
+import type { StoredCitation } from './citation.ts';
+import { chatTurnKey } from './session.ts';
+
+/** However slowly the model goes on, an answer is over then. */
+export const MAX_TURN_MS = 600_000;
+
+/** Beyond the end of every attempt, and of what clocks of servers may disagree. */
+const STALE_AFTER_MS = MAX_TURN_MS + 60_000;
+
+/** So that a session can be shown and read in one go. */
+const MAX_TURNS = 500;
+
+const MAX_TITLE_CHARACTERS = 100;
+
+export interface TurnEnd {
+  status: 'ANSWERED' | 'FAILED';
+  response: string;
+  /** Why the answer is missing or incomplete. */
+  error: { code: string; message: string } | null;
+}
+
+/** Writes a new turn, and a new session when `sessionId` is null. Throws a NotFoundError, and an InvalidInputError when the session is full. */
+export async function beginTurn(
+  services: Services,
+  viewer: Viewer,
+  turn: { sessionId: string | null; query: string; model: string; context: StoredCitation[] },
+): Promise<ChatTurn> {
+  const { userId } = viewer;
+  const { query, model } = turn;
+  const context = turn.context.map((each) => ({ ...each }));
+  return services.prisma.$transaction(async (tx) => {
+    if (turn.sessionId === null) {
+      const title = query.replaceAll(/\s+/g, ' ').slice(0, MAX_TITLE_CHARACTERS).toWellFormed();
+      const { id } = await tx.chatSession.create({ data: { userId, id: uuidv7(), title } });
+      return tx.chatTurn.create({ data: { userId, sessionId: id, ordinal: 0, query, model, context } });
+    }
+    const sessionId = turn.sessionId;
+    // Locks the session, so that two questions at once get numbers of their own.
+    const { count } = await tx.chatSession.updateMany({
+      where: { userId, id: sessionId },
+      data: { updatedAt: new Date() },
+    });
+    if (count === 0) throw new NotFoundError('chat session');
+    const last = await tx.chatTurn.findFirst({
+      where: { userId, sessionId },
+      orderBy: { ordinal: 'desc' },
+      select: { ordinal: true },
+    });
+    const ordinal = (last?.ordinal ?? -1) + 1;
+    if (ordinal >= MAX_TURNS) {
+      throw new InvalidInputError([
+        { path: ['sessionId'], message: 'This session is full: begin another one.', type: 'too_big' },
+      ]);
+    }
+    return tx.chatTurn.create({ data: { userId, sessionId, ordinal, query, model, context } });
+  });
+}
+
+/** Begins a failed turn again. Throws an InvalidInputError when it is answered, or still being answered. */
+export async function beginTurnAgain(
+  services: Services,
+  viewer: Viewer,
+  turn: ChatTurn,
+  { model, context }: { model: string; context: StoredCitation[] },
+): Promise<ChatTurn> {
+  const fresh = {
+    status: 'ANSWERING' as const,
+    model,
+    context: context.map((each) => ({ ...each })),
+    response: '',
+    suggestions: [] as string[],
+    errorCode: null,
+    errorMessage: null,
+    createdAt: new Date(),
+  };
+  const { sessionId, ordinal } = turn;
+  const { count } = await services.prisma.chatTurn.updateMany({
+    where: {
+      userId: viewer.userId,
+      sessionId,
+      ordinal,
+      OR: [{ status: 'FAILED' }, { status: 'ANSWERING', createdAt: { lt: staleBefore() } }],
+    },
+    data: fresh,
+  });
+  if (count === 1) return { ...turn, ...fresh };
+  throw notRetryable();
+}
+
+const staleBefore = () => new Date(Date.now() - STALE_AFTER_MS);
+
+const notRetryable = () =>
+  new InvalidInputError([
+    {
+      path: ['retryTurnId'],
+      message: 'This turn is answered, or still being answered: only one that failed can be asked again.',
+      type: 'not_failed',
+    },
+  ]);
+
+/** A turn to ask again. Throws a NotFoundError, and an InvalidInputError when it did not fail. */
+export async function readFailedTurn(services: Services, viewer: Viewer, id: string): Promise<ChatTurn> {
+  const turn = await services.prisma.chatTurn.findUnique({ where: chatTurnKey(viewer, id) });
+  if (!turn) throw new NotFoundError('chat turn');
+  if (stateOf(turn).status !== 'FAILED') throw notRetryable();
+  return turn;
+}
+
+/** Ends an attempt, once: what another attempt or a deletion has overtaken stays as it is. Answers the turn as it ended. */
+export async function endTurn(services: Services, turn: ChatTurn, end: TurnEnd): Promise<ChatTurn> {
+  const data = {
+    status: end.status,
+    response: end.response,
+    errorCode: end.error?.code ?? null,
+    errorMessage: end.error?.message ?? null,
+  };
+  const { userId, sessionId, ordinal, createdAt } = turn;
+  await services.prisma.chatTurn.updateMany({
+    where: { userId, sessionId, ordinal, createdAt, status: 'ANSWERING' },
+    data,
+  });
+  return { ...turn, ...data };
+}
+
+/** Adds suggestions to an answered turn. */
+export async function keepSuggestions(
+  services: Services,
+  turn: ChatTurn,
+  suggestions: string[],
+): Promise<ChatTurn> {
+  const { userId, sessionId, ordinal, createdAt } = turn;
+  await services.prisma.chatTurn.updateMany({
+    where: { userId, sessionId, ordinal, createdAt },
+    data: { suggestions },
+  });
+  return { ...turn, suggestions };
+}
+
+/** Where a turn stands. One that a server left behind when it died has failed. */
+export function stateOf(turn: ChatTurn): {
+  status: ChatTurnStatus;
+  error: { code: string; message: string } | null;
+} {
+  if (turn.status === 'ANSWERING' && turn.createdAt < staleBefore()) {
+    const message = 'The server stopped before the answer was complete. Ask again.';
+    return { status: 'FAILED', error: { code: 'SERVER_STOPPED', message } };
+  }
+  const error = turn.errorCode === null ? null : { code: turn.errorCode, message: turn.errorMessage ?? '' };
+  return { status: turn.status, error };
+}
