@@ -2,7 +2,7 @@ import type { Services } from './services.ts';
 import type { Credential, Viewer } from './viewer.ts';
 
 /** An event may be lost with its connection; looking again this often bounds what that can cost. */
-const SAFETY_CHECK_MS = 15_000;
+const SAFETY_CHECK_MS = 10_000;
 
 /** A look is never sooner than this after another, whatever the clocks say. */
 const SHORTEST_WAIT_MS = 250;
@@ -99,8 +99,8 @@ function followCredential(
   ended: () => void,
 ): () => void {
   let over = false;
-  let timer: NodeJS.Timeout | undefined;
   let unlisten: (() => Promise<void>) | null = null;
+  let timer = setTimeout(() => void look(), SAFETY_CHECK_MS);
   const stop = () => {
     over = true;
     clearTimeout(timer);
@@ -130,8 +130,9 @@ function followCredential(
     .then((stopListening) => {
       if (over) return stopListening();
       unlisten = stopListening;
+      // Only now, so that nothing falls between the look and the first event.
+      void look();
     })
     .catch((error) => services.logger.warn({ error }, 'a credential is watched without events'));
-  void look();
   return stop;
 }

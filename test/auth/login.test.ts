@@ -203,7 +203,7 @@ test('a provider that never answers ends on a page as well', async () => {
   const silent = createServer((socket) => socket.on('error', () => undefined).resume());
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const { port } = silent.address() as { port: number };
-  const other = await startSignInServer('postgres', { GOOGLE_TOKEN_URL: `http://127.0.0.1:${port}/token` });
+  const other = await startSignInServer({ env: { GOOGLE_TOKEN_URL: `http://127.0.0.1:${port}/token` } });
   const page = await other.browser().signIn();
   expect(page).toMatchObject({ status: 400, text: expect.stringContaining('in time') });
   // It ends only with its connections: the request that was given up must not hold one open.
@@ -225,7 +225,7 @@ test('without Google the login says how to configure it, to programs and to peop
 });
 
 test('only who is on the list comes in', async () => {
-  const closed = await startSignInServer('postgres', { ALLOWED_EMAILS: 'Ada@Example.org, friends.example' });
+  const closed = await startSignInServer({ env: { ALLOWED_EMAILS: 'Ada@Example.org, friends.example' } });
   const outcomes: Record<string, number> = {};
   for (const email of [
     'ada@example.org',

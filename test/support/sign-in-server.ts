@@ -1,7 +1,7 @@
 import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import { type CookieBrowser, createCookieBrowser } from './cookie-browser.ts';
 import { type OpenIdProvider, startOpenIdProvider } from './openid-provider.ts';
-import { type Backend, startTestServer, type TestServer } from './server.ts';
+import { startTestServer, type TestServer, type TestServerOptions } from './server.ts';
 
 export interface SignInServer {
   server: TestServer;
@@ -13,15 +13,13 @@ export interface SignInServer {
 }
 
 /** A server that knows an OpenID provider on loopback in Google's place. */
-export async function startSignInServer(
-  backend: Backend = 'postgres',
-  env: Record<string, string> = {},
-): Promise<SignInServer> {
+export async function startSignInServer(options: Partial<TestServerOptions> = {}): Promise<SignInServer> {
   const provider = await startOpenIdProvider();
   const port = await findFreePort();
   const server = await startTestServer({
-    backend,
-    env: { PORT: String(port), ...provider.env(`http://127.0.0.1:${port}`), ...env },
+    backend: 'postgres',
+    ...options,
+    env: { PORT: String(port), ...provider.env(`http://127.0.0.1:${port}`), ...options.env },
   });
   return {
     server,
