@@ -16,6 +16,9 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     pool: 'forks',
+    // Loading the whole server for each file anew cost a third of a run. So no module may keep what belongs to a file:
+    // hooks are set by functions that the file calls.
+    isolate: false,
     // PostgreSQL and Redis need a part of the machine, too.
     maxWorkers: '75%',
     testTimeout: 30_000,

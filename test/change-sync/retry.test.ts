@@ -1,0 +1,188 @@
+import { writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { localId } from '../../src/domain/global-id.ts';
+import { dialogue } from '../archive/builders.ts';
+import { exportOf, zipOf } from '../support/exports.ts';
+import { holdImportsAfter } from '../support/gate.ts';
+import { backends, startTestServer, type TestServer, type TestUser } from '../support/server.ts';
+import {
+  changeTask,
+  foundBy,
+  problemsOf,
+  startSync,
+  sync,
+  type TaskAnswer,
+  untilOver,
+} from '../support/syncs.ts';
+import { until } from '../support/until.ts';
+import { hits, rowCount, zipWith } from './rows.ts';
+
+describe.each(backends)('On %s', (backend) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ backend });
+  });
+  afterAll(() => server.close());
+
+  /** The file that a retry reads: the server keeps an archive whose import was not complete. */
+  const keptArchive = (taskId: string) => server.services.workspace.archivePath(localId('SyncTask', taskId));
+
+  /** Cancels while the second batch is being written, whose transaction comes first. */
+  async function cancelInSecondBatch(
+    user: TestUser,
+    start: () => Promise<TaskAnswer>,
+  ): Promise<{ id: string; cancelled: TaskAnswer }> {
+    const present = await server.services.prisma.conversation.count();
+    const gate = await holdImportsAfter(server.databaseUrl, present + 1);
+    try {
+      const { id } = await start();
+      await until('the second batch is being written', () => gate.isWaitedFor());
+      const cancelling = changeTask(user.client, 'cancelSync', id);
+      await until('the cancel waits for it', () => gate.isTaskWaitedFor());
+      await gate.open();
+      expect(await cancelling).toMatchObject({ status: 'CANCELLED' });
+      return { id, cancelled: await untilOver(user.client, id) };
+    } finally {
+      await gate.open();
+    }
+  }
+
+  describe('retrySync', () => {
+    test('imports what failed once it can be read, and nothing else', async () => {
+      const user = await server.asUser();
+      const ids = ['r1', 'r2', 'r3', 'r4', 'r5'];
+      const first = await sync(user.client, server.exports.serve(await zipWith(ids, ['r2', 'r4'])).url);
+      expect(first).toMatchObject({ status: 'PARTIAL', counts: { added: 3, failed: 2 } });
+      expect(await problemsOf(user.client, first.id)).toHaveLength(2);
+
+      // Also another conversation than the failed ones differs now: that is not what a retry is about.
+      const mended = await zipWith(ids, ['r4']);
+      await writeFile(keptArchive(first.id), mended);
+      await changeTask(user.client, 'retrySync', first.id);
+      const second = await untilOver(user.client, first.id);
+      expect(second).toMatchObject({
+        status: 'PARTIAL',
+        counts: { added: 4, updated: 0, unchanged: 0, failed: 1, messagesAdded: 8 },
+        progress: { conversationsDone: 5, conversationsTotal: 5 },
+      });
+      expect(foundBy(second)).toBe(5);
+      expect(await problemsOf(user.client, first.id)).toMatchObject([
+        { outcome: 'FAILED', code: 'JSON_INVALID' },
+      ]);
+
+      await writeFile(keptArchive(first.id), await zipWith(ids, []));
+      await changeTask(user.client, 'retrySync', first.id);
+      const third = await untilOver(user.client, first.id);
+      expect(third).toMatchObject({ status: 'COMPLETED', error: null, counts: { added: 5, failed: 0 } });
+      expect(await problemsOf(user.client, first.id)).toEqual([]);
+      expect(await hits(user, 'answer r2')).toEqual(['answer of r2']);
+    });
+
+    test('goes on where a shard broke off', async () => {
+      const user = await server.asUser();
+      const [whole, cut] = [[dialogue('s1')], [dialogue('s2'), dialogue('s3'), dialogue('s4')]];
+      const texts = {
+        'conversations-000.json': JSON.stringify(whole),
+        'conversations-001.json': JSON.stringify(cut),
+      };
+      const broken = { ...texts, 'conversations-001.json': texts['conversations-001.json'].slice(0, -30) };
+      const first = await sync(user.client, server.exports.serve(await zipOf(broken)).url);
+      expect(first).toMatchObject({ status: 'PARTIAL', counts: { added: 3 } });
+      expect(await problemsOf(user.client, first.id)).toHaveLength(1);
+
+      await writeFile(keptArchive(first.id), await zipOf(texts));
+      await changeTask(user.client, 'retrySync', first.id);
+      const second = await untilOver(user.client, first.id);
+      expect(second).toMatchObject({ status: 'COMPLETED', counts: { added: 4, unchanged: 0, failed: 0 } });
+      expect(await problemsOf(user.client, first.id)).toEqual([]);
+      const { json } = await user.client.rest('GET', '/sync/history');
+      expect(json).toMatchObject({ history: [{ files_processed: 2 }] });
+    });
+
+    test('counts what still fails once', async () => {
+      const user = await server.asUser();
+      const first = await sync(user.client, server.exports.serve(await zipWith(['f1', 'f2'], ['f2'])).url);
+      await changeTask(user.client, 'retrySync', first.id);
+      const second = await untilOver(user.client, first.id);
+      expect(second).toMatchObject({ status: 'PARTIAL', counts: { added: 1, failed: 1 } });
+      expect(await problemsOf(user.client, first.id)).toHaveLength(1);
+    });
+
+    test('fetches again what could not be fetched', async () => {
+      const user = await server.asUser();
+      const file = server.exports.serve('<!doctype html><p>Sign in</p>'.repeat(50), { type: 'text/html' });
+      const first = await sync(user.client, file.url);
+      expect(first).toMatchObject({ status: 'FAILED', error: { code: 'NOT_A_ZIP' } });
+      file.replace(await exportOf([dialogue('late')]));
+      await changeTask(user.client, 'retrySync', first.id);
+      expect(await untilOver(user.client, first.id)).toMatchObject({
+        status: 'COMPLETED',
+        error: null,
+        counts: { added: 1 },
+      });
+    });
+
+    test('of a cancelled task goes on from what is committed', async () => {
+      const user = await server.asUser();
+      const conversations = Array.from({ length: 900 }, (_, index) => dialogue(`c${index}`));
+      const file = server.exports.serve(await exportOf(conversations, { perShard: 300 }));
+      const { id, cancelled } = await cancelInSecondBatch(user, () => startSync(user.client, file.url));
+      expect(cancelled.counts.added).toBeLessThan(900);
+      expect(cancelled.counts.added).toBe(await rowCount(server, user));
+
+      await changeTask(user.client, 'retrySync', id);
+      const over = await untilOver(user.client, id);
+      expect(over).toMatchObject({
+        status: 'COMPLETED',
+        counts: { added: 900, unchanged: 0, failed: 0, messagesAdded: 1_800 },
+        progress: { fraction: 1, conversationsDone: 900, conversationsTotal: 900 },
+      });
+      expect(file.answers).toEqual([200]);
+    });
+
+    test('that was cancelled in its turn still knows what failed', async () => {
+      const user = await server.asUser();
+      const ids = Array.from({ length: 900 }, (_, index) => `k${index}`);
+      const broken = ids.slice(1);
+      const first = await sync(user.client, server.exports.serve(await zipWith(ids, broken)).url);
+      expect(first).toMatchObject({ status: 'PARTIAL', counts: { added: 1, failed: 899 } });
+      await writeFile(keptArchive(first.id), await zipWith(ids, []));
+      const { cancelled } = await cancelInSecondBatch(user, () =>
+        changeTask(user.client, 'retrySync', first.id),
+      );
+      const { added, failed } = cancelled.counts;
+      expect(added).toBe(await rowCount(server, user));
+      expect(added + failed).toBe(900);
+      expect(failed).toBeGreaterThan(0);
+
+      await changeTask(user.client, 'retrySync', first.id);
+      const over = await untilOver(user.client, first.id);
+      expect(over).toMatchObject({ status: 'COMPLETED', counts: { added: 900, unchanged: 0, failed: 0 } });
+      expect(await problemsOf(user.client, first.id)).toEqual([]);
+    });
+
+    test('has nothing to do for a task that brought everything, and waits for nobody', async () => {
+      const user = await server.asUser();
+      const done = await sync(user.client, server.exports.serve(await zipWith(['n1'], [])).url);
+      expect(await changeTask(user.client, 'retrySync', done.id)).toMatchObject({
+        __typename: 'InvalidInput',
+      });
+
+      const partial = await sync(user.client, server.exports.serve(await zipWith(['n2', 'n3'], ['n3'])).url);
+      const held = server.exports.serve(await zipWith(['n4'], []), { held: true });
+      const running = await startSync(user.client, held.url);
+      for (const taskId of [partial.id, running.id]) {
+        expect(await changeTask(user.client, 'retrySync', taskId)).toMatchObject({
+          __typename: 'Conflict',
+          task: { id: running.id },
+        });
+      }
+      const other = await server.asUser();
+      expect(await changeTask(other.client, 'retrySync', partial.id)).toMatchObject({
+        __typename: 'NotFound',
+      });
+      held.release();
+      await untilOver(user.client, running.id);
+    });
+  });
+});

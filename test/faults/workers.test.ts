@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { localId } from '../../src/domain/global-id.ts';
+import { emptyTally, prepareBatch } from '../../src/domain/import/batch.ts';
+import { recordProblems } from '../../src/domain/import/problems.ts';
+import { writeBatch } from '../../src/domain/import/write.ts';
+import { claimTask } from '../../src/domain/sync/claim.ts';
+import { finishTask } from '../../src/domain/sync/finish.ts';
+import { LeaseLostError, writeTask } from '../../src/domain/sync/lease.ts';
+import { dialogue } from '../archive/builders.ts';
+import { exportOf } from '../support/exports.ts';
+import { holdImportsAfter } from '../support/gate.ts';
+import { backends } from '../support/server.ts';
+import { startSync, statusSubscription, type TaskAnswer, untilOver } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
+import { expectClean, facts, large, makeExport, RECOVERY_MS, setStage, untilNoArchive } from './stage.ts';
+
+makeExport();
+
+describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
+  test('an import whose worker is killed again and again goes on each time', async (context) => {
+    const stage = await setStage(context, { backend });
+    const { server } = stage;
+    const file = server.exports.serve(large);
+    const { id } = await startSync(server.client, file.url);
+    const states: TaskAnswer[] = [];
+    const watched = (async () => {
+      const events = server.client.subscribe<{ syncStatus: TaskAnswer }>('sse', statusSubscription, {
+        taskId: id,
+      });
+      for await (const { syncStatus } of events) states.push(syncStatus);
+    })();
+    for (const committed of [20, 200]) {
+      const gate = await holdImportsAfter(stage.databaseUrl, committed);
+      const worker = await stage.work();
+      await until(`the batch after ${committed} is being written`, () => gate.isWaitedFor(), RECOVERY_MS);
+      await worker.kill();
+      await gate.drop();
+      await gate.open();
+      const { counts, status } = await stage.task(id);
+      expect(status).toBe('RUNNING');
+      expect(counts.added).toBeGreaterThanOrEqual(committed);
+      expect(counts.added).toBeLessThan(facts.conversations);
+    }
+    await stage.work();
+    await watched;
+    const over = await stage.task(id);
+    expect(over.attempt).toBe(3);
+    expect(states.at(-1)).toMatchObject({ status: 'COMPLETED', seq: over.seq });
+    const fractions = states.map((state) => state.progress.fraction);
+    expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+    expect(file.answers).toEqual([200]);
+    await expectClean(stage, over);
+  });
+
+  test('a task that kills every worker ends with a reason', async (context) => {
+    const stage = await setStage(context, { backend });
+    const { server } = stage;
+    const { id } = await startSync(
+      server.client,
+      server.exports.serve(await exportOf([dialogue('poison')])).url,
+    );
+    const gate = await holdImportsAfter(stage.databaseUrl, 0);
+    for (;;) {
+      const worker = await stage.work();
+      const state = await until(
+        'it begins once more or is over',
+        async () => {
+          if (await gate.isWaitedFor()) return 'begun';
+          return (await stage.task(id)).status === 'FAILED' && 'over';
+        },
+        RECOVERY_MS,
+      );
+      if (state === 'over') break;
+      await worker.kill();
+      await gate.drop();
+    }
+    await gate.open();
+    expect(await untilOver(server.client, id)).toMatchObject({
+      status: 'FAILED',
+      phase: 'DONE',
+      attempt: 5,
+      error: { code: 'WORKER_CRASHED', message: expect.stringContaining('4 times') },
+    });
+  });
+
+  test('a worker that is told to stop hands its task to the next one', async (context) => {
+    const stage = await setStage(context, { backend });
+    const { server } = stage;
+    const file = server.exports.serve(large);
+    const gate = await holdImportsAfter(stage.databaseUrl, 20);
+    const worker = await stage.work();
+    const { id } = await startSync(server.client, file.url);
+    await until('it imports', () => gate.isWaitedFor());
+    const stopped = worker.stop();
+    await gate.open();
+    expect(await stopped).toBe(0);
+    const handed = await stage.task(id);
+    expect(handed).toMatchObject({ status: 'QUEUED', attempt: 0, error: null });
+    expect(handed.counts.added).toBeGreaterThan(0);
+    await stage.work();
+    const over = await untilOver(server.client, id);
+    expect(over.attempt).toBe(1);
+    expect(file.answers).toEqual([200]);
+    await expectClean(stage, over);
+  });
+
+  test('a worker that dies between download and import leaves the file to the next one', async (context) => {
+    const stage = await setStage(context, { backend });
+    const { server } = stage;
+    const file = server.exports.serve(await exportOf([dialogue('fetched')]));
+    const gate = await holdImportsAfter(stage.databaseUrl, 0, 'known_sources');
+    const worker = await stage.work();
+    const { id } = await startSync(server.client, file.url);
+    await until('it has the file', () => gate.isWaitedFor());
+    await worker.kill();
+    await gate.drop();
+    await gate.open();
+    await stage.work();
+    expect(await untilOver(server.client, id)).toMatchObject({
+      status: 'COMPLETED',
+      attempt: 2,
+      counts: { added: 1 },
+    });
+    expect(file.answers).toEqual([200]);
+    await untilNoArchive(server);
+  });
+
+  test('of two workers on one task the older is refused', async (context) => {
+    const { server } = await setStage(context, { backend });
+    const { services, viewer } = server;
+    const { id } = await startSync(server.client, server.exports.serve('').url);
+    const taskId = localId('SyncTask', id);
+    const older = await claimTask(services, viewer.userId, taskId);
+    const newer = await claimTask(services, viewer.userId, taskId);
+    if (!older || !newer) throw new Error('The task could not be claimed.');
+    const content = { bytes: Buffer.from(JSON.stringify(dialogue('fenced'))) };
+    const elements = [{ shard: 'conversations.json', element: 0, content }];
+    const batch = await prepareBatch(services, viewer.userId, elements);
+    const change = { checkpoint: { shard: 'conversations.json', element: 1 } };
+    const problem = { outcome: 'WARNING' as const, code: 'X', reason: 'x' };
+    for (const write of [
+      () => writeBatch(services, older, batch, change),
+      () => writeTask(services.database, older, { tally: { ...emptyTally(), added: 7 } }),
+      () => recordProblems(services, older, [problem]),
+      () => finishTask(services, older),
+    ]) {
+      await expect(write()).rejects.toThrow(LeaseLostError);
+    }
+    await writeBatch(services, newer, batch, change);
+    expect(await finishTask(services, newer)).toBe('COMPLETED');
+    expect(await untilOver(server.client, id)).toMatchObject({ status: 'COMPLETED', counts: { added: 1 } });
+    expect(await claimTask(services, viewer.userId, taskId)).toBeNull();
+  });
+});

@@ -1,0 +1,63 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startRedis } from '../support/redis.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres' });
+});
+afterAll(() => server.close());
+
+describe('Health', () => {
+  test('is ready when everything answers', async () => {
+    expect(await server.client.rest('GET', '/healthz')).toMatchObject({ status: 200, json: { ok: true } });
+    expect(await server.client.rest('GET', '/readyz')).toMatchObject({ status: 200, json: { ok: true } });
+  });
+
+  test('names the queue when Redis evicts keys or does not answer, and recovers', async () => {
+    const redis = await startRedis();
+    const own = await startTestServer({ backend: 'redis', redisUrl: redis.url });
+    const ready = () => own.client.rest('GET', '/readyz');
+    expect(await ready()).toMatchObject({ status: 200 });
+
+    const control = new Redis(redis.url);
+    await control.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await ready()).toMatchObject({
+      status: 503,
+      json: { ok: false, failures: { queue: expect.stringContaining('noeviction') } },
+    });
+    await control.config('SET', 'maxmemory-policy', 'noeviction');
+    expect(await ready()).toMatchObject({ status: 200 });
+    control.disconnect();
+
+    await redis.close();
+    expect(await ready()).toMatchObject({
+      status: 503,
+      json: { ok: false, failures: { queue: 'does not answer' } },
+    });
+    expect(await own.client.rest('GET', '/healthz')).toMatchObject({ status: 200 });
+    const again = await startRedis({ port: redis.port });
+    await until('it is ready again', async () => (await ready()).status === 200);
+    await own.close();
+    await again.close();
+  });
+
+  test('names the database when it does not answer', async () => {
+    const own = await startTestServer({ backend: 'redis' });
+    const name = new URL(own.databaseUrl).pathname.slice(1);
+    const admin = new pg.Client({ connectionString: own.databaseUrl.replace(name, 'postgres') });
+    await admin.connect();
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    const { status, json } = await own.client.rest('GET', '/readyz');
+    expect(status).toBe(503);
+    expect(json).toEqual({ ok: false, failures: { database: 'does not answer' } });
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await admin.end();
+    await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);
+    await own.close();
+  });
+});

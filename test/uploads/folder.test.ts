@@ -1,0 +1,79 @@
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { dialogue } from '../archive/builders.ts';
+import { listBelow } from '../support/account.ts';
+import { exportOf } from '../support/exports.ts';
+import { startTestServer, type TestUser } from '../support/server.ts';
+import { leftovers, setStage } from './stage.ts';
+
+const stage = setStage();
+
+describe('A folder of the server', () => {
+  const ingest = (user: TestUser, rootPath: string, path = '/ingest/chatgpt-export') =>
+    user.client.rest('POST', path, { root_path: rootPath });
+
+  test('and a zip below INGEST_ROOT are imported in place', async () => {
+    const user = await stage.server.asUser();
+    await mkdir(join(stage.ingestRoot, 'folder'));
+    await writeFile(
+      join(stage.ingestRoot, 'folder', 'conversations.json'),
+      JSON.stringify([dialogue('f1'), dialogue('f2')]),
+    );
+    await writeFile(join(stage.ingestRoot, '..zip'), await exportOf([dialogue('z1')]));
+    expect(await ingest(user, 'folder')).toMatchObject({
+      status: 200,
+      json: { imported_conversations: 2, task_id: expect.any(String) },
+    });
+    expect(
+      await ingest(user, join(stage.ingestRoot, '..zip'), '/ingest/chatgpt-export-multi-layer'),
+    ).toMatchObject({
+      status: 200,
+      json: {
+        conversations_processed: 1,
+        chunks_by_layer: { message: 2, exchange: 2, conversation: 1 },
+        total_chunks: 5,
+      },
+    });
+    expect(await listBelow(stage.ingestRoot)).toEqual(['..zip', 'folder/conversations.json']);
+    expect(await leftovers(stage)).toEqual([]);
+  });
+
+  test('outside of INGEST_ROOT is refused, however it is named', async () => {
+    const user = await stage.server.asUser();
+    await writeFile(join(stage.outside, 'export.zip'), await exportOf([dialogue('secret')]));
+    await symlink(stage.outside, join(stage.ingestRoot, 'link'));
+    const paths = [
+      stage.outside,
+      join(stage.outside, 'export.zip'),
+      `${stage.ingestRoot}/../${stage.outside.slice(5)}`,
+      '../..',
+      'link',
+      'link/export.zip',
+      '/none',
+    ];
+    for (const path of paths) expect(await ingest(user, path)).toMatchObject({ status: 403 });
+    expect(await ingest(user, 'none.zip')).toMatchObject({ status: 404 });
+    expect(await ingest(user, 'a\0b')).toMatchObject({ status: 404 });
+    expect(await ingest(user, '')).toMatchObject({
+      status: 422,
+      json: { detail: [{ loc: ['body', 'root_path'] }] },
+    });
+    const { json } = await user.client.rest('GET', '/sync/history');
+    expect(json).toMatchObject({ total_syncs: 0 });
+    await rm(join(stage.ingestRoot, 'link'));
+  });
+
+  test('is never imported without INGEST_ROOT', async () => {
+    const plain = await startTestServer({ backend: 'postgres' });
+    try {
+      const { status, json } = await plain.client.rest('POST', '/ingest/chatgpt-export', {
+        root_path: stage.outside,
+      });
+      expect(status).toBe(403);
+      expect(json).toMatchObject({ detail: expect.stringContaining('INGEST_ROOT') });
+    } finally {
+      await plain.close();
+    }
+  });
+});

@@ -1,0 +1,120 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { dialogue } from '../archive/builders.ts';
+import { dataDirOf, listBelow } from '../support/account.ts';
+import { exportOf } from '../support/exports.ts';
+import type { TestUser } from '../support/server.ts';
+import { startSync, untilOver } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
+import { conversations, expectImported, leftovers, MAX_BYTES, setStage } from './stage.ts';
+
+const RESUMABLE = '/sync/upload/resumable';
+
+const stage = setStage();
+
+/** The tus protocol 1.0.0 by hand: creation, HEAD and PATCH. */
+function resumable(user: TestUser | null) {
+  const headers = { 'tus-resumable': '1.0.0', ...(user ? { 'x-api-key': user.apiKey } : {}) };
+  return {
+    create: (length: number, fileName = 'my export.zip') =>
+      fetch(`${stage.server.url}${RESUMABLE}`, {
+        method: 'POST',
+        headers: {
+          ...headers,
+          'upload-length': String(length),
+          'upload-metadata': `filename ${Buffer.from(fileName).toString('base64')}`,
+        },
+      }),
+    head: (url: string) => fetch(url, { method: 'HEAD', headers }),
+    patch: (url: string, offset: number, body: Uint8Array<ArrayBuffer>) =>
+      fetch(url, {
+        method: 'PATCH',
+        headers: {
+          ...headers,
+          'upload-offset': String(offset),
+          'content-type': 'application/offset+octet-stream',
+        },
+        body,
+      }),
+  };
+}
+
+const locationOf = (created: Response) =>
+  new URL(created.headers.get('location') ?? '', stage.server.url).href;
+
+describe('A resumable upload', () => {
+  test('goes on where it was cut, and the last piece starts the import', async () => {
+    const user = await stage.server.asUser();
+    const tus = resumable(user);
+    const zip = new Uint8Array(await exportOf(conversations));
+    const created = await tus.create(zip.length);
+    expect(created.status).toBe(201);
+    const url = locationOf(created);
+    const cut = request(url, {
+      method: 'PATCH',
+      headers: {
+        'x-api-key': user.apiKey,
+        'tus-resumable': '1.0.0',
+        'upload-offset': '0',
+        'content-type': 'application/offset+octet-stream',
+        'content-length': zip.length,
+      },
+    });
+    cut.on('error', () => undefined);
+    cut.write(zip.subarray(0, 2_000));
+    await until('a part has arrived', async () => {
+      const names = await listBelow(join(dataDirOf(stage.server.services), 'uploads'));
+      return names.length > 0;
+    });
+    cut.destroy();
+    const offset = await until('the lock of the cut request is gone', async () => {
+      const head = await tus.head(url);
+      return head.status === 200 ? { bytes: Number(head.headers.get('upload-offset')) } : null;
+    });
+    const middle = offset.bytes + 1_000;
+    const next = await tus.patch(url, offset.bytes, zip.subarray(offset.bytes, middle));
+    expect([next.status, next.headers.get('upload-offset')]).toEqual([204, String(middle)]);
+    expect((await tus.patch(url, 5, zip.subarray(5, 10))).status).toBe(409);
+    const last = await tus.patch(url, middle, zip.subarray(middle));
+    expect(last.status).toBe(200);
+    const { task_id } = (await last.json()) as { task_id: string };
+    expect(await untilOver(user.client, task_id)).toMatchObject({ source: 'my export.zip' });
+    await expectImported(stage, user, task_id);
+    expect((await tus.head(url)).status).toBeGreaterThanOrEqual(404);
+  });
+
+  test('of another user cannot be seen, gone on with or ended', async () => {
+    const [owner, other] = [await stage.server.asUser(), await stage.server.asUser()];
+    const zip = new Uint8Array(await exportOf(conversations));
+    const url = locationOf(await resumable(owner).create(zip.length));
+    expect((await resumable(other).head(url)).status).toBe(404);
+    expect((await resumable(other).patch(url, 0, zip)).status).toBe(404);
+    expect((await resumable(null).head(url)).status).toBe(401);
+    expect((await resumable(null).create(10)).status).toBe(401);
+    const last = await resumable(owner).patch(url, 0, zip);
+    await expectImported(stage, owner, ((await last.json()) as { task_id: string }).task_id);
+  });
+
+  test('that is too large is refused at once', async () => {
+    const user = await stage.server.asUser();
+    expect((await resumable(user).create(MAX_BYTES + 1)).status).toBe(413);
+    expect(await leftovers(stage)).toEqual([]);
+  });
+
+  test('that ends while a sync runs is imported later', async () => {
+    const user = await stage.server.asUser();
+    const tus = resumable(user);
+    const zip = new Uint8Array(await exportOf(conversations));
+    const url = locationOf(await tus.create(zip.length));
+    const held = stage.server.exports.serve(await exportOf([dialogue('first')]), { held: true });
+    const running = await startSync(user.client, held.url);
+    expect((await tus.create(10)).status).toBe(409);
+    expect((await tus.patch(url, 0, zip)).status).toBe(409);
+    held.release();
+    await untilOver(user.client, running.id);
+    const last = await tus.patch(url, zip.length, new Uint8Array());
+    expect(last.status).toBe(200);
+    await expectImported(stage, user, ((await last.json()) as { task_id: string }).task_id);
+  });
+});
