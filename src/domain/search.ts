@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import type { Conversation, Message } from '../generated/prisma/client.ts';
-import { type ConversationFilter, conversationFilter, escapeLike } from './conversation.ts';
+import {
+  type ConversationFilter,
+  conversationConditions,
+  conversationFilter,
+} from './conversation/filter.ts';
 import { parseInput, text } from './input.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
@@ -81,20 +85,14 @@ export async function search(
 
 /** The SQL of a filter, its parameters numbered from `first`; nothing, not even the join, for a filter without conditions. */
 function narrow(filter: ConversationFilter, first: number) {
-  const given: [condition: string, value: unknown][] = [
-    ['c.external_id =', filter.externalId],
-    ['c.provider =', filter.provider],
-    ['c.title ILIKE', filter.title ? `%${escapeLike(filter.title)}%` : null],
-    ['c.created_at >=', filter.createdAfter],
-    ['c.created_at <', filter.createdBefore],
-    ['c.archived =', filter.archived],
-  ];
-  const present = given.filter(([, value]) => value !== null && value !== undefined);
+  const { conditions, parameters } = conversationConditions(filter, first);
   return {
     join:
-      present.length > 0 ? 'JOIN conversations c ON c.user_id = s.user_id AND c.id = s.conversation_id' : '',
-    conditions: present.map(([condition], index) => `AND ${condition} $${first + index}`).join(' '),
-    parameters: present.map(([, value]) => value),
+      conditions.length > 0
+        ? 'JOIN conversations c ON c.user_id = s.user_id AND c.id = s.conversation_id'
+        : '',
+    conditions: conditions.map((condition) => `AND ${condition}`).join(' '),
+    parameters,
   };
 }
 

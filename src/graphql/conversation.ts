@@ -1,17 +1,22 @@
+import { resolveCursorConnection } from '@pothos/plugin-relay';
 import { listAssets } from '../domain/asset.ts';
+import { deleteConversation } from '../domain/conversation/delete.ts';
+import { archiveConversation, renameConversation } from '../domain/conversation/edit.ts';
+import type { ConversationFilter } from '../domain/conversation/filter.ts';
 import {
-  type ConversationFilter,
   type ConversationOrder,
-  conversationKey,
+  type ConversationOrderField,
+  type ConversationPage,
+  conversationCursor,
   countConversations,
-  countMessages,
-  getConversation,
   listConversations,
-  listMessages,
-  type MessagePath,
-} from '../domain/conversation.ts';
-import { localId } from '../domain/global-id.ts';
-import { builder } from './builder.ts';
+} from '../domain/conversation/list.ts';
+import { countMessages, listMessages, type MessagePath } from '../domain/conversation/message.ts';
+import { conversationKey, getConversation } from '../domain/conversation/read.ts';
+import { NotFoundError } from '../domain/errors.ts';
+import { encodeId, localId } from '../domain/global-id.ts';
+import { builder, MAX_PAGE } from './builder.ts';
+import { expectedErrors } from './errors.ts';
 import { MessageType } from './message.ts';
 
 const MessagePathEnum = builder.enumType('MessagePath', {
@@ -25,15 +30,34 @@ const MessagePathEnum = builder.enumType('MessagePath', {
   },
 });
 
-const ConversationOrderEnum = builder.enumType('ConversationOrder', {
-  description: 'How to sort conversations.',
+const OrderFieldEnum = builder.enumType('ConversationOrderField', {
+  description: 'What to sort conversations by.',
   values: {
-    UPDATED_DESC: { description: 'Last changed first.' },
-    UPDATED_ASC: { description: 'Longest unchanged first.' },
-    CREATED_DESC: { description: 'Newest first.' },
-    CREATED_ASC: { description: 'Oldest first.' },
-    TITLE_ASC: { description: 'By title.' },
-  } satisfies Record<ConversationOrder, { description: string }>,
+    UPDATED_AT: { description: 'When they last changed.' },
+    CREATED_AT: { description: 'When they began.' },
+    TITLE: { description: 'Their titles, whatever their case.' },
+    MESSAGE_COUNT: { description: 'How many messages they hold.' },
+  } satisfies Record<ConversationOrderField, { description: string }>,
+});
+
+const OrderDirectionEnum = builder.enumType('OrderDirection', {
+  description: 'Which end comes first.',
+  values: {
+    ASC: { description: 'The oldest, the smallest, A.' },
+    DESC: { description: 'The newest, the largest, Z.' },
+  } satisfies Record<ConversationOrder['direction'], { description: string }>,
+});
+
+const ConversationOrderInput = builder.inputType('ConversationOrder', {
+  description: 'How to sort conversations; those without a time come last either way.',
+  fields: (t) => ({
+    field: t.field({ type: OrderFieldEnum, description: 'What to sort by.' }),
+    direction: t.field({
+      type: OrderDirectionEnum,
+      defaultValue: 'DESC',
+      description: 'Which end comes first.',
+    }),
+  }),
 });
 
 export const ConversationFilterInput = builder.inputType('ConversationFilter', {
@@ -44,7 +68,15 @@ export const ConversationFilterInput = builder.inputType('ConversationFilter', {
     title: t.string({ required: false, description: 'Part of the title, whatever its case.' }),
     createdAfter: t.field({ type: 'DateTime', required: false, description: 'Begun then or later.' }),
     createdBefore: t.field({ type: 'DateTime', required: false, description: 'Begun before then.' }),
+    updatedAfter: t.field({ type: 'DateTime', required: false, description: 'Changed then or later.' }),
+    updatedBefore: t.field({ type: 'DateTime', required: false, description: 'Last changed before then.' }),
+    model: t.string({ required: false, description: 'The model’s own name, such as gpt-4o.' }),
     archived: t.boolean({ required: false, description: 'Only archived ones, or only those that are not.' }),
+    starred: t.boolean({ required: false, description: 'Only starred ones, or only those that are not.' }),
+    hasAttachments: t.boolean({
+      required: false,
+      description: 'Only those whose messages point to files, or only the others.',
+    }),
   }),
 });
 
@@ -84,11 +116,16 @@ export const ConversationType = builder.prismaNode('Conversation', {
       description: 'Its messages in reading order.',
       args: {
         path: t.arg({ type: MessagePathEnum, defaultValue: 'ACTIVE', description: 'Which of them.' }),
+        through: t.arg.id({
+          required: false,
+          description:
+            'In place of the active path the one through this message, to switch branches: `siblings` of a message tells where to.',
+        }),
       },
-      totalCount: (conversation, { path }, { services, viewer }) =>
-        countMessages(services, viewer, conversation.id, path),
-      resolve: (page, conversation, { path }, { services, viewer }) =>
-        listMessages(services, viewer, conversation.id, path, page),
+      totalCount: (conversation, { path, through }, { services, viewer }) =>
+        countMessages(services, viewer, conversation.id, { path, through }),
+      resolve: (page, conversation, { path, through }, { services, viewer }) =>
+        listMessages(services, viewer, conversation.id, { path, through }, page),
     }),
   }),
 });
@@ -105,21 +142,87 @@ builder.queryField('conversation', (t) =>
 );
 
 builder.queryField('conversations', (t) =>
-  t.prismaConnection({
-    type: ConversationType,
-    cursor: 'userId_id',
-    description: 'The viewer’s conversations.',
-    args: {
-      filter: t.arg({ type: ConversationFilterInput, required: false, description: 'Which of them.' }),
-      orderBy: t.arg({
-        type: ConversationOrderEnum,
-        defaultValue: 'UPDATED_DESC',
-        description: 'In which order.',
+  t.connection(
+    {
+      type: ConversationType,
+      description: 'The viewer’s conversations.',
+      args: {
+        filter: t.arg({ type: ConversationFilterInput, required: false, description: 'Which of them.' }),
+        orderBy: t.arg({
+          type: ConversationOrderInput,
+          defaultValue: { field: 'UPDATED_AT', direction: 'DESC' },
+          description: 'In which order.',
+        }),
+      },
+      resolve: async (_root, { filter, orderBy, ...args }, { services, viewer }) => {
+        const connection = await resolveCursorConnection(
+          { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: (row) => conversationCursor(orderBy, row) },
+          (page: ConversationPage) => listConversations(services, viewer, toFilter(filter), orderBy, page),
+        );
+        return { ...connection, filter: toFilter(filter) };
+      },
+    },
+    {
+      fields: (connection) => ({
+        totalCount: connection.int({
+          description: 'Items of all pages together.',
+          resolve: ({ filter }, _args, { services, viewer }) => countConversations(services, viewer, filter),
+        }),
       }),
     },
-    totalCount: (_root, { filter }, { services, viewer }) =>
-      countConversations(services, viewer, toFilter(filter)),
-    resolve: (page, _root, { filter, orderBy }, { services, viewer }) =>
-      listConversations(services, viewer, toFilter(filter), orderBy, page),
+  ),
+);
+
+builder.mutationField('renameConversation', (t) =>
+  t.prismaField({
+    type: ConversationType,
+    description: 'Gives a conversation another title, which later imports keep.',
+    args: {
+      id: t.arg.id({ description: 'The conversation’s global id.' }),
+      title: t.arg.string({ description: 'Up to 500 characters, not blank.' }),
+    },
+    errors: { types: [...expectedErrors, NotFoundError] },
+    resolve: (_query, _root, { id, title }, { services, viewer }) =>
+      renameConversation(services, viewer, localId('Conversation', id), title),
+  }),
+);
+
+builder.mutationField('archiveConversation', (t) =>
+  t.prismaField({
+    type: ConversationType,
+    description: 'Puts a conversation away or takes it back, which later imports keep.',
+    args: {
+      id: t.arg.id({ description: 'The conversation’s global id.' }),
+      archived: t.arg.boolean({ description: 'Whether it is put away.' }),
+    },
+    errors: { types: [...expectedErrors, NotFoundError] },
+    resolve: (_query, _root, { id, archived }, { services, viewer }) =>
+      archiveConversation(services, viewer, localId('Conversation', id), archived),
+  }),
+);
+
+const DeletedConversation = builder
+  .objectRef<{ id: string; provider: string; externalId: string }>('DeletedConversation')
+  .implement({
+    description: 'A conversation that is gone.',
+    fields: (t) => ({
+      deletedId: t.id({
+        description: 'The global id that it had.',
+        resolve: ({ id }) => encodeId('Conversation', id),
+      }),
+      provider: t.exposeString('provider', { description: 'Where it was held.' }),
+      externalId: t.exposeString('externalId', { description: 'The provider’s own id.' }),
+    }),
+  });
+
+builder.mutationField('deleteConversation', (t) =>
+  t.field({
+    type: DeletedConversation,
+    description:
+      'Deletes a conversation with all that belongs to it alone. Later imports leave it out and say so.',
+    args: { id: t.arg.id({ description: 'The conversation’s global id.' }) },
+    errors: { types: [...expectedErrors, NotFoundError] },
+    resolve: (_root, { id }, { services, viewer }) =>
+      deleteConversation(services, viewer, localId('Conversation', id)),
   }),
 );

@@ -1,5 +1,6 @@
 import { listAssets } from '../domain/asset.ts';
-import { getConversation, getMessage, listChildren, messageKey } from '../domain/conversation.ts';
+import { getMessage, listChildren, listSiblings, messageKey } from '../domain/conversation/message.ts';
+import { getConversation } from '../domain/conversation/read.ts';
 import { MessageKind } from '../generated/prisma/enums.ts';
 import { builder } from './builder.ts';
 
@@ -56,6 +57,12 @@ export const MessageType = builder.prismaNode('Message', {
       description: 'The answers to it, alternatives in order.',
       resolve: (_query, message, _args, { services, viewer }) =>
         listChildren(services, viewer, message.conversationId, message.nodeId),
+    }),
+    siblings: t.prismaField({
+      type: ['Message'],
+      description:
+        'The alternatives at this place in order, itself included: what a reader switches between.',
+      resolve: (_query, message, _args, { services, viewer }) => listSiblings(services, viewer, message),
     }),
     assets: t.prismaField({
       type: ['Asset'],

@@ -1,6 +1,9 @@
+import { NIL } from 'uuid';
 import type { Conversation, Message, Prisma } from '../../generated/prisma/client.ts';
 import { toJson } from '../export-entry.ts';
 import type { Services } from '../services.ts';
+import { type ConversationFilter, conversationConditions } from './filter.ts';
+import type { MessagePath } from './message.ts';
 
 /** A file as an export names it beside a message. */
 export interface MessageAttachment {
@@ -31,19 +34,25 @@ const PAGE_MESSAGES = 500;
 export async function* readWholeConversations(
   services: Services,
   userId: string,
-  where: Prisma.ConversationWhereInput = {},
-  path: 'ACTIVE' | 'ALL' = 'ALL',
+  filter: ConversationFilter = {},
+  path: MessagePath = 'ALL',
 ): AsyncGenerator<WholeConversation> {
-  let last: string | undefined;
+  const { conditions, parameters } = conversationConditions(filter, 4);
+  const where = ['c.user_id = $1 AND c.id > $2', ...conditions].join(' AND ');
+  let last: string = NIL;
   for (;;) {
-    const heads: Conversation[] = await services.prisma.conversation.findMany({
-      where: { AND: [where, { userId }, last === undefined ? {} : { id: { gt: last } }] },
+    const page = await services.database.query<{ id: string }>(
+      `SELECT c.id FROM conversations c WHERE ${where} ORDER BY c.id LIMIT $3`,
+      [userId, last, PAGE_CONVERSATIONS, ...parameters],
+    );
+    const heads = await services.prisma.conversation.findMany({
+      where: { userId, id: { in: page.map(({ id }) => id) } },
       orderBy: { id: 'asc' },
-      take: PAGE_CONVERSATIONS,
     });
     for (const group of groupsOf(heads)) yield* readGroup(services, userId, group, path);
-    if (heads.length < PAGE_CONVERSATIONS) return;
-    last = heads.at(-1)?.id;
+    const end = page.at(-1);
+    if (!end) return;
+    last = end.id;
   }
 }
 
@@ -67,7 +76,7 @@ async function* readGroup(
   services: Services,
   userId: string,
   heads: Conversation[],
-  path: 'ACTIVE' | 'ALL',
+  path: MessagePath,
 ): AsyncGenerator<WholeConversation> {
   const [only] = heads;
   if (only && heads.length === 1) {
@@ -95,7 +104,7 @@ export async function* readMessages(
   services: Services,
   userId: string,
   conversationId: string,
-  path: 'ACTIVE' | 'ALL',
+  path: MessagePath,
 ): AsyncGenerator<WholeMessage> {
   let last = -1;
   for (;;) {

@@ -49,7 +49,10 @@ export async function findStored(
   return found;
 }
 
-/** Writes what a conversation itself shows where it differs or its messages do; answers the ids of those. */
+/**
+ * Writes what a conversation itself shows where it differs or its messages do; answers the ids of those. What its user
+ * decided, a title or whether it is archived, stays.
+ */
 export async function updateHeads(
   tx: Transaction,
   userId: string,
@@ -58,8 +61,9 @@ export async function updateHeads(
   const column = <T>(pick: (conversation: ArchiveConversation) => T) =>
     heads.map(({ conversation }) => pick(conversation));
   const rows = await tx.query<{ id: string }>(
-    `UPDATE conversations c SET title = h.title, model = h.model, created_at = h.created_at,
-       updated_at = h.updated_at, archived = h.archived, starred = h.starred,
+    `UPDATE conversations c SET title = CASE WHEN c.title_edited THEN c.title ELSE h.title END, model = h.model,
+       created_at = h.created_at, updated_at = h.updated_at,
+       archived = CASE WHEN c.archived_edited THEN c.archived ELSE h.archived END, starred = h.starred,
        current_message_id = h.current_message_id, message_count = h.message_count, branch_count = h.branch_count,
        search_pending = c.search_pending OR h.messages_changed
      FROM unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz(3)[], $6::timestamptz(3)[], $7::bool[],
@@ -67,10 +71,10 @@ export async function updateHeads(
        AS h (id, title, model, created_at, updated_at, archived, starred, current_message_id, message_count,
          branch_count, messages_changed)
      WHERE c.user_id = $1 AND c.id = h.id AND (h.messages_changed OR
-       (c.title, c.model, c.created_at, c.updated_at, c.archived, c.starred, c.current_message_id, c.message_count,
-         c.branch_count)
-       IS DISTINCT FROM (h.title, h.model, h.created_at, h.updated_at, h.archived, h.starred, h.current_message_id,
-         h.message_count, h.branch_count))
+       (NOT c.title_edited AND c.title <> h.title) OR (NOT c.archived_edited AND c.archived <> h.archived) OR
+       (c.model, c.created_at, c.updated_at, c.starred, c.current_message_id, c.message_count, c.branch_count)
+       IS DISTINCT FROM (h.model, h.created_at, h.updated_at, h.starred, h.current_message_id, h.message_count,
+         h.branch_count))
      RETURNING c.id`,
     [
       userId,

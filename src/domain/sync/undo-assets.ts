@@ -41,7 +41,15 @@ export async function takeBackAssets(
     [userId],
   );
   await tellFactsAgain(services, tx, userId);
-  const hashes = brought.map((asset) => asset.sha256);
+  return onlyUnused(
+    tx,
+    userId,
+    brought.map((asset) => asset.sha256),
+  );
+}
+
+/** Those of the contents to which no file of the user's points. */
+export async function onlyUnused(tx: Transaction, userId: string, hashes: Buffer[]): Promise<Buffer[]> {
   const still = await tx.query<{ sha256: Buffer }>(
     'SELECT sha256 FROM assets WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
     [userId, hashes],
@@ -50,8 +58,11 @@ export async function takeBackAssets(
   return hashes.filter((sha256) => !kept.has(sha256.toString('hex')));
 }
 
-/** What is known of a touched file is again what the conversations that stay tell of it. */
-async function tellFactsAgain(services: Services, tx: Transaction, userId: string): Promise<void> {
+/**
+ * What is known of a touched file is again what the conversations that stay tell of it. Needs the table
+ * `touched_assets` of files.
+ */
+export async function tellFactsAgain(services: Services, tx: Transaction, userId: string): Promise<void> {
   await tx.execute(
     `UPDATE assets a SET name = NULL, mime_type = NULL, size_bytes = NULL
      FROM touched_assets t WHERE a.user_id = $1 AND a.id = t.id AND a.sha256 IS NULL`,
@@ -79,5 +90,18 @@ async function tellFactsAgain(services: Services, tx: Transaction, userId: strin
     );
     const conversation = services.reader.merge(versions.map(({ raw }) => zstdDecompressSync(raw)));
     await upsertAssets(tx, userId, linksOf(id, conversation, conversation.messages));
+  }
+}
+
+/** After the commit: what is undone is undone, and a content that cannot be removed now only takes room. */
+export async function removeContents(services: Services, userId: string, hashes: Buffer[]): Promise<void> {
+  for (const sha256 of hashes) {
+    try {
+      // A sync that began since may have brought the same content again.
+      const again = await services.prisma.asset.count({ where: { userId, sha256: new Uint8Array(sha256) } });
+      if (again === 0) await services.files.remove(userId, sha256);
+    } catch (error) {
+      services.logger.warn({ error }, 'the content of an attachment could not be removed');
+    }
   }
 }

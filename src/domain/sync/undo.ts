@@ -1,5 +1,6 @@
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
+import { TABLES_WITHOUT_KEY } from '../conversation/tables.ts';
 import { NotFoundError } from '../errors.ts';
 import { mergeAllIntoExisting } from '../import/merge.ts';
 import { indexSomePending } from '../search-index.ts';
@@ -7,7 +8,7 @@ import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { announce } from './lease.ts';
 import { getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
-import { listTouchedAssets, takeBackAssets } from './undo-assets.ts';
+import { listTouchedAssets, removeContents, takeBackAssets } from './undo-assets.ts';
 
 /**
  * Takes back what a task brought, in one transaction: the versions that came with it go, conversations without any
@@ -42,19 +43,6 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
   return task;
 }
 
-/** What is undone is undone: a content that cannot be removed now only takes room. */
-async function removeContents(services: Services, userId: string, hashes: Buffer[]): Promise<void> {
-  for (const sha256 of hashes) {
-    try {
-      // A sync that began since may have brought the same content again.
-      const again = await services.prisma.asset.count({ where: { userId, sha256: new Uint8Array(sha256) } });
-      if (again === 0) await services.files.remove(userId, sha256);
-    } catch (error) {
-      services.logger.warn({ error }, 'the content of an attachment could not be removed');
-    }
-  }
-}
-
 /** Answers the hashes of contents that nothing points to any more; null when nothing of this task is there to undo. */
 async function takeBack(
   services: Services,
@@ -81,7 +69,7 @@ async function takeBack(
   );
   await listTouchedAssets(tx, userId, taskId);
   await tx.execute('DELETE FROM conversation_versions WHERE user_id = $1 AND task_id = $2', key);
-  for (const table of ['message_search', 'message_assets', 'messages']) {
+  for (const table of TABLES_WITHOUT_KEY) {
     await tx.execute(
       `DELETE FROM ${table} WHERE user_id = $1 AND conversation_id IN (SELECT id FROM touched WHERE gone)`,
       [userId],

@@ -1,4 +1,4 @@
-import { getConversation } from '../../domain/conversation.ts';
+import { getConversation } from '../../domain/conversation/read.ts';
 import { listSyncProblems } from '../../domain/sync/problem.ts';
 import { ProblemOutcome } from '../../generated/prisma/enums.ts';
 import { builder } from '../builder.ts';

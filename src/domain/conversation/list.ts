@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import type { Conversation } from '../../generated/prisma/client.ts';
+import { InvalidInputError } from '../errors.ts';
+import { parseInput, text } from '../input.ts';
+import type { Services } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+import { type ConversationFilter, conversationConditions, conversationFilter } from './filter.ts';
+
+export type ConversationOrderField = 'UPDATED_AT' | 'CREATED_AT' | 'TITLE' | 'MESSAGE_COUNT';
+
+/** What to sort by. Those without a time come last either way; the id decides between equals. */
+export interface ConversationOrder {
+  field: ConversationOrderField;
+  direction: 'ASC' | 'DESC';
+}
+
+/** A conversation with what decides its place among others: milliseconds, a number or the title in small letters. */
+export type ListedConversation = Conversation & { titleKey: string };
+
+/** A page: `limit` rows after one cursor and before the other; `inverted` counts from the back and answers so. */
+export interface ConversationPage {
+  after?: string;
+  before?: string;
+  limit: number;
+  inverted: boolean;
+}
+
+interface Sort {
+  expression: string;
+  /** What the cursor holds; bounded, for PostgreSQL refuses times outside of its own range. */
+  key: z.ZodType<number | string | null>;
+  /** A parameter as the expression's type. */
+  cast(parameter: string): string;
+  keyOf(row: ListedConversation): number | string | null;
+}
+
+const timeSort = (column: string, read: (row: ListedConversation) => Date | null): Sort => ({
+  expression: `c.${column}`,
+  key: z.number().min(-2e14).max(8e15).nullable(),
+  cast: (parameter) => `to_timestamp(${parameter}::float8 / 1000)::timestamptz(3)`,
+  keyOf: (row) => read(row)?.getTime() ?? null,
+});
+
+const sorts: Record<ConversationOrderField, Sort> = {
+  UPDATED_AT: timeSort('updated_at', (row) => row.updatedAt),
+  CREATED_AT: timeSort('created_at', (row) => row.createdAt),
+  TITLE: {
+    expression: 'lower(c.title)',
+    key: text,
+    cast: (parameter) => `${parameter}::text`,
+    keyOf: (row) => row.titleKey,
+  },
+  MESSAGE_COUNT: {
+    expression: 'c.message_count',
+    key: z.int32(),
+    cast: (parameter) => `${parameter}::int`,
+    keyOf: (row) => row.messageCount,
+  },
+};
+
+/** As Prisma would name them, so that a row is a Conversation. */
+const COLUMNS = `c.user_id AS "userId", c.id, c.provider, c.external_id AS "externalId", c.title, c.model,
+  c.created_at AS "createdAt", c.updated_at AS "updatedAt", c.imported_at AS "importedAt", c.archived, c.starred,
+  c.title_edited AS "titleEdited", c.archived_edited AS "archivedEdited",
+  c.current_message_id AS "currentMessageId", c.message_count AS "messageCount", c.branch_count AS "branchCount",
+  c.search_pending AS "searchPending", lower(c.title) AS "titleKey"`;
+
+/**
+ * The viewer's conversations. A cursor holds the values that it stands for, so that a page goes on at the same place
+ * whatever has become of the row itself. Throws an InvalidInputError for a filter or cursor that is none.
+ */
+export async function listConversations(
+  services: Services,
+  viewer: Viewer | null,
+  input: ConversationFilter,
+  order: ConversationOrder,
+  page: ConversationPage,
+): Promise<ListedConversation[]> {
+  requireScope(viewer, 'read');
+  const filter = conversationConditions(parseInput(conversationFilter, input), 2);
+  const parameters: unknown[] = [viewer.userId, ...filter.parameters];
+  const conditions = ['c.user_id = $1::uuid', ...filter.conditions];
+  const { expression, cast } = sorts[order.field];
+  for (const [cursor, forward] of [
+    [page.after, true],
+    [page.before, false],
+  ] as const) {
+    if (cursor === undefined) continue;
+    const { key, id } = parseCursor(order, cursor);
+    parameters.push(id);
+    const here = `$${parameters.length}::uuid`;
+    const sign = (order.direction === 'ASC') === forward ? '>' : '<';
+    if (key === null) {
+      const before = forward ? '' : `${expression} IS NOT NULL OR `;
+      conditions.push(`(${before}(${expression} IS NULL AND c.id ${sign} ${here}))`);
+    } else {
+      parameters.push(key);
+      const value = cast(`$${parameters.length}`);
+      const nulls = forward ? ` OR ${expression} IS NULL` : '';
+      conditions.push(`((${expression}, c.id) ${sign} (${value}, ${here})${nulls})`);
+    }
+  }
+  const ascending = (order.direction === 'ASC') !== page.inverted;
+  const direction = ascending ? 'ASC' : 'DESC';
+  parameters.push(page.limit);
+  return services.prisma.$queryRawUnsafe<ListedConversation[]>(
+    `SELECT ${COLUMNS} FROM conversations c WHERE ${conditions.join(' AND ')}
+     ORDER BY ${expression} ${direction} NULLS ${page.inverted ? 'FIRST' : 'LAST'}, c.id ${direction}
+     LIMIT $${parameters.length}::int`,
+    ...parameters,
+  );
+}
+
+export async function countConversations(
+  services: Services,
+  viewer: Viewer | null,
+  input: ConversationFilter,
+): Promise<number> {
+  requireScope(viewer, 'read');
+  const { conditions, parameters } = conversationConditions(parseInput(conversationFilter, input), 2);
+  const [row] = await services.prisma.$queryRawUnsafe<{ count: number }[]>(
+    `SELECT count(*)::int AS count FROM conversations c
+     WHERE ${['c.user_id = $1::uuid', ...conditions].join(' AND ')}`,
+    viewer.userId,
+    ...parameters,
+  );
+  return row?.count ?? 0;
+}
+
+/** Where a conversation stands in an order. */
+export function conversationCursor(order: ConversationOrder, row: ListedConversation): string {
+  const cursor = [order.field, sorts[order.field].keyOf(row), row.id];
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+function parseCursor(order: ConversationOrder, cursor: string): { key: number | string | null; id: string } {
+  const form = z.tuple([z.literal(order.field), sorts[order.field].key, z.uuid()]);
+  const parsed = form.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString()));
+  if (parsed.success) return { key: parsed.data[1], id: parsed.data[2] };
+  const message = 'This cursor is none of a list in this order; begin again without it.';
+  throw new InvalidInputError([{ path: ['after'], message, type: 'invalid_cursor' }]);
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}

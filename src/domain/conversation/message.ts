@@ -1,0 +1,136 @@
+import { validate as isUuid, NIL } from 'uuid';
+import type { Message, Prisma } from '../../generated/prisma/client.ts';
+import { InvalidInputError, NotFoundError } from '../errors.ts';
+import { localId } from '../global-id.ts';
+import type { Services } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+import { pageOf, pathThrough } from './path.ts';
+
+/** Which messages of a conversation a reader wants. */
+export type MessagePath = 'ACTIVE' | 'ALL';
+
+/** Which part of a conversation a list is about. */
+export interface MessageChoice {
+  path: MessagePath;
+  /** A message's global id: in place of the active path, the one that leads through it. */
+  through?: string | null;
+}
+
+/**
+ * A conversation's messages in reading order; `page` is what a Relay connection asks of Prisma. Throws a NotFoundError
+ * when `through` is none of its messages, and an InvalidInputError when it comes with all branches.
+ */
+export async function listMessages(
+  services: Services,
+  viewer: Viewer | null,
+  conversationId: string,
+  choice: MessageChoice,
+  page: Prisma.MessageFindManyArgs,
+): Promise<Message[]> {
+  requireScope(viewer, 'read');
+  const path = await chosenPath(services, viewer, conversationId, choice);
+  if (!path) {
+    return services.prisma.message.findMany({
+      ...page,
+      where: messagesOf(viewer, conversationId, choice.path),
+      orderBy: { ordinal: 'asc' },
+    });
+  }
+  return services.prisma.message.findMany({
+    where: { userId: viewer.userId, conversationId, nodeId: { in: pageOf(path, page) } },
+    orderBy: { ordinal: 'asc' },
+  });
+}
+
+export async function countMessages(
+  services: Services,
+  viewer: Viewer | null,
+  conversationId: string,
+  choice: MessageChoice,
+): Promise<number> {
+  requireScope(viewer, 'read');
+  const path = await chosenPath(services, viewer, conversationId, choice);
+  return (
+    path?.length ?? services.prisma.message.count({ where: messagesOf(viewer, conversationId, choice.path) })
+  );
+}
+
+/** The ids of a path that is not the active one; null for the others. */
+async function chosenPath(
+  services: Services,
+  { userId }: Viewer,
+  conversationId: string,
+  { path, through }: MessageChoice,
+): Promise<string[] | null> {
+  if (!through) return null;
+  if (path === 'ALL') {
+    const message = 'The path through a message is one branch: leave `path` out.';
+    throw new InvalidInputError([{ path: ['through'], message, type: 'contradiction' }]);
+  }
+  const id = localId('Message', through);
+  const nodeId = id.slice(conversationId.length + 1);
+  const ids =
+    id === `${conversationId}/${nodeId}` ? await pathThrough(services, userId, conversationId, nodeId) : [];
+  if (ids.length === 0) throw new NotFoundError('message');
+  return ids;
+}
+
+function messagesOf(viewer: Viewer, conversationId: string, path: MessagePath): Prisma.MessageWhereInput {
+  return { userId: viewer.userId, conversationId, ...(path === 'ACTIVE' ? { onActivePath: true } : {}) };
+}
+
+/** Null when there is none or it is somebody else's. */
+export async function getMessage(
+  services: Services,
+  viewer: Viewer | null,
+  conversationId: string,
+  nodeId: string,
+): Promise<Message | null> {
+  requireScope(viewer, 'read');
+  if (!isUuid(conversationId)) return null;
+  return services.prisma.message.findFirst({ where: { userId: viewer.userId, conversationId, nodeId } });
+}
+
+/** The answers and edits that follow a message, in sibling order. */
+export async function listChildren(
+  services: Services,
+  viewer: Viewer | null,
+  conversationId: string,
+  nodeId: string,
+): Promise<Message[]> {
+  requireScope(viewer, 'read');
+  return services.prisma.message.findMany({
+    where: { userId: viewer.userId, conversationId, parentNodeId: nodeId },
+    orderBy: { siblingIndex: 'asc' },
+  });
+}
+
+/** The alternatives at a message's place, itself included, in sibling order. */
+export async function listSiblings(
+  services: Services,
+  viewer: Viewer | null,
+  { conversationId, parentNodeId }: Message,
+): Promise<Message[]> {
+  requireScope(viewer, 'read');
+  return services.prisma.message.findMany({
+    where: { userId: viewer.userId, conversationId, parentNodeId },
+    orderBy: { siblingIndex: 'asc' },
+  });
+}
+
+/** The key under which a viewer's own message would stand, whose id is `conversation/node`; names no row when it is somebody else's. */
+export function messageKey(viewer: Viewer | null, id: string): Prisma.MessageWhereUniqueInput {
+  requireScope(viewer, 'read');
+  const slash = id.indexOf('/');
+  const conversationId = id.slice(0, Math.max(slash, 0));
+  const nodeId = id.slice(slash + 1);
+  // PostgreSQL refuses NUL even in a comparison.
+  const possible = isUuid(conversationId) && !nodeId.includes('\0');
+  return {
+    userId_conversationId_nodeId: {
+      userId: viewer.userId,
+      conversationId: possible ? conversationId : NIL,
+      nodeId: possible ? nodeId : '',
+    },
+  };
+}
