@@ -37,20 +37,22 @@ beforeAll(async () => {
   file = server.exports.serve(zip);
   const task = await sync(server.client, file.url);
   expect(task).toMatchObject({ status: 'PARTIAL', counts: { added: 1, failed: 1, assetsAdded: 1 } });
+  await server.client.rest('POST', '/auth/key', { api_key: server.apiKey });
   await server.client.rest('POST', '/sync/config', { sync_enabled: true, chatgpt_export_url: file.url });
   const found = await server.client.request<{
-    viewer: { id: string };
+    viewer: { id: string; sessions: { id: string }[] };
     conversations: {
       edges: {
         node: { id: string; assets: { id: string }[]; messages: { edges: { node: { id: string } }[] } };
       }[];
     };
   }>(
-    '{ viewer { id } conversations { edges { node { id assets { id } messages { edges { node { id } } } } } } }',
+    '{ viewer { id sessions { id } } conversations { edges { node { id assets { id } messages { edges { node { id } } } } } } }',
   );
   const node = found.conversations.edges[0]?.node;
   ids = {
     User: found.viewer.id,
+    Session: found.viewer.sessions[0]?.id ?? '',
     SyncTask: task.id,
     Conversation: node?.id ?? '',
     Message: node?.messages.edges[0]?.node.id ?? '',
@@ -191,6 +193,16 @@ const mutations: Record<string, { query: string; variables?(): Record<string, un
         'mutation { configureSync(input: { enabled: false }) { ... on SyncConfig { enabled hasExportUrl } } }',
       expected: /"hasExportUrl":false/,
     },
+    signOut: { query: 'mutation { signOut { __typename } }', expected: /NotAllowed/ },
+    signOutEverywhere: {
+      query: 'mutation { signOutEverywhere { ... on SignedOut { sessions } } }',
+      expected: /"sessions":0/,
+    },
+    endSession: {
+      query: 'mutation M($id: ID!) { endSession(id: $id) { __typename } }',
+      variables: () => ({ id: ids.Session }),
+      expected: /NotFound/,
+    },
   };
 
 test('every mutation has a case here', () => {
@@ -225,6 +237,7 @@ interface RouteCase {
 const routeCases: Record<string, RouteCase> = {
   'get /healthz': { status: 200 },
   'get /readyz': { status: 200 },
+  'get /auth/user': { status: 200, seen: /Owner/ },
   'get /sync/config': { status: 200, seen: /"has_export_url":true/ },
   'post /sync/config': { body: () => ({ sync_enabled: false }), status: 200 },
   'post /sync/manual': { body: () => ({}), status: 400 },
