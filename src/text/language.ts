@@ -6,7 +6,7 @@ export const VOTERS = 400;
 
 const MIN_VOTES = 2;
 const MIN_SHARE = 0.15;
-/** How much likelier than English, in which names, code and quotations stand anywhere. */
+/** How much likelier than English, of which names, code and quotations stand anywhere. */
 const OVER_ENGLISH = 1.5;
 
 /**
@@ -14,28 +14,23 @@ const OVER_ENGLISH = 1.5;
  * Text that is taken for the wrong language is found all the same, by its words as they are written.
  */
 export function createVote() {
-  const counts = new Uint32Array(votingLanguages.length);
+  const counts = votingLanguages.map(() => 0);
   let voters = 0;
   return {
+    /** Takes a word's votes, as bits in the order of `votingLanguages`. */
     count(votes: number): void {
       voters += 1;
-      for (let rest = votes; rest !== 0; rest &= rest - 1) {
-        const bit = 31 - Math.clz32(rest & -rest);
-        counts[bit] = (counts[bit] ?? 0) + 1;
+      for (let bit = 0, rest = votes; rest !== 0; bit += 1, rest >>= 1) {
+        if (rest & 1) counts[bit] = (counts[bit] ?? 0) + 1;
       }
-    },
-    get voters() {
-      return voters;
     },
     language(): Language {
       const [english = 0, ...others] = counts;
       const most = Math.max(...others);
-      const clear =
-        most >= MIN_VOTES &&
-        most >= voters * MIN_SHARE &&
-        most > english * OVER_ENGLISH &&
+      const isClear =
+        most >= Math.max(MIN_VOTES, voters * MIN_SHARE, english * OVER_ENGLISH) &&
         others.indexOf(most) === others.lastIndexOf(most);
-      return clear ? (votingLanguages[others.indexOf(most) + 1] ?? 'en') : 'en';
+      return isClear ? (votingLanguages[others.indexOf(most) + 1] ?? 'en') : 'en';
     },
   };
 }

@@ -1,113 +1,151 @@
-import { foldWord, MAX_WORD_CHARACTERS } from './fold.ts';
-import { isLatinWord, type Language, lexemeOf } from './stems.ts';
+import { takeApart } from './compound.ts';
+import { type Language, lexemeOf } from './stems.ts';
 import { isStopWord, votesOf } from './stop-words.ts';
 
-/** What the index holds: UTF-8 without NUL. Each is one object as long as the lexicon lives, so that texts can count on it. */
-export interface Lexeme {
-  text: string;
-  bytes: Uint8Array;
-  /** For whoever counts lexemes: the piece in which it last stood, and its first and last entry there. */
-  piece: number;
-  first: number;
-  last: number;
-  positions: number;
-}
-
-/** A token as it stands in a text, and what becomes of it. */
-export interface Token {
-  /** In which languages it is one of the commonest words, as bits. */
-  votes: number;
-  /** Its lexemes in a text of that language, each once: none for a stop word, several for a compound. */
-  lexemes(language: Language): readonly Lexeme[];
-}
-
+/** One number stands for each distinct token, another for each distinct lexeme, until `trim` forgets them all. */
 export interface Lexicon {
-  token(raw: string, isPair: boolean): Token;
-  /** Makes room when it holds too much: all tokens and lexemes got so far are then of another lexicon. */
+  /** The token that stands in a text from `start` to before `end`. */
+  lookUp(text: string, start: number, end: number): number;
+  /** In which languages a token is one of the commonest words, as bits. */
+  votes(token: number): number;
+  /**
+   * The lexemes of a token in a text of a language, each once: a lexeme's number, or `NONE` for a stop word, or less for
+   * a compound, whose lexemes `several` then lists.
+   */
+  lexemes(token: number, language: Language): number;
+  several(lexemes: number): readonly number[];
+  /** The UTF-8 bytes of lexeme `i` stand in `pool` from `offsets[i]` to before `offsets[i + 1]`. */
+  pool(): Uint8Array;
+  offsets: Uint32Array;
+  lexemeText(lexeme: number): string;
+  /** Makes room when it is nearly full. A piece of `MAX_NEW_TOKENS` tokens then always finds room. */
   trim(): void;
 }
 
-/** About 30 MB at most. */
-const MAX_TOKENS = 100_000;
-const nothing: readonly Lexeme[] = [];
+export const NONE = -1;
+export const MAX_NEW_TOKENS = 16_384;
+export const MAX_LEXEMES = 1 << 19;
 
-/** Looks words up, and cuts each distinct one only once. */
+const MAX_TOKENS = 1 << 18;
+const TRIM_TOKENS = MAX_TOKENS - MAX_NEW_TOKENS;
+/** A token has at most so many lexemes (compound.ts). */
+const TRIM_LEXEMES = MAX_LEXEMES - MAX_NEW_TOKENS * 9 - 1;
+const TRIM_KEY_UNITS = 4_000_000;
+const SLOTS = 1 << 19;
+const UNKNOWN = -0x4000_0000;
+
+/**
+ * Cuts each distinct word only once. Numbers in typed arrays and not objects, because what this costs are the caches of
+ * the processor: about 20 MB when full.
+ */
 export function createLexicon(): Lexicon {
-  const tokens = new Map<string, Token>();
-  const lexemes = new Map<string, Lexeme>();
+  const slots = new Int32Array(SLOTS);
+  const hashes = new Int32Array(MAX_TOKENS);
+  const keyOffsets = new Uint32Array(MAX_TOKENS + 1);
+  const votes = new Uint16Array(MAX_TOKENS);
+  let keys = new Uint16Array(1 << 16);
+  let tokens = 0;
 
-  const intern = (text: string): Lexeme => {
-    const known = lexemes.get(text);
-    if (known) return known;
+  const lexemeNumbers = new Map<string, number>();
+  const lexemeTexts: string[] = [];
+  const offsets = new Uint32Array(MAX_LEXEMES + 1);
+  let pool = new Uint8Array(1 << 16);
+
+  const byLanguage = new Map<Language, Int32Array<ArrayBuffer>>();
+  let lists: number[][] = [];
+  let english = new Int32Array(0);
+
+  const open = (language: Language): Int32Array<ArrayBuffer> => {
+    const opened = byLanguage.get(language) ?? new Int32Array(MAX_TOKENS).fill(UNKNOWN);
+    byLanguage.set(language, opened);
+    return opened;
+  };
+
+  const rawOf = (token: number): string =>
+    String.fromCharCode(...keys.subarray(keyOffsets[token], keyOffsets[token + 1]));
+
+  const intern = (text: string): number => {
+    const known = lexemeNumbers.get(text);
+    if (known !== undefined) return known;
+    const made = lexemeTexts.length;
     const bytes = Buffer.from(text, 'utf8');
-    const made = { text, bytes, piece: -1, first: 0, last: 0, positions: 0 };
-    lexemes.set(text, made);
+    const offset = offsets[made] ?? 0;
+    while (offset + bytes.length > pool.length) pool = grown(pool, new Uint8Array(pool.length * 2));
+    pool.set(bytes, offset);
+    offsets[made + 1] = offset + bytes.length;
+    lexemeTexts.push(text);
+    lexemeNumbers.set(text, made);
     return made;
   };
 
-  const cut = (raw: string, isPair: boolean): Token => {
-    if (isPair) return fixed([intern(raw)]);
-    const { folded, parts, isLatin } = takeApart(raw);
-    const texts = (language: Language) => [
-      ...(parts.length === 0 && isStopWord(folded) ? [] : [lexemeOf(folded, language)]),
-      ...parts.filter((part) => !isStopWord(part)).map((part) => lexemeOf(part, language)),
-    ];
-    const distinct = (language: Language) =>
-      [...new Set(texts(language))].filter((text) => text !== '').map(intern);
-    return isLatin ? byLanguage(votesOf(folded), distinct) : fixed(distinct('en'));
+  const cut = (token: number, language: Language): number => {
+    const { word, parts } = takeApart(rawOf(token));
+    if (parts.length === 0) return isStopWord(word) || word === '' ? NONE : intern(lexemeOf(word, language));
+    const texts = [word, ...parts.filter((part) => !isStopWord(part))];
+    const list = [...new Set(texts.map((text) => intern(lexemeOf(text, language))))];
+    return list.length === 1 ? (list[0] ?? NONE) : -1 - lists.push(list);
+  };
+
+  const add = (text: string, start: number, end: number, hash: number, slot: number): number => {
+    const token = tokens++;
+    const offset = keyOffsets[token] ?? 0;
+    while (offset + end - start > keys.length) keys = grown(keys, new Uint16Array(keys.length * 2));
+    for (let i = start; i < end; i++) keys[offset + i - start] = text.charCodeAt(i);
+    keyOffsets[token + 1] = offset + end - start;
+    hashes[token] = hash;
+    votes[token] = votesOf(takeApart(rawOf(token)).word);
+    slots[slot] = token + 1;
+    return token;
+  };
+
+  const isAt = (token: number, text: string, start: number, end: number): boolean => {
+    const offset = keyOffsets[token] ?? 0;
+    if ((keyOffsets[token + 1] ?? 0) - offset !== end - start) return false;
+    for (let i = start; i < end; i++) if (keys[offset + i - start] !== text.charCodeAt(i)) return false;
+    return true;
   };
 
   return {
-    token(raw, isPair) {
-      const known = tokens.get(raw);
-      if (known) return known;
-      // A slice of a text would keep the whole text in memory.
-      const own = Buffer.from(raw, 'utf16le').toString('utf16le');
-      const made = cut(own, isPair);
-      tokens.set(own, made);
+    offsets,
+    pool: () => pool,
+    lexemeText: (lexeme) => lexemeTexts[lexeme] ?? '',
+    votes: (token) => votes[token] ?? 0,
+    several: (lexemes) => lists[-2 - lexemes] ?? [],
+    lookUp(text, start, end) {
+      // FNV-1a over code units.
+      let hash = 0x811c9dc5;
+      for (let i = start; i < end; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+      let slot = (hash ^ (hash >>> 15)) & (SLOTS - 1);
+      for (;;) {
+        const token = (slots[slot] ?? 0) - 1;
+        if (token < 0) return add(text, start, end, hash, slot);
+        if (hashes[token] === hash && isAt(token, text, start, end)) return token;
+        slot = (slot + 1) & (SLOTS - 1);
+      }
+    },
+    lexemes(token, language) {
+      if (english.length === 0) english = open('en');
+      const cuts = language === 'en' ? english : open(language);
+      const known = cuts[token] ?? NONE;
+      if (known !== UNKNOWN) return known;
+      const made = cut(token, language);
+      cuts[token] = made;
       return made;
     },
     trim() {
-      if (tokens.size + lexemes.size <= MAX_TOKENS) return;
-      tokens.clear();
-      lexemes.clear();
+      const keyUnits = keyOffsets[tokens] ?? 0;
+      if (tokens < TRIM_TOKENS && lexemeTexts.length < TRIM_LEXEMES && keyUnits < TRIM_KEY_UNITS) return;
+      slots.fill(0);
+      for (const cuts of byLanguage.values()) cuts.fill(UNKNOWN);
+      tokens = 0;
+      lexemeTexts.length = 0;
+      lexemeNumbers.clear();
+      lists = [];
     },
   };
 }
 
-function fixed(lexemes: readonly Lexeme[]): Token {
-  return { votes: 0, lexemes: () => lexemes };
-}
-
-function byLanguage(votes: number, cut: (language: Language) => readonly Lexeme[]): Token {
-  let english: readonly Lexeme[] | undefined;
-  let others: Partial<Record<Language, readonly Lexeme[]>> | undefined;
-  return {
-    votes,
-    lexemes(language) {
-      if (language === 'en') {
-        english ??= cut('en');
-        return english;
-      }
-      others ??= {};
-      others[language] ??= cut(language);
-      return others[language] ?? nothing;
-    },
-  };
-}
-
-/** Longer names with capitals in them are mostly Base64. */
-const MAX_COMPOUND_CHARACTERS = 64;
-const compound = /[^_]_+[^_]|\p{Ll}\p{Lu}|\p{Lu}{2}\p{Ll}{2}/u;
-const words = /\p{Lu}+(?!\p{Ll})|\p{Lu}?[^\p{Lu}_]+|\p{Lu}/gu;
-
-/**
- * A token as a folded word and, for a compound such as `fooBarBaz` or `snake_case`, its folded parts. The word of a
- * compound is written in one (`foobarbaz`), so that each way of writing it finds the others.
- */
-export function takeApart(raw: string): { folded: string; parts: string[]; isLatin: boolean } {
-  const folded = foldWord(raw.slice(0, MAX_WORD_CHARACTERS).replaceAll('_', ''));
-  const isCompound = raw.length <= MAX_COMPOUND_CHARACTERS && compound.test(raw);
-  const parts = isCompound ? (raw.match(words) ?? []).map(foldWord).filter((part) => part !== '') : [];
-  return { folded, parts, isLatin: isLatinWord(folded) || parts.some(isLatinWord) };
+function grown<T extends Uint8Array | Uint16Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }

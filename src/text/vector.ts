@@ -1,4 +1,4 @@
-import type { Lexeme, Token } from './lexicon.ts';
+import { type Lexicon, MAX_LEXEMES, NONE } from './lexicon.ts';
 import type { Language } from './stems.ts';
 
 /** PostgreSQL keeps no more positions of a lexeme in one tsvector. */
@@ -9,53 +9,67 @@ const MAX_VECTOR_BYTES = 1_000_000;
 export interface VectorWriter {
   /**
    * One tsvector as PostgreSQL receives it (tsvectorrecv: int32 count; for each lexeme its bytes, NUL, uint16 count, and
-   * uint16 positions in ascending order; the server sorts the lexemes), token `i` at position `i + 1`. `tokens` says how
-   * many found room; the vector is null when none of them has a lexeme.
+   * uint16 positions in ascending order; the server sorts the lexemes), the token at index `i` at position `i + 1`.
+   * `done` says how many of the `count` tokens found room; the vector is null when none of them has a lexeme.
    */
-  write(tokens: readonly Token[], language: Language): { vector: Buffer | null; tokens: number };
+  write(tokens: Int32Array, count: number, language: Language): { vector: Buffer | null; done: number };
 }
 
+/** What is known of a lexeme in this piece, in one line of the processor's cache. */
+const FIELDS = 4;
+const PIECE = 0;
+const FIRST = 1;
+const LAST = 2;
+const POSITIONS = 3;
+
 /** Reuses its buffers. */
-export function createVectorWriter(): VectorWriter {
-  const lexemes: Lexeme[] = [];
-  let places = new Uint16Array(32_768);
-  let next = new Int32Array(32_768);
+export function createVectorWriter(lexicon: Lexicon): VectorWriter {
+  const notes = new Int32Array(MAX_LEXEMES * FIELDS);
+  const found: number[] = [];
+  let places = new Uint16Array(1 << 15);
+  let next = new Int32Array(1 << 15);
   let placed = 0;
   let bytes = 0;
   let piece = 0;
 
-  /** Notes that a lexeme stands at a position: the entries of one lexeme are a chain. */
-  const note = (lexeme: Lexeme, position: number) => {
-    if (lexeme.piece !== piece) {
-      lexeme.piece = piece;
-      lexeme.positions = 0;
-      lexemes.push(lexeme);
-      bytes += lexeme.bytes.length + 5;
+  /** Notes that a lexeme stands at a position: the places of one lexeme are a chain. */
+  const note = (lexeme: number, position: number) => {
+    const at = lexeme * FIELDS;
+    if (notes[at + PIECE] !== piece) {
+      notes[at + PIECE] = piece;
+      notes[at + POSITIONS] = 0;
+      notes[at + FIRST] = placed;
+      found.push(lexeme);
+      bytes += (lexicon.offsets[lexeme + 1] ?? 0) - (lexicon.offsets[lexeme] ?? 0) + 5;
+    } else {
+      if (notes[at + POSITIONS] === MAX_POSITIONS) return;
+      next[notes[at + LAST] ?? 0] = placed;
     }
-    if (lexeme.positions === MAX_POSITIONS) return;
-    if (placed === places.length) {
-      places = grow(places, new Uint16Array(placed * 2));
-      next = grow(next, new Int32Array(placed * 2));
+    if (placed === places.length - 1) {
+      places = grown(places, new Uint16Array(places.length * 2));
+      next = grown(next, new Int32Array(next.length * 2));
     }
     places[placed] = position;
-    if (lexeme.positions === 0) lexeme.first = placed;
-    else next[lexeme.last] = placed;
-    lexeme.last = placed;
-    lexeme.positions += 1;
+    notes[at + LAST] = placed;
+    notes[at + POSITIONS] = (notes[at + POSITIONS] ?? 0) + 1;
     placed += 1;
     bytes += 2;
   };
 
   const encode = (): Buffer => {
     const vector = Buffer.allocUnsafe(4 + bytes);
-    let at = vector.writeInt32BE(lexemes.length, 0);
-    for (const lexeme of lexemes) {
-      const { bytes: text, positions } = lexeme;
-      for (let i = 0; i < text.length; i++) vector[at++] = text[i] ?? 0;
+    const pool = lexicon.pool();
+    const { offsets } = lexicon;
+    let at = vector.writeInt32BE(found.length, 0);
+    for (const lexeme of found) {
+      const end = offsets[lexeme + 1] ?? 0;
+      for (let i = offsets[lexeme] ?? 0; i < end; i++) vector[at++] = pool[i] ?? 0;
+      const positions = notes[lexeme * FIELDS + POSITIONS] ?? 0;
       vector[at++] = 0;
       vector[at++] = positions >> 8;
       vector[at++] = positions & 0xff;
-      for (let i = 0, entry = lexeme.first; i < positions; i++, entry = next[entry] ?? 0) {
+      let entry = notes[lexeme * FIELDS + FIRST] ?? 0;
+      for (let i = 0; i < positions; i++, entry = next[entry] ?? 0) {
         const place = places[entry] ?? 0;
         vector[at++] = place >> 8;
         vector[at++] = place & 0xff;
@@ -65,23 +79,24 @@ export function createVectorWriter(): VectorWriter {
   };
 
   return {
-    write(tokens, language) {
+    write(tokens, count, language) {
       piece += 1;
-      lexemes.length = 0;
+      found.length = 0;
       placed = 0;
       bytes = 0;
       let done = 0;
-      for (const token of tokens) {
-        if (bytes > MAX_VECTOR_BYTES) break;
+      while (done < count && bytes < MAX_VECTOR_BYTES) {
+        const lexemes = lexicon.lexemes(tokens[done] ?? 0, language);
         done += 1;
-        for (const lexeme of token.lexemes(language)) note(lexeme, done);
+        if (lexemes >= 0) note(lexemes, done);
+        else if (lexemes < NONE) for (const lexeme of lexicon.several(lexemes)) note(lexeme, done);
       }
-      return { vector: lexemes.length > 0 ? encode() : null, tokens: done };
+      return { vector: found.length > 0 ? encode() : null, done };
     },
   };
 }
 
-function grow<T extends Uint16Array | Int32Array>(from: T, to: T): T {
+function grown<T extends Uint16Array | Int32Array>(from: T, to: T): T {
   to.set(from);
   return to;
 }
