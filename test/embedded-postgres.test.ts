@@ -4,11 +4,10 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import pg from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { processIdentity } from '../src/infra/embedded-postgres/processes.ts';
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../src/infra/embedded-postgres.ts';
-import { quietLogger } from './support/postgres.ts';
+import { query, quietLogger } from './support/postgres.ts';
 
 let directory: string;
 let open: EmbeddedPostgres[];
@@ -182,15 +181,4 @@ async function hold(): Promise<{ holder: ChildProcess; url: string }> {
 
 async function serverPid(): Promise<number> {
   return Number.parseInt(await readFile(join(directory, 'postgres', 'postmaster.pid'), 'utf8'), 10);
-}
-
-async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(text);
-    return rows;
-  } finally {
-    await client.end();
-  }
 }

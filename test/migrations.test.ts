@@ -1,11 +1,10 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate, migrationsDirectory, readMigrations } from '../src/infra/migrate.ts';
 import { diffToSchema, schemaPath } from '../src/infra/schema-diff.ts';
-import { createEmptyDatabase, quietLogger, type TestDatabase } from './support/postgres.ts';
+import { createEmptyDatabase, query, quietLogger, type TestDatabase } from './support/postgres.ts';
 
 let database: TestDatabase;
 let directory: string;
@@ -123,15 +122,4 @@ async function catalog(url: string): Promise<Record<string, unknown>[]> {
      UNION ALL SELECT 'migration ' || id FROM _prisma_migrations
      ORDER BY 1`,
   );
-}
-
-async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(text);
-    return rows;
-  } finally {
-    await client.end();
-  }
 }

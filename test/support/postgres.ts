@@ -26,7 +26,7 @@ export async function openTestPostgres(): Promise<{ url: string; close(): Promis
   );
   const close = () => server.close().then(removeDirectory);
   try {
-    await execute(server.url, `CREATE DATABASE ${templateName} TEMPLATE template0`);
+    await query(server.url, `CREATE DATABASE ${templateName} TEMPLATE template0`);
     await migrate(databaseUrl(server.url, templateName), quietLogger);
     return { url: server.url, close };
   } catch (error) {
@@ -55,18 +55,22 @@ async function createDatabase(template: string): Promise<TestDatabase> {
   const serverUrl = inject('postgresUrl');
   const name = `test_${randomBytes(8).toString('hex')}`;
   // A plain copy of the files needs a checkpoint first, which every other file would wait for.
-  await execute(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY wal_log`);
+  await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY wal_log`);
   return {
     url: databaseUrl(serverUrl, name),
-    drop: () => execute(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+    async drop() {
+      await query(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
   };
 }
 
-async function execute(url: string, statement: string): Promise<void> {
+/** The rows of one statement, on a connection of its own. */
+export async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(statement);
+    const { rows } = await client.query<Record<string, unknown>>(text);
+    return rows;
   } finally {
     await client.end();
   }

@@ -1,3 +1,4 @@
+import type { Tally } from '../../src/domain/sync/lease.ts';
 import type { TestClient } from './client.ts';
 
 export const taskFields = `
@@ -25,15 +26,7 @@ export interface TaskAnswer {
     conversationsTotal: number | null;
     queuePosition: number | null;
   };
-  counts: {
-    added: number;
-    updated: number;
-    unchanged: number;
-    skipped: number;
-    failed: number;
-    messagesAdded: number;
-    assetsAdded: number;
-  };
+  counts: Tally;
   error: { code: string; message: string } | null;
 }
 
