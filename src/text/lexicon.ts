@@ -34,6 +34,8 @@ const TRIM_KEY_UNITS = 4_000_000;
 const SLOTS = 1 << 19;
 const UNKNOWN = -0x4000_0000;
 
+const utf8 = new TextEncoder();
+
 /**
  * Cuts each distinct word only once. Numbers in typed arrays and not objects, because what this costs are the caches of
  * the processor: about 20 MB when full.
@@ -62,17 +64,19 @@ export function createLexicon(): Lexicon {
   };
 
   const rawOf = (token: number): string =>
-    String.fromCharCode(...keys.subarray(keyOffsets[token], keyOffsets[token + 1]));
+    Buffer.from(keys.buffer).toString(
+      'utf16le',
+      2 * (keyOffsets[token] ?? 0),
+      2 * (keyOffsets[token + 1] ?? 0),
+    );
 
   const intern = (text: string): number => {
     const known = lexemeNumbers.get(text);
     if (known !== undefined) return known;
     const made = lexemeTexts.length;
-    const bytes = Buffer.from(text, 'utf8');
     const offset = offsets[made] ?? 0;
-    while (offset + bytes.length > pool.length) pool = grown(pool, new Uint8Array(pool.length * 2));
-    pool.set(bytes, offset);
-    offsets[made + 1] = offset + bytes.length;
+    while (offset + text.length * 3 > pool.length) pool = grown(pool, new Uint8Array(pool.length * 2));
+    offsets[made + 1] = offset + utf8.encodeInto(text, pool.subarray(offset)).written;
     lexemeTexts.push(text);
     lexemeNumbers.set(text, made);
     return made;

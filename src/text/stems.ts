@@ -62,6 +62,7 @@ export function lexemeOf(folded: string, language: Language): string {
     if (stem === '' || stem === folded) return folded;
     return language === 'en' ? stem : `${stem}~${language}`;
   }
+  if (folded < '\u0400') return folded;
   const [, stemmer] = scripts.find(([script]) => script.test(folded)) ?? [];
   return (folded.length <= MAX_STEMMED_CHARACTERS && stemmer?.(folded)) || folded;
 }
