@@ -5,6 +5,8 @@ export interface GraphQLContext {
   services: Services;
   viewer: Viewer | null;
   requestId: string;
+  /** Aborts when the client of an HTTP request is gone; never on a WebSocket. */
+  signal: AbortSignal;
   /** Closes the connection of a viewer whose credential counts no more. */
   endConnection(): void;
 }

@@ -10,6 +10,7 @@ import './background-task.ts';
 import './conversation.ts';
 import './message.ts';
 import './search.ts';
+import './chat/index.ts';
 import './sync/index.ts';
 import {
   type GraphQLSchema,

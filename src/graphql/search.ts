@@ -4,7 +4,7 @@ import { builder, MAX_PAGE } from './builder.ts';
 import { ConversationFilterInput, ConversationType } from './conversation.ts';
 import { MessageType } from './message.ts';
 
-const SearchModeEnum = builder.enumType('SearchMode', {
+export const SearchModeEnum = builder.enumType('SearchMode', {
   description: 'How to look.',
   values: {
     AUTO: { description: 'The best that this server can do.' },

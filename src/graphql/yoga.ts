@@ -72,10 +72,12 @@ export function createGraphQL(services: Services, options: { graphiql: boolean }
       defaultQuery: DEFAULT_QUERY,
       headers: '{ "X-API-Key": "" }',
     },
-    context: ({ viewer, requestId, endConnection = () => undefined }) => ({
+    context: ({ viewer, requestId, endConnection = () => undefined, request }) => ({
       services,
       viewer,
       requestId,
+      // The operations of a WebSocket come without a request.
+      signal: (request as Request | undefined)?.signal ?? new AbortController().signal,
       endConnection,
     }),
   });

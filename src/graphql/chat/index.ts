@@ -1,0 +1,3 @@
+import './session.ts';
+import './event.ts';
+import './operations.ts';

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  about,
+  ask,
+  type ChatEventAnswer,
+  importAll,
+  readTurn,
+  startChatServer,
+  streamChat,
+} from '../support/chats.ts';
+import type { TestClient, Transport } from '../support/client.ts';
+import type { ModelServer } from '../support/model-server.ts';
+import type { TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let model: ModelServer;
+let client: TestClient;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  ({ server, model, close } = await startChatServer());
+  ({ client } = await server.asUser());
+  await importAll(server, client, [
+    about('kite', 'Which kite flies highest?', 'The zephyrine kite, with a tail of nine metres.', 'On kites'),
+    about('soup', 'How long does the soup boil?', 'Forty minutes, with the marrowfat peas.', 'On soup'),
+  ]);
+});
+afterAll(() => close());
+
+/** The last message of the newest question to the model. */
+const lastPrompt = () => model.asked.at(-1)?.body.messages.at(-1)?.content ?? '';
+
+describe('An answer', () => {
+  test('comes with the messages behind it, each of which can be read', async () => {
+    model.next((answer) => {
+      answer.say('The zephyrine', ' kite [1].');
+      answer.finish();
+    });
+    const turn = await ask(client, { query: 'What do I know of the zephyrine kite?' });
+    expect(turn).toMatchObject({
+      __typename: 'ChatTurn',
+      query: 'What do I know of the zephyrine kite?',
+      response: 'The zephyrine kite [1].',
+      status: 'ANSWERED',
+      error: null,
+      model: 'test-model',
+      suggestions: ['What came of it?', 'Who else was there?'],
+      session: { title: 'What do I know of the zephyrine kite?' },
+    });
+    expect(turn.context.map(({ number }) => number)).toEqual(turn.context.map((_, index) => index + 1));
+    expect(turn.context[0]).toMatchObject({
+      number: 1,
+      isCited: true,
+      quote: 'The zephyrine kite, with a tail of nine metres.',
+      message: { text: 'The zephyrine kite, with a tail of nine metres.' },
+      conversation: { title: 'On kites' },
+    });
+    expect(turn.context.slice(1).map(({ isCited }) => isCited)).not.toContain(true);
+    expect(await readTurn(client, turn.id)).toMatchObject({ response: turn.response, context: turn.context });
+  });
+
+  test('is asked for with excerpts, what was said around them, and nothing that could act', async () => {
+    await ask(client, { query: 'marrowfat', k: 1 });
+    const { body, headers } = model.asked.at(-1) ?? {};
+    expect(Object.keys(body ?? {}).toSorted()).toEqual(['messages', 'model', 'stream']);
+    expect(headers?.authorization).toMatch(/^Bearer /);
+    expect(body?.messages.map(({ role }) => role)).toEqual(['system', 'user']);
+    expect(lastPrompt()).toContain('<excerpt number="1" conversation="On soup"');
+    expect(lastPrompt()).toContain('<before role="user">How long does the soup boil?</before>');
+    expect(lastPrompt()).toContain(
+      '<message role="assistant">Forty minutes, with the marrowfat peas.</message>',
+    );
+    expect(lastPrompt()).toMatch(/Question: marrowfat$/);
+    expect(lastPrompt()).not.toContain('zephyrine');
+  });
+
+  test('says that nothing matches when nothing does', async () => {
+    const turn = await ask(client, { query: 'unfindable xylophonist' });
+    expect(turn).toMatchObject({ status: 'ANSWERED', context: [] });
+    expect(lastPrompt()).toContain('Nothing in the archive matches.');
+  });
+
+  test('on a follow-up knows the turn before, and finds what that was about', async () => {
+    const first = await ask(client, { query: 'Tell me of the zephyrine kite' });
+    const second = await ask(client, { query: 'And how long is it?', sessionId: first.session.id });
+    expect(second).toMatchObject({ status: 'ANSWERED', session: first.session });
+    expect(second.context[0]).toMatchObject({ conversation: { title: 'On kites' } });
+    const messages = model.asked.at(-1)?.body.messages.map(({ role, content }) => `${role}: ${content}`);
+    expect(messages?.slice(1, 3)).toEqual(['user: Tell me of the zephyrine kite', 'assistant: Fine.']);
+    expect(lastPrompt()).toContain('nine metres');
+  });
+
+  test('that the model broke off at its limit is kept, and says so', async () => {
+    model.next((answer) => {
+      answer.say('A long stor');
+      answer.finish('length');
+    });
+    expect(await ask(client, { query: 'kite' })).toMatchObject({
+      status: 'ANSWERED',
+      response: 'A long stor',
+      error: { code: 'CUT_SHORT' },
+    });
+  });
+});
+
+describe.each<Transport>(['sse', 'websocket'])('Over %s', (transport) => {
+  test('an answer comes as context, start, tokens, suggestions and end', async () => {
+    const events: ChatEventAnswer[] = [];
+    for await (const event of streamChat(client, transport, { query: 'zephyrine kite' })) events.push(event);
+    expect(events.map((event) => event.__typename)).toEqual([
+      'ChatContext',
+      'ChatStarted',
+      'ChatToken',
+      'ChatToken',
+      'ChatSuggestions',
+      'ChatDone',
+    ]);
+    expect(events[0]?.context?.[0]).toMatchObject({
+      number: 1,
+      isCited: null,
+      conversation: { title: 'On kites' },
+    });
+    expect(events[1]?.turn).toMatchObject({ status: 'ANSWERING', response: '' });
+    expect(events[2]?.text).toBe('Fine');
+    expect(events[4]?.suggestions).toEqual(['What came of it?', 'Who else was there?']);
+    const { turn } = events[5] ?? {};
+    expect(turn).toMatchObject({
+      status: 'ANSWERED',
+      response: 'Fine [1].',
+      context: [{ isCited: true }, {}],
+    });
+    expect(await readTurn(client, turn?.id ?? '')).toMatchObject({
+      status: 'ANSWERED',
+      response: 'Fine [1].',
+    });
+  });
+});
+
+test('a question that is none is refused with what is wrong', async () => {
+  for (const [input, path] of [
+    [{ query: '  ' }, 'query'],
+    [{}, 'query'],
+    [{ query: 'x'.repeat(4_001) }, 'query'],
+    [{ query: 'nul\0' }, 'query'],
+    [{ query: 'kite', k: 21 }, 'k'],
+    [{ query: 'kite', retryTurnId: 'x' }, 'query'],
+  ] as const) {
+    expect(await ask(client, input)).toMatchObject({
+      __typename: 'InvalidInput',
+      fieldErrors: [{ path: [path], message: expect.any(String) }],
+    });
+  }
+  const unknown = await ask(client, { query: 'kite', sessionId: 'nonsense' });
+  expect(unknown).toMatchObject({ __typename: 'NotFound', message: 'No such chat session.' });
+});
