@@ -95,10 +95,15 @@ async function writeVersions(
   );
   const fresh = versions.filter((version) => !known.has(version.sha256.toString('hex')));
   tally.unchanged += versions.length - fresh.length;
-  const ids = await existingIds(tx, lease.userId, fresh);
+  const { ids, deleted } = await whatIsKnown(tx, lease.userId, fresh);
   const changed = new Map<string, number>();
   for (const version of fresh) {
     const key = keyOf(version);
+    if (deleted.has(key)) {
+      tally.skipped += 1;
+      problems.push(deletedByUser(version));
+      continue;
+    }
     const existing = ids.get(key);
     const id = existing ?? version.id;
     if (existing) {
@@ -129,17 +134,32 @@ async function writeVersions(
 const keyOf = (conversation: { provider: string; externalId: string }) =>
   `${conversation.provider} ${conversation.externalId}`;
 
-async function existingIds(
+/** Without its title: nothing of a conversation that was deleted is written again. */
+const deletedByUser = ({ place, externalId }: Version): Problem => ({
+  ...place,
+  externalId,
+  outcome: 'SKIPPED',
+  code: 'DELETED_BY_YOU',
+  reason: 'Skipped: deleted by you.',
+});
+
+/** The ids of conversations that are there, and which ones their user deleted. */
+async function whatIsKnown(
   tx: Transaction,
   userId: string,
   versions: Version[],
-): Promise<Map<string, string>> {
-  if (versions.length === 0) return new Map();
-  const rows = await tx.query<{ id: string; provider: string; externalId: string }>(
-    `SELECT c.id, c.provider, c.external_id AS "externalId" FROM conversations c
-     JOIN unnest($2::text[], $3::text[]) AS wanted (provider, external_id) USING (provider, external_id)
-     WHERE c.user_id = $1`,
+): Promise<{ ids: Map<string, string>; deleted: Set<string> }> {
+  if (versions.length === 0) return { ids: new Map(), deleted: new Set() };
+  const rows = await tx.query<{ id: string | null; provider: string; externalId: string }>(
+    `WITH wanted AS (SELECT * FROM unnest($2::text[], $3::text[]) AS v (provider, external_id))
+     SELECT c.id, c.provider, c.external_id AS "externalId" FROM conversations c
+     JOIN wanted USING (provider, external_id) WHERE c.user_id = $1
+     UNION ALL SELECT NULL, d.provider, d.external_id FROM deleted_conversations d
+     JOIN wanted USING (provider, external_id) WHERE d.user_id = $1`,
     [userId, versions.map((version) => version.provider), versions.map((version) => version.externalId)],
   );
-  return new Map(rows.map((row) => [keyOf(row), row.id]));
+  return {
+    ids: new Map(rows.flatMap((row) => (row.id === null ? [] : [[keyOf(row), row.id]]))),
+    deleted: new Set(rows.filter((row) => row.id === null).map(keyOf)),
+  };
 }
