@@ -15,7 +15,8 @@ export function createAuthenticate(
 ): Authenticate {
   const noteUse = createOwnerKeyNotes(services);
   return async (shown) => {
-    if (shown.apiKey !== undefined) {
+    // GraphiQL sends the header empty until somebody fills it in: that shows nothing.
+    if (shown.apiKey) {
       const owner = await authenticateOwner(shown);
       if (owner) noteUse(owner);
       return owner ?? (await findApiKey(services, shown));

@@ -33,8 +33,15 @@ export class SignInFailure extends Error {
 export interface VouchedFor {
   /** What the userinfo endpoint said. */
   userinfo: unknown;
+  purpose: SignInPurpose;
+}
+
+/** Why a browser goes to Google; kept in its session until it comes back. */
+export interface SignInPurpose {
   /** A path of this server. */
   returnTo: string;
+  /** To make the Google account the owner's, who is signed in with the key. */
+  link: boolean;
 }
 
 /** The library's strategy, with the access token in a header instead of a URL, on connections that can be cut off. */
@@ -66,11 +73,11 @@ function createStrategy(settings: GoogleSettings, agent: HttpAgent): GoogleStrat
 
 const createAgent = (url: string) => (url.startsWith('https:') ? new HttpsAgent() : new HttpAgent());
 
-/** Sends the browser to Google, with state and PKCE kept in its session beside the path that it returns to. */
-export function redirectToGoogle(settings: GoogleSettings, returnTo: string): RequestHandler {
+/** Sends the browser to Google, with state and PKCE kept in its session beside the purpose. */
+export function redirectToGoogle(settings: GoogleSettings, purpose: SignInPurpose): RequestHandler {
   const strategy = createStrategy(settings, createAgent(settings.tokenUrl));
   // An object is not sent to Google: the library keeps it under the random state that it makes.
-  const state = { returnTo } as unknown as string;
+  const state = purpose as unknown as string;
   return passport.authenticate(strategy, { session: false, state });
 }
 
@@ -115,11 +122,9 @@ function exchange(strategy: GoogleStrategy, request: Request, response: Response
       if (!user) {
         return reject(new SignInFailure('This sign-in was begun in another browser, or it is over already.'));
       }
-      const { state } = info as { state?: { returnTo?: unknown } };
-      resolve({
-        userinfo: (user as { userinfo: unknown }).userinfo,
-        returnTo: safeReturnTo(state?.returnTo),
-      });
+      const { state } = info as { state?: Partial<SignInPurpose> };
+      const purpose = { returnTo: safeReturnTo(state?.returnTo), link: state?.link === true };
+      resolve({ userinfo: (user as { userinfo: unknown }).userinfo, purpose });
     };
     passport.authenticate(strategy, { session: false }, done)(request, response, reject);
   });

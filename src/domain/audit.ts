@@ -29,6 +29,7 @@ export type AuditAction =
   | 'conversation.deleted'
   | 'chat.deleted'
   | 'data.exported'
+  | 'account.linked'
   | 'account.deleted';
 
 /**

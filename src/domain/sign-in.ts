@@ -1,8 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { recordAudit } from './audit.ts';
 import { NotAllowedError } from './errors.ts';
 import { text } from './input.ts';
 import type { Services } from './services.ts';
+import { requireScope, type Viewer } from './viewer.ts';
 
 const MAX_NAME_LENGTH = 200;
 
@@ -41,6 +43,50 @@ export async function signInWithGoogle(
   userinfo: unknown,
   allowedEmails: string[] | null,
 ): Promise<string> {
+  const { sub, email, name, picture } = readClaims(userinfo, allowedEmails);
+  const rows = await services.database.query<{ id: string }>(
+    `INSERT INTO users (id, google_sub, email, email_verified, display_name, picture_url)
+     VALUES ($1, $2, $3, true, $4, $5)
+     ON CONFLICT (google_sub) DO UPDATE SET email = EXCLUDED.email, email_verified = true,
+       display_name = coalesce(EXCLUDED.display_name, users.display_name), picture_url = EXCLUDED.picture_url
+     RETURNING id`,
+    [uuidv7(), sub, email, name, picture],
+  );
+  const [user] = rows;
+  if (!user) throw new Error('The database made no user.');
+  return user.id;
+}
+
+/**
+ * Makes a Google account the owner's own, who came with the server's key until now; answers the owner's id. Throws a
+ * NotAllowedError, in words for the person, as `signInWithGoogle` does, and when either has another account already.
+ */
+export async function linkGoogle(
+  services: Services,
+  viewer: Viewer | null,
+  userinfo: unknown,
+  allowedEmails: string[] | null,
+): Promise<string> {
+  requireScope(viewer, 'admin');
+  const { sub, email, name, picture } = readClaims(userinfo, allowedEmails);
+  await services.database.transaction(async (tx) => {
+    const linked = await tx.execute(
+      `UPDATE users SET google_sub = $2, email = $3, email_verified = true,
+         display_name = coalesce($4, display_name), picture_url = $5
+       WHERE id = $1 AND is_owner AND coalesce(google_sub, $2) = $2
+         AND NOT EXISTS (SELECT FROM users WHERE google_sub = $2 AND id <> $1)`,
+      [viewer.userId, sub, email, name, picture],
+    );
+    if (linked === 0) {
+      throw new NotAllowedError('The owner or this Google account belongs to another account already.');
+    }
+    await recordAudit(tx, viewer, 'account.linked', email);
+  });
+  return viewer.userId;
+}
+
+/** Throws a NotAllowedError for a person who may not come in. */
+function readClaims(userinfo: unknown, allowedEmails: string[] | null) {
   const parsed = claimsSchema.safeParse(userinfo);
   if (!parsed.success) throw new NotAllowedError('Google did not say who you are.');
   const { sub, email, email_verified: verified, name, picture } = parsed.data;
@@ -50,15 +96,5 @@ export async function signInWithGoogle(
   if (allowedEmails && !isAllowedEmail(allowedEmails, email)) {
     throw new NotAllowedError('This server does not let this account in. Ask its owner.');
   }
-  const rows = await services.database.query<{ id: string }>(
-    `INSERT INTO users (id, google_sub, email, email_verified, display_name, picture_url)
-     VALUES ($1, $2, $3, true, $4, $5)
-     ON CONFLICT (google_sub) DO UPDATE SET email = EXCLUDED.email, email_verified = true,
-       display_name = coalesce(EXCLUDED.display_name, users.display_name), picture_url = EXCLUDED.picture_url
-     RETURNING id`,
-    [uuidv7(), sub, email, name?.slice(0, MAX_NAME_LENGTH) ?? null, picture ?? null],
-  );
-  const [user] = rows;
-  if (!user) throw new Error('The database made no user.');
-  return user.id;
+  return { sub, email, name: name?.slice(0, MAX_NAME_LENGTH) ?? null, picture: picture ?? null };
 }

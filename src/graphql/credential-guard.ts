@@ -6,6 +6,9 @@ import { NotSignedInError } from '../domain/errors.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import type { GraphQLContext } from './context.ts';
 
+/** For so long a client may take the last error before its connection closes. */
+const LAST_WORD_MS = 5_000;
+
 /**
  * Ends every subscription, whatever it is about, once the session or key that opened it counts no more. The last
  * result is an error with the code NOT_SIGNED_IN; a WebSocket closes with 4401 after it (`endConnection`).
@@ -37,8 +40,11 @@ function whileItHolds(
       ended = true;
       release().catch(stop);
       const { message, code } = new NotSignedInError();
+      // A client that reads nothing does not keep its connection by that.
+      const patience = setTimeout(endConnection, LAST_WORD_MS);
       // Goes on when the client has taken the error, so that it comes before the end.
       await push({ errors: [new GraphQLError(message, { extensions: { code } })] });
+      clearTimeout(patience);
       endConnection();
       stop();
     });
@@ -46,14 +52,18 @@ function whileItHolds(
       unwatch();
       return release();
     });
-    for (;;) {
-      const { value, done } = await iterator.next();
-      if (ended) break;
-      if (done) {
-        stop();
-        break;
+    try {
+      for (;;) {
+        const { value, done } = await iterator.next();
+        if (ended) break;
+        if (done) {
+          stop();
+          break;
+        }
+        await push(value);
       }
-      await push(value);
+    } catch (error) {
+      stop(error);
     }
     await stopped;
   });

@@ -4,15 +4,16 @@ import { createSessionMiddleware, startSession } from '../auth/express-session.t
 import { type GoogleSettings, readCallback, redirectToGoogle, SignInFailure } from '../auth/google.ts';
 import { safeReturnTo } from '../auth/return-to.ts';
 import type { SessionCookie } from '../auth/session-cookie.ts';
-import { NotAllowedError, NotSignedInError } from '../domain/errors.ts';
+import { DomainError, NotAllowedError, NotSignedInError } from '../domain/errors.ts';
 import type { Services } from '../domain/services.ts';
 import { signOut } from '../domain/session.ts';
-import { signInWithGoogle } from '../domain/sign-in.ts';
+import { linkGoogle, signInWithGoogle } from '../domain/sign-in.ts';
 import { getViewerUser } from '../domain/user.ts';
-import type { Authenticate, Origin, Viewer } from '../domain/viewer.ts';
+import { type Authenticate, type Origin, requireScope, type Viewer } from '../domain/viewer.ts';
 import { sendPage } from './auth-page.ts';
 import { bodyOf } from './json-body.ts';
 import type { Route } from './router.ts';
+import { isForeign } from './same-origin.ts';
 
 export interface AuthOptions {
   authenticate: Authenticate;
@@ -52,25 +53,32 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
     sendPage(response, 501, { title: 'No sign-in with Google', message: NOT_CONFIGURED, again: null });
   });
   if (google) {
-    router.get('/auth/login', needHttps, withSession, (request, response, next) => {
-      redirectToGoogle(google, safeReturnTo(request.query.returnTo))(request, response, next);
+    router.get('/auth/login', needHttps, withSession, async (request, response, next) => {
+      const purpose = {
+        returnTo: safeReturnTo(request.query.returnTo),
+        link: request.query.link === 'true',
+      };
+      if (purpose.link) {
+        requireScope(await viewerOf(request), 'admin');
+        if (isForeign(request)) throw new NotAllowedError('Open this address from a page of this server.');
+      }
+      redirectToGoogle(google, purpose)(request, response, next);
     });
     router.get('/auth/callback', needHttps, withSession, async (request, response) => {
       try {
-        const { userinfo, returnTo } = await readCallback(google, request, response);
-        const userId = await signInWithGoogle(services, userinfo, google.allowedEmails);
+        const { userinfo, purpose } = await readCallback(google, request, response);
+        const userId = purpose.link
+          ? await linkGoogle(services, await viewerOf(request), userinfo, google.allowedEmails)
+          : await signInWithGoogle(services, userinfo, google.allowedEmails);
         await startSession(request, { userId, apiKeyId: null, origin: originOf(request) });
-        response.redirect(302, returnTo);
+        response.redirect(302, purpose.returnTo);
       } catch (error) {
-        if (!(error instanceof SignInFailure) && !(error instanceof NotAllowedError)) throw error;
+        if (!(error instanceof SignInFailure) && !(error instanceof DomainError)) throw error;
         // The message alone: what the library attaches may hold what the provider answered.
         const cause = error.cause instanceof Error ? error.cause.message : undefined;
         services.logger.info({ reason: error.message, cause }, 'a sign-in failed');
-        sendPage(response, 400, {
-          title: 'You are not signed in',
-          message: error.message,
-          again: '/auth/login',
-        });
+        const page = { title: 'The sign-in failed', message: error.message, again: '/auth/login' };
+        sendPage(response, 400, page);
       }
     });
   }

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import type { SessionCookie } from '../auth/session-cookie.ts';
 import { NotAllowedError } from '../domain/errors.ts';
 
@@ -11,14 +11,16 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
  */
 export function refuseForeignPages(cookie: SessionCookie): RequestHandler {
   return (request, _response, next) => {
-    if (SAFE_METHODS.includes(request.method) || request.headers['x-api-key'] !== undefined) return next();
+    if (SAFE_METHODS.includes(request.method) || request.headers['x-api-key']) return next();
     if (!cookie.isIn(request.headers.cookie) && !request.path.startsWith('/auth/')) return next();
-    const site = request.headers['sec-fetch-site'];
-    const { origin } = request.headers;
-    const isOwn = site
-      ? site === 'same-origin' || site === 'none'
-      : origin === undefined || URL.parse(origin)?.host === request.host;
-    if (!isOwn) throw new NotAllowedError('This was asked for by a page of another site.');
+    if (isForeign(request)) throw new NotAllowedError('This was asked for by a page of another site.');
     next();
   };
+}
+
+/** Whether a page of another site made a browser send this. */
+export function isForeign(request: Request): boolean {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (site) return site !== 'same-origin' && site !== 'none';
+  return origin !== undefined && URL.parse(origin)?.host !== request.host;
 }

@@ -50,7 +50,7 @@ test('a person whom the provider refuses reads why, on a page that runs no scrip
   page.on('console', (message) => refused.push(message.text()));
   const response = await page.goto(`${site.server.url}/auth/login`);
   expect(response?.status()).toBe(400);
-  expect(await page.textContent('h1')).toBe('You are not signed in');
+  expect(await page.textContent('h1')).toBe('The sign-in failed');
   // The page's own style is let through by its policy.
   expect(await page.evaluate(() => getComputedStyle(document.body).maxWidth)).not.toBe('none');
   expect(refused.filter((text) => text.includes('Content Security Policy'))).toEqual([]);
@@ -77,7 +77,7 @@ test('a page of another site that sends a form to this server gets nothing done 
     form.submit();
   }, `${site.server.url}/auth/logout`);
   expect((await sent).status()).toBe(403);
-  await page.goto(`${site.server.url}/healthz`);
+  await page.waitForURL(`${site.server.url}/auth/logout`);
   expect(await whoAmI(page)).toMatchObject({ authenticated: true, user: { email: 'target@example.org' } });
   await context.close();
 });

@@ -133,4 +133,26 @@ describe.each(backends)('On %s', (backend) => {
     expect((await sessionsOf(browser))[0]?.address).toBe('127.0.0.1');
     expect(await seen()).toBe(first);
   });
+
+  test('a worker removes sessions that are over and sign-ins that were never done', async () => {
+    const alive = await site.signedIn('alive@example.org');
+    await site.signedIn('over@example.org');
+    await site.signedIn('unused@example.org');
+    await site.browser().get('/auth/login');
+    await run(`UPDATE sessions SET expires_at = now()`, 'over@example.org');
+    await run(`UPDATE sessions SET last_seen_at = now() - interval '8 hours'`, 'unused@example.org');
+    const { database } = site.server.services;
+    await database.query('UPDATE sessions SET expires_at = now() WHERE user_id IS NULL');
+    const emails = async () => {
+      const rows = await database.query<{ email: string | null }>(
+        `SELECT email FROM sessions s LEFT JOIN users u ON u.id = s.user_id
+         WHERE user_id IS NULL OR email IN ('alive@example.org', 'over@example.org', 'unused@example.org')`,
+      );
+      return rows.map(({ email }) => email);
+    };
+    expect((await emails()).length).toBeGreaterThanOrEqual(4);
+    await site.server.startWorker();
+    await until('only the one in use is left', async () => (await emails()).join() === 'alive@example.org');
+    expect(await alive.email()).toBe('alive@example.org');
+  });
 });
