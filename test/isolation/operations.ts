@@ -1,0 +1,140 @@
+import { type IdOf, marker } from './world.ts';
+
+export interface OperationCase {
+  document: string;
+  /** Given a way to name a row of a type: the first user's, or one that nobody has. */
+  variables?(id: IdOf, own: IdOf): Record<string, unknown>;
+  /** In what the first user gets, and in nothing that anybody else gets. */
+  seen?: RegExp;
+  /** In what a stranger gets; for a query, when it is refused. */
+  expected?: RegExp;
+}
+
+const named = (type: string, name = 'id') => ({
+  variables: (id: IdOf) => ({ [name]: id(type) }),
+});
+
+/** Every field of Query. */
+export const queries: Record<string, OperationCase> = {
+  viewer: {
+    document:
+      '{ viewer { id displayName sessions { id } auditLog { edges { node { action subject who } } } } }',
+    seen: /Owner.*api_key\.created/,
+  },
+  apiKeys: { document: '{ apiKeys { id name prefix lastUsedAddress } }', seen: /heirloom/ },
+  auditLog: {
+    document: 'query Q($userId: ID) { auditLog(userId: $userId) { edges { node { action subject } } } }',
+    ...named('User', 'userId'),
+    seen: /sync\.started/,
+    expected: /NOT_ALLOWED/,
+  },
+  backgroundTask: {
+    document: 'query Q($id: ID!) { backgroundTask(id: $id) { id status fileName downloadUrl } }',
+    ...named('BackgroundTask'),
+    seen: /COMPLETED/,
+  },
+  backgroundTasks: {
+    document: '{ backgroundTasks { totalCount edges { node { id fileName } } } }',
+    seen: /"totalCount":1/,
+  },
+  syncConfig: { document: '{ syncConfig { hasExportUrl enabled } }', seen: /true/ },
+  syncHistory: {
+    document:
+      '{ syncHistory { edges { node { id source user { id } problems { edges { node { reason title } } } } } } }',
+    seen: /not valid JSON/,
+  },
+  syncStatus: {
+    document: 'query Q($taskId: ID!) { syncStatus(taskId: $taskId) { id counts { added } } }',
+    ...named('SyncTask', 'taskId'),
+    seen: /"added":1/,
+  },
+  conversations: {
+    document: '{ conversations { edges { node { id title messages { edges { node { text } } } } } } }',
+    seen: /heirloom/,
+  },
+  conversation: {
+    document: 'query Q($id: ID!) { conversation(id: $id) { title messages { edges { node { text } } } } }',
+    ...named('Conversation'),
+    seen: /heirloom/,
+  },
+  search: {
+    document: `{ search(query: "${marker} OR hidden") { edges { node { snippet conversation { id } } } } }`,
+    seen: /hidden/,
+  },
+  node: {
+    document: 'query Q($id: ID!) { node(id: $id) { id ... on Message { text } } }',
+    ...named('Message'),
+    seen: /heirloom/,
+  },
+  nodes: {
+    document: 'query Q($ids: [ID!]!) { nodes(ids: $ids) { id ... on Conversation { title } } }',
+    variables: (id) => ({ ids: ['User', 'Message', 'Conversation', 'Asset'].map(id) }),
+    seen: /heirloom/,
+  },
+};
+
+const onTask = (name: string): OperationCase => ({
+  document: `mutation M($taskId: ID!) {
+    ${name}(taskId: $taskId) { __typename ... on SyncTask { id source } ... on Error { message code } }
+  }`,
+  ...named('SyncTask', 'taskId'),
+  expected: /NOT_FOUND/,
+});
+
+/** A mutation that takes the id of a row of this type. */
+const onRow = (name: string, type: string, extra = ''): OperationCase => ({
+  document: `mutation M($id: ID!) { ${name}(id: $id${extra}) { __typename ... on Error { message code } } }`,
+  ...named(type),
+  expected: /NOT_FOUND/,
+});
+
+/** Every field of Mutation. */
+export const mutations: Record<string, OperationCase> = {
+  cancelSync: onTask('cancelSync'),
+  retrySync: onTask('retrySync'),
+  undoSync: onTask('undoSync'),
+  cancelBackgroundTask: onRow('cancelBackgroundTask', 'BackgroundTask'),
+  revokeApiKey: onRow('revokeApiKey', 'ApiKey'),
+  endSession: onRow('endSession', 'Session'),
+  renameConversation: onRow('renameConversation', 'Conversation', ', title: "stolen"'),
+  archiveConversation: onRow('archiveConversation', 'Conversation', ', archived: true'),
+  deleteConversation: onRow('deleteConversation', 'Conversation'),
+  startSync: {
+    document: 'mutation { startSync { __typename ... on Error { message code } } }',
+    expected: /NO_EXPORT_URL/,
+  },
+  configureSync: {
+    document:
+      'mutation { configureSync(input: { enabled: false }) { ... on SyncConfig { enabled hasExportUrl } } }',
+    expected: /"hasExportUrl":false/,
+  },
+  createApiKey: {
+    document:
+      'mutation { createApiKey(input: { name: "own", scopes: [READ] }) { ... on CreatedApiKey { apiKey { name } } } }',
+    expected: /"own"/,
+  },
+  exportMyData: {
+    document: 'mutation { exportMyData { ... on BackgroundTask { id } } }',
+    expected: /"id"/,
+  },
+  signOut: {
+    document: 'mutation { signOut { ... on Error { code } } }',
+    expected: /NOT_ALLOWED/,
+  },
+  signOutEverywhere: {
+    document: 'mutation { signOutEverywhere { ... on SignedOut { sessions } } }',
+    expected: /"sessions":0/,
+  },
+};
+
+/** Every argument that takes an id, of a field that is none of Query, Mutation and Subscription. */
+export const nestedArguments: Record<string, OperationCase> = {
+  'Conversation.messages(through)': {
+    document: `query Q($id: ID!, $through: ID!) {
+      conversation(id: $id) { messages(through: $through) { edges { node { id text } } } }
+    }`,
+    variables: (id, own) => ({ id: own('Conversation'), through: id('Message') }),
+    seen: /heirloom/,
+    expected: /NOT_FOUND/,
+  },
+};
