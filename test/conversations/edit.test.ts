@@ -41,9 +41,11 @@ async function change(
   call: string,
   id: string | undefined,
 ): Promise<Head & { __typename: string; deletedId?: string; code?: string }> {
+  const fields = call.startsWith('delete')
+    ? '... on DeletedConversation { deletedId externalId }'
+    : '... on Conversation { id externalId title archived }';
   const { answer } = await client.request<{ answer: Head & { __typename: string } }>(
-    `mutation M($id: ID!) { answer: ${call} { __typename ... on Conversation { id externalId title archived }
-      ... on DeletedConversation { deletedId externalId } ... on Error { message code } } }`,
+    `mutation M($id: ID!) { answer: ${call} { __typename ${fields} ... on Error { message code } } }`,
     { id },
   );
   return answer;
