@@ -1,20 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import express, { type Express } from 'express';
+import cors from 'cors';
+import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger as PinoLogger } from 'pino';
 import { pinoHttp } from 'pino-http';
 import { credentialsOf } from './auth/credentials.ts';
 import type { SessionCookie } from './auth/session-cookie.ts';
+import { limitWrongKeys } from './auth/wrong-keys.ts';
 import type { Config } from './config.ts';
+import { TooManyRequestsError } from './domain/errors.ts';
 import type { Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { requestContext } from './request-context.ts';
+import { requestOrigins } from './request-origins.ts';
 import { createAuthRouter } from './rest/auth.ts';
-import { notFound, restErrorHandler } from './rest/errors.ts';
-import { createRestRouter } from './rest/router.ts';
+import { notFound, restErrorHandler, unsupportedEncoding } from './rest/errors.ts';
+import { createRestRouter, takesUpload } from './rest/router.ts';
 import { refuseForeignPages } from './rest/same-origin.ts';
+import { forGraphiQL, securityHeaders } from './security-headers.ts';
+import { refuseSlowBodies } from './slow-bodies.ts';
 
 export interface App {
   handler: Express;
@@ -25,20 +31,34 @@ export interface App {
 /** Wires the API in the order in which a request meets it. Opens nothing and never listens. */
 export function createApp(
   services: Services,
-  { authenticate, cookie }: { authenticate: Authenticate; cookie: SessionCookie },
-  config: Pick<Config, 'environment' | 'google' | 'http' | 'sync'>,
+  identity: { authenticate: Authenticate; cookie: SessionCookie },
+  config: Pick<Config, 'environment' | 'google' | 'http' | 'limits' | 'sync'>,
   logger: PinoLogger,
 ): App {
-  const yoga = createGraphQL(services, { graphiql: config.environment !== 'production' });
+  const { http } = config;
+  const { cookie } = identity;
+  const isOpen = config.environment !== 'production';
+  const authenticate = limitWrongKeys(identity.authenticate, services.limits);
+  const yoga = createGraphQL(services, { open: isOpen, maxSubscriptions: config.limits.maxSubscriptions });
   const handler = express();
   handler.disable('x-powered-by');
-  handler.set('trust proxy', config.http.trustProxy);
+  handler.set('trust proxy', http.trustProxy);
   handler.use(requestLog(logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
+  handler.use(securityHeaders(config.environment));
+  if (http.corsOrigins.length > 0) handler.use(cors(corsFor(http.corsOrigins)));
+  handler.use(refuseSlowBodies(http.requestTimeoutMs, takesUpload));
+  handler.use('/auth', async (request, _response, next) => {
+    // Pages ask for the user all the time, and nobody gets in by it.
+    if (request.path !== '/user') await services.limits.spend('signIn', { address: request.ip ?? null });
+    next();
+  });
 
-  handler.use(refuseForeignPages(cookie));
+  handler.use(refuseForeignPages(cookie, http.corsOrigins));
 
+  if (isOpen) handler.use(GRAPHQL_PATH, forGraphiQL());
   handler.use(GRAPHQL_PATH, async (request, response) => {
+    if (request.headers['content-encoding'] !== undefined) throw unsupportedEncoding();
     // A proxy that buffers would hold the events of a subscription back.
     response.set('X-Accel-Buffering', 'no');
     return yoga(request, response, {
@@ -46,6 +66,7 @@ export function createApp(
       requestId: String(request.id),
     });
   });
+  handler.use(GRAPHQL_PATH, inGraphQL);
   handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
   handler.use(createRestRouter(services, authenticate, config.sync));
   handler.use(() => {
@@ -53,8 +74,72 @@ export function createApp(
   });
   handler.use(restErrorHandler(services));
 
-  return { handler, attachTo: (server) => attachWebSocket(server, yoga, authenticate) };
+  return {
+    handler,
+    attachTo(server) {
+      server.headersTimeout = http.requestTimeoutMs;
+      // Bodies are watched above, for Node would end an upload in the middle.
+      server.requestTimeout = 0;
+      server.keepAliveTimeout = KEEP_ALIVE_MS;
+      return attachWebSocket(server, yoga, {
+        ...requestOrigins(handler, http.corsOrigins),
+        authenticate,
+        cookie,
+        logger: services.logger,
+      });
+    },
+  };
 }
+
+/** Longer than a proxy keeps a connection that nobody uses, so that it never sends a request to one that just closes. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** What a page of another origin may send and read: GraphQL, REST, uploads by tus and server-sent events. */
+function corsFor(origins: string[]): cors.CorsOptions {
+  return {
+    origin: origins,
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'Content-Type',
+      'X-API-Key',
+      'X-GraphQL-Yoga-CSRF',
+      'X-Request-Id',
+      'Last-Event-ID',
+      'Range',
+      'Tus-Resumable',
+      'Upload-Length',
+      'Upload-Offset',
+      'Upload-Metadata',
+      'Upload-Defer-Length',
+      'Upload-Concat',
+      'X-HTTP-Method-Override',
+    ],
+    exposedHeaders: ['X-Request-Id', 'Retry-After', 'Content-Disposition', 'Content-Range', ...TUS_HEADERS],
+    maxAge: 600,
+  };
+}
+
+/** What a tus client reads of an answer; its server sets the header anew where it answers itself. */
+const TUS_HEADERS = [
+  'Location',
+  'Tus-Resumable',
+  'Tus-Version',
+  'Tus-Extension',
+  'Tus-Max-Size',
+  'Upload-Length',
+  'Upload-Offset',
+  'Upload-Metadata',
+  'Upload-Expires',
+];
+
+/** A request that is refused before GraphQL sees it, in words that its clients read. */
+const inGraphQL: ErrorRequestHandler = (error, _request, response, next) => {
+  if (!(error instanceof TooManyRequestsError)) return next(error);
+  const { message, code, retryAfter } = error;
+  response.status(429).set('Retry-After', String(retryAfter));
+  response.json({ errors: [{ message, extensions: { code, retryAfter } }] });
+};
 
 /** A request id that a proxy may hand on: printable and short, so that it cannot forge log lines. */
 const REQUEST_ID = /^[\w.-]{1,100}$/;

@@ -1,4 +1,5 @@
 import SchemaBuilder from '@pothos/core';
+import ComplexityPlugin from '@pothos/plugin-complexity';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
@@ -6,6 +7,7 @@ import { decodeId, encodeId } from '../domain/global-id.ts';
 import type PrismaTypes from '../generated/pothos/types.ts';
 import { getDatamodel } from '../generated/pothos/types.ts';
 import type { GraphQLContext } from './context.ts';
+import { costOfField, DEFAULT_PAGE } from './cost.ts';
 
 /** The most items of one page. */
 export const MAX_PAGE = 100;
@@ -22,9 +24,11 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string | number | bigint };
   };
 }>({
-  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ErrorsPlugin, RelayPlugin, PrismaPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   defaultInputFieldRequiredness: true,
+  // Costs are noted here and judged before execution (limits.ts), where the plugin would begin with it.
+  complexity: { disabled: true, fieldComplexity: costOfField },
   errors: {
     defaultTypes: [],
     directResult: true,
@@ -64,7 +68,7 @@ export const builder = new SchemaBuilder<{
     client: (context) => context.services.prisma,
     dmmf: getDatamodel(),
     exposeDescriptions: true,
-    defaultConnectionSize: 20,
+    defaultConnectionSize: DEFAULT_PAGE,
     maxConnectionSize: MAX_PAGE,
     onUnusedQuery: 'error',
   },

@@ -1,18 +1,44 @@
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
-import { type DocumentNode, type ExecutionArgs, GraphQLError } from 'graphql';
-import { CloseCode, type OperationResult } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
+import type { IncomingMessage, Server } from 'node:http';
+import { type ExecutionArgs, GraphQLError } from 'graphql';
+import {
+  CloseCode,
+  type ConnectionInitMessage,
+  type Context,
+  type OperationResult,
+  type SubscribePayload,
+} from 'graphql-ws';
+import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
+import type { Logger } from '../domain/services.ts';
 import type { Authenticate } from '../domain/viewer.ts';
 import { requestContext } from '../request-context.ts';
 import type { GraphQLContext } from './context.ts';
+import { createMask } from './mask.ts';
 import { type createGraphQL, GRAPHQL_PATH, type ServerContext } from './yoga.ts';
 
 /** A subscription's text is short; the library's own limit is 100 MiB. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
+/** Operations of one socket at the same time. */
+const MAX_OPERATIONS = 100;
+/** How long a socket may stay without saying who it is. */
+const INIT_TIMEOUT_MS = 10_000;
 /** How long a client may take to answer a goodbye. */
 const CLOSE_TIMEOUT_MS = 2_000;
+
+type SocketContext = Context<ConnectionInitMessage['payload'], Extra & Record<PropertyKey, unknown>>;
+
+/** What a socket needs to know of the requests that open it. */
+export interface SocketDoor {
+  authenticate: Authenticate;
+  /** Tells whether a Cookie header holds a session. */
+  cookie: { isIn(header: string | undefined): boolean };
+  /** The client's, proxies that are trusted taken into account. */
+  addressOf(request: IncomingMessage): string | undefined;
+  /** Whether it comes from a page that may use the browser's cookie, or from no page. */
+  isOwnPage(request: IncomingMessage): boolean;
+  logger: Logger;
+}
 
 /** Yoga's own execution, with its plugins and masking, handed from `onSubscribe` to the protocol. */
 interface Enveloped {
@@ -27,13 +53,15 @@ function inRequest(args: ExecutionArgs, operation: 'execute' | 'subscribe'): Ope
 
 /**
  * Speaks graphql-transport-ws on the endpoint's own path. A browser cannot set headers on a WebSocket, so the key may
- * also stand in the connection's parameters as `X-API-Key`. Answers the function that closes all sockets.
+ * also stand in the connection's parameters as `X-API-Key`. It asks nobody before it opens a socket for a page of another
+ * site, and sends the cookie along: such a socket is closed with 4403. Answers the function that closes all sockets.
  */
 export function attachWebSocket(
   server: Server,
   yoga: ReturnType<typeof createGraphQL>,
-  authenticate: Authenticate,
+  door: SocketDoor,
 ): () => Promise<void> {
+  const mask = createMask(door.logger);
   const options = {
     server,
     path: GRAPHQL_PATH,
@@ -44,53 +72,68 @@ export function attachWebSocket(
   const sockets = new WebSocketServer(options);
   const disposable = useServer(
     {
+      connectionInitWaitTimeout: INIT_TIMEOUT_MS,
+      // Or the reason for which a socket is closed could quote an error that nobody has masked.
+      isProd: true,
+      onConnect: (context) => {
+        const { request } = context.extra;
+        return (
+          keyOf(context) !== undefined || request.headers.cookie === undefined || door.isOwnPage(request)
+        );
+      },
       execute: (args) => inRequest(args, 'execute'),
       subscribe: (args) => inRequest(args, 'subscribe'),
-      onSubscribe: async (context, _id, payload) => {
-        const { headers, socket } = context.extra.request;
-        const key =
-          headers['x-api-key'] ??
-          context.connectionParams?.['X-API-Key'] ??
-          context.connectionParams?.['x-api-key'];
-        const serverContext: ServerContext = {
-          viewer: await authenticate({
-            apiKey: typeof key === 'string' ? key : undefined,
-            cookie: headers.cookie,
-            origin: {
-              address: socket.remoteAddress ?? null,
-              userAgent: headers['user-agent'] ?? null,
-            },
-          }),
-          requestId: randomUUID(),
-          endConnection: () => context.extra.socket.close(CloseCode.Unauthorized, 'Unauthorized'),
-        };
-        const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
-          ...serverContext,
-          params: payload,
-        });
-        let document: DocumentNode;
-        try {
-          document = parse(payload.query);
-        } catch (error) {
-          // Thrown on, it would close the socket, and with it every other operation.
-          if (error instanceof GraphQLError) return [error];
-          throw error;
-        }
-        const args = {
-          schema,
-          operationName: payload.operationName ?? undefined,
-          document,
-          variableValues: payload.variables ?? undefined,
-          contextValue: await contextFactory(),
-          rootValue: { execute, subscribe },
-        };
-        const errors = validate(args.schema, args.document);
-        return errors.length > 0 ? errors : args;
+      onSubscribe: (context, _id, payload) => {
+        const requestId = randomUUID();
+        // Thrown on, an error would close the socket, and with it every other operation.
+        return requestContext.run({ requestId }, () =>
+          prepare(context, payload, requestId).catch((error) => [mask(error) as GraphQLError]),
+        );
       },
     },
     sockets,
   );
+
+  async function prepare(context: SocketContext, payload: SubscribePayload, requestId: string) {
+    if (Object.keys(context.subscriptions).length > MAX_OPERATIONS) {
+      return [new GraphQLError(`A socket carries ${MAX_OPERATIONS} operations at a time and no more.`)];
+    }
+    const { request, socket } = context.extra;
+    const serverContext: ServerContext = {
+      viewer: await door.authenticate({
+        apiKey: keyOf(context),
+        cookie: door.isOwnPage(request) ? request.headers.cookie : undefined,
+        origin: {
+          address: door.addressOf(request) ?? null,
+          userAgent: request.headers['user-agent'] ?? null,
+        },
+      }),
+      requestId,
+      endConnection: () => socket.close(CloseCode.Unauthorized, 'Unauthorized'),
+    };
+    const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({
+      ...serverContext,
+      params: payload,
+    });
+    const args = {
+      schema,
+      operationName: payload.operationName ?? undefined,
+      document: parse(payload.query),
+      variableValues: payload.variables ?? undefined,
+      contextValue: await contextFactory(),
+      rootValue: { execute, subscribe },
+    };
+    const errors = validate(args.schema, args.document);
+    return errors.length > 0 ? errors : args;
+  }
+
   return async () => {
     await disposable.dispose();
   };
+}
+
+function keyOf({ extra, connectionParams }: SocketContext): string | undefined {
+  const key =
+    extra.request.headers['x-api-key'] ?? connectionParams?.['X-API-Key'] ?? connectionParams?.['x-api-key'];
+  return typeof key === 'string' ? key : undefined;
 }

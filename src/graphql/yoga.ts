@@ -6,10 +6,22 @@ import type { Services } from '../domain/services.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import type { GraphQLContext } from './context.ts';
 import { useCredentialGuard } from './credential-guard.ts';
+import { documentCaches, hideSchema, limitOperations } from './limits.ts';
 import { createMask } from './mask.ts';
 import { schema } from './schema.ts';
+import { limitSubscriptions } from './subscription-limit.ts';
 
 export const GRAPHQL_PATH = '/graphql';
+
+/** Of a request's body: files do not come this way. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+export interface GraphQLOptions {
+  /** Whether anybody may look around: GraphiQL, introspection, and names suggested in errors. */
+  open: boolean;
+  /** Of one user in this process. */
+  maxSubscriptions: number;
+}
 
 /** What the server around Yoga knows of a request. */
 export interface ServerContext {
@@ -51,23 +63,29 @@ subscription Watch {
 }
 `;
 
-/** The GraphQL endpoint; GraphiQL answers browsers where `graphiql` is on. Serves its own files, nothing from afar. */
-export function createGraphQL(services: Services, options: { graphiql: boolean }) {
+/** The GraphQL endpoint; GraphiQL answers browsers where it is open. Serves its own files, nothing from afar. */
+export function createGraphQL(services: Services, options: GraphQLOptions) {
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
     landingPage: false,
     // A form could send multipart from any page without asking first.
     multipart: false,
+    batching: false,
+    maxRequestBodySize: MAX_BODY_BYTES,
+    parserAndValidationCache: documentCaches,
     cors: false,
     logging: false,
     maskedErrors: { maskError: createMask(services.logger) },
     plugins: [
       useCSRFPrevention({ requestHeaders: ['x-graphql-yoga-csrf', 'x-api-key'] }),
+      ...limitOperations(),
+      ...(options.open ? [] : [hideSchema()]),
+      limitSubscriptions(options.maxSubscriptions),
       useCredentialGuard(createCredentialWatch(services)),
     ],
     renderGraphiQL,
-    graphiql: options.graphiql && {
+    graphiql: options.open && {
       title: 'Sidecar',
       defaultQuery: DEFAULT_QUERY,
       headers: '{ "X-API-Key": "" }',

@@ -78,5 +78,12 @@ export const unsupportedBody = () =>
     expose: true,
   });
 
+/** For a body that is compressed where none is unpacked. */
+export const unsupportedEncoding = () =>
+  Object.assign(new Error('Send the body as it is, without Content-Encoding.'), {
+    status: 415,
+    expose: true,
+  });
+
 /** For a path that no route knows. */
 export const notFound = () => new NotFoundError('page');

@@ -55,6 +55,16 @@ export const routes: Route[] = [
 
 const MAX_BODY = '256kb';
 
+/** Whether an archive may come to this path, which takes as long as its client's line needs. */
+export function takesUpload(path: string): boolean {
+  const plain = path.toLowerCase().replace(/\/$/, '');
+  return (
+    plain === RESUMABLE_UPLOAD_PATH ||
+    plain.startsWith(`${RESUMABLE_UPLOAD_PATH}/`) ||
+    routes.some((route) => route.readsStream && route.path === plain)
+  );
+}
+
 export function createRestRouter(
   services: Services,
   authenticate: Authenticate,

@@ -7,13 +7,17 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 /**
  * Refuses what a page of another site makes a browser send with its cookie (cross-site request forgery), and a sign-in
  * that such a page brings about. Goes by Sec-Fetch-Site and, for browsers without it, by Origin; a program that sends
- * neither is no browser, and a request with an API key brings nothing that a foreign page could borrow.
+ * neither is no browser, and a request with an API key brings nothing that a foreign page could borrow. Pages of
+ * `corsOrigins` count as own ones.
  */
-export function refuseForeignPages(cookie: SessionCookie): RequestHandler {
+export function refuseForeignPages(cookie: SessionCookie, corsOrigins: string[]): RequestHandler {
   return (request, _response, next) => {
     if (SAFE_METHODS.includes(request.method) || request.headers['x-api-key']) return next();
     if (!cookie.isIn(request.headers.cookie) && !request.path.startsWith('/auth/')) return next();
-    if (isForeign(request)) throw new NotAllowedError('This was asked for by a page of another site.');
+    const { origin } = request.headers;
+    const isListed = origin !== undefined && corsOrigins.includes(origin);
+    if (!isListed && isForeign(request))
+      throw new NotAllowedError('This was asked for by a page of another site.');
     next();
   };
 }
