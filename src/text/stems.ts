@@ -53,14 +53,14 @@ export const isLatinWord = (folded: string): boolean =>
   folded.length > 2 && folded.length <= MAX_STEMMED_CHARACTERS && /^[a-z]+$/.test(folded);
 
 /**
- * The lexeme of a folded word in a text of this language. A stem that is not English says whose it is (`haus~de`), so
- * that it is never taken for an English word; what no stemmer changes is the word itself, in any language.
+ * The lexeme of a folded word in a text of this language. A stem that is not English is marked (`haus~`), so that it
+ * is never taken for an English word; what no stemmer changes is the word itself, in any language.
  */
 export function lexemeOf(folded: string, language: Language): string {
   if (isLatinWord(folded)) {
     const stem = latin[language](folded);
     if (stem === '' || stem === folded) return folded;
-    return language === 'en' ? stem : `${stem}~${language}`;
+    return language === 'en' ? stem : `${stem}~`;
   }
   if (folded < '\u0400') return folded;
   const [, stemmer] = scripts.find(([script]) => script.test(folded)) ?? [];

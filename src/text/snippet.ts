@@ -1,0 +1,171 @@
+import { composePaired } from './characters.ts';
+import { takeApart } from './compound.ts';
+import { MAX_WORD_CHARACTERS } from './fold.ts';
+import { lexemesInAnyLanguage } from './stems.ts';
+import { scanTokens } from './tokens.ts';
+
+/** What a query looks for, as `parseQuery` says it. */
+interface Wanted {
+  wanted: ReadonlySet<string>;
+  prefixes: ReadonlySet<string>;
+}
+
+/** A stretch of text that matches, and by what. */
+interface Match {
+  start: number;
+  end: number;
+  key: string;
+}
+
+const FIRST_CHARACTERS = 220;
+const SECOND_CHARACTERS = 110;
+/** Looks no further than this behind the first match, nor at more of them. */
+const SEARCHED_CHARACTERS = 30_000;
+const MAX_MATCHES = 300;
+/** How far a cut moves to fall between words. */
+const MAX_SHIFT = 24;
+
+/**
+ * HTML of where a text matches best: one or two stretches of it, escaped, blanks drawn together, matches in `<mark>`.
+ * The beginning of the text when nothing matches.
+ */
+export function makeSnippet(given: string, wanted: Wanted): string {
+  const text = composePaired(given);
+  const matches = findMatches(text, wanted);
+  const first = bestWindow(text, matches, FIRST_CHARACTERS);
+  const shown = new Set(matches.filter(isWithin(first)).map((match) => match.key));
+  const others = matches.filter((match) => !shown.has(match.key));
+  const windows = others.length > 0 ? [first, bestWindow(text, others, SECOND_CHARACTERS)] : [first];
+  windows.sort((a, b) => a.start - b.start);
+  const [left, right] = windows;
+  if (left && right && right.start <= left.end) {
+    windows.splice(0, 2, { start: left.start, end: Math.max(left.end, right.end) });
+  }
+  const pieces = windows.map((window) => toHtml(text, window, matches.filter(isWithin(window))));
+  const before = (windows[0]?.start ?? 0) > 0 ? '… ' : '';
+  const after = (windows.at(-1)?.end ?? 0) < text.length ? ' …' : '';
+  return `${before}${pieces.join(' … ')}${after}`;
+}
+
+function findMatches(text: string, { wanted, prefixes }: Wanted): Match[] {
+  const matches: Match[] = [];
+  const beginnings = new Set([...wanted, ...prefixes].map((lexeme) => lexeme.slice(0, 1)));
+  const known = new Map<string, string | null>();
+  let until = text.length;
+  scanTokens(text, 0, (start, end, isPair) => {
+    if (start > until || matches.length === MAX_MATCHES) return false;
+    const raw = text.slice(start, Math.min(end, start + MAX_WORD_CHARACTERS));
+    let key = known.get(raw);
+    if (key === undefined) {
+      key = matchOf(raw, isPair, wanted, prefixes, beginnings);
+      known.set(raw, key);
+    }
+    if (key === null) return true;
+    if (matches.length === 0) until = start + SEARCHED_CHARACTERS;
+    const length = isPair && prefixes.has(key) ? key.length : end - start;
+    matches.push({ start, end: start + length, key });
+    return true;
+  });
+  return matches;
+}
+
+/** The lexeme by which a token matches. */
+function matchOf(
+  raw: string,
+  isPair: boolean,
+  wanted: ReadonlySet<string>,
+  prefixes: ReadonlySet<string>,
+  beginnings: ReadonlySet<string>,
+): string | null {
+  const { word, parts } = takeApart(raw);
+  if (isPair) {
+    const [first = ''] = word;
+    if (wanted.has(word)) return word;
+    return prefixes.has(first) ? first : null;
+  }
+  // A stem begins as its word does.
+  const candidates = [word, ...parts].filter((candidate) => beginnings.has(candidate.slice(0, 1)));
+  for (const candidate of candidates) {
+    const key = lexemesInAnyLanguage(candidate).find((lexeme) => wanted.has(lexeme));
+    // One key for a word, in whatever language it was recognised.
+    if (key !== undefined) return key.replace('~', '');
+  }
+  return null;
+}
+
+interface Window {
+  start: number;
+  end: number;
+}
+
+const isWithin = (window: Window) => (match: Match) => match.start >= window.start && match.end <= window.end;
+
+/** The window in which the most different things match, the earliest of several. */
+function bestWindow(text: string, matches: Match[], length: number): Window {
+  let best = { from: matches[0]?.start ?? 0, to: matches[0]?.end ?? 0, different: 0, all: 0 };
+  let right = 0;
+  const keys = new Map<string, number>();
+  for (const [left, match] of matches.entries()) {
+    let next = matches[right];
+    while (next && (next.end <= match.start + length || right === left)) {
+      keys.set(next.key, (keys.get(next.key) ?? 0) + 1);
+      right += 1;
+      next = matches[right];
+    }
+    const all = right - left;
+    if (keys.size > best.different || (keys.size === best.different && all > best.all * 1.5)) {
+      best = { from: match.start, to: matches[right - 1]?.end ?? match.end, different: keys.size, all };
+    }
+    const count = (keys.get(match.key) ?? 1) - 1;
+    if (count === 0) keys.delete(match.key);
+    else keys.set(match.key, count);
+  }
+  const spare = Math.max(0, length - (best.to - best.from));
+  const start = cutBefore(text, Math.max(0, best.from - Math.floor(spare / 3)), best.from);
+  return { start, end: cutAfter(text, Math.min(text.length, start + length), best.to) };
+}
+
+/** A place to begin at or after `at`, but not after `latest`. */
+function cutBefore(text: string, at: number, latest: number): number {
+  if (at === 0) return 0;
+  for (let i = at; i < Math.min(latest, at + MAX_SHIFT); i++) if (/\s/.test(text.charAt(i - 1))) return i;
+  return isInsidePair(text, at) ? at - 1 : at;
+}
+
+/** A place to end at or before `at`, but not before `earliest`. */
+function cutAfter(text: string, at: number, earliest: number): number {
+  if (at < earliest) return earliest;
+  if (at === text.length) return at;
+  for (let i = at; i > Math.max(earliest, at - MAX_SHIFT); i--) if (/\s/.test(text.charAt(i))) return i;
+  return isInsidePair(text, at) ? at + 1 : at;
+}
+
+const isInsidePair = (text: string, at: number) =>
+  /[\ud800-\udbff]/.test(text.charAt(at - 1)) && /[\udc00-\udfff]/.test(text.charAt(at));
+
+function toHtml(text: string, window: Window, matches: Match[]): string {
+  let html = '';
+  let at = window.start;
+  for (const [index, { start, end }] of matches.entries()) {
+    const from = Math.max(start, at);
+    if (end <= from) continue;
+    html += escapeHtml(text.slice(at, from));
+    // Pairs overlap, and are one match to a reader.
+    const joinsLast = index > 0 && from === at && html.endsWith('</mark>');
+    html = joinsLast ? html.slice(0, -'</mark>'.length) : `${html}<mark>`;
+    html += `${escapeHtml(text.slice(from, end))}</mark>`;
+    at = end;
+  }
+  return (html + escapeHtml(text.slice(at, window.end))).replace(/\s+/g, ' ').trim();
+}
+
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+const escapeHtml = (text: string) =>
+  text.toWellFormed().replace(/[&<>"']/g, (each) => entities[each] ?? each);
