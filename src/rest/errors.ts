@@ -68,7 +68,21 @@ function bodyOf(error: DomainError): object {
   if (error instanceof ConflictError) {
     return { detail: error.message, task_id: encodeId(error.taskType, error.taskId) };
   }
+  if (error instanceof ChatUnavailableError) return toChatFailure(error);
   return { detail: error.message };
+}
+
+/** Why a model did not answer; with a session and a turn when the question is kept, to be asked again. */
+export function toChatFailure({ message, reason, retryAfter, turnId }: ChatUnavailableError) {
+  const [sessionId = ''] = turnId?.split('/') ?? [];
+  return {
+    detail: message,
+    reason,
+    ...(retryAfter === null ? {} : { retry_after: retryAfter }),
+    ...(turnId === null
+      ? {}
+      : { session_id: encodeId('ChatSession', sessionId), turn_id: encodeId('ChatTurn', turnId) }),
+  };
 }
 
 /** For a body that is no JSON where only JSON is read. */

@@ -9,6 +9,7 @@ import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
 import { authRoutes } from './auth.ts';
+import { chatRoutes } from './chat.ts';
 import { exportRoutes } from './export.ts';
 import { healthRoutes } from './health.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -26,6 +27,8 @@ export interface Call {
   requestId: string;
   /** The body as it comes, for a route that reads it itself. */
   stream: AsyncIterable<Uint8Array>;
+  /** Aborts when the client leaves before its answer is complete. */
+  signal: AbortSignal;
 }
 
 /** JSON, or a stream with headers of its own. */
@@ -34,7 +37,7 @@ export type Answer =
   | { status?: number; stream: Readable; headers: Record<string, string | number> };
 
 export interface Route {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'delete';
   path: string;
   /** Takes a body of any type from `stream`; other routes take JSON only. */
   readsStream?: boolean;
@@ -50,6 +53,7 @@ export const routes: Route[] = [
   ...syncRoutes,
   ...ingestRoutes,
   ...assetRoutes,
+  ...chatRoutes,
   ...exportRoutes,
 ];
 
@@ -82,6 +86,10 @@ export function createRestRouter(
       route.path,
       takesJson ? [parseJson] : [],
       async (request: Request, response: Response) => {
+        const left = new AbortController();
+        response.once('close', () => {
+          if (!response.writableFinished) left.abort();
+        });
         const answer = await route
           .handle(services, {
             viewer: await authenticate(credentialsOf(request, request.ip)),
@@ -92,6 +100,7 @@ export function createRestRouter(
             requestId: currentRequestId(),
             // An answer that comes before the end of the body must still find its connection.
             stream: request.iterator({ destroyOnReturn: false }),
+            signal: left.signal,
           })
           .catch((error) => {
             throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
@@ -99,7 +108,9 @@ export function createRestRouter(
         response.status(answer.status ?? 200);
         response.set(answer.headers ?? {});
         if (!answer.stream) return response.json(answer.body);
-        await pipeline(answer.stream, response);
+        await pipeline(answer.stream, response).catch((error) => {
+          if (!left.signal.aborted) throw error;
+        });
       },
     );
   }
@@ -108,7 +119,7 @@ export function createRestRouter(
 
 /** Names each field as the caller wrote it, and where: in the body, or in the query of a GET. */
 function inWordsOf({ method, fieldNames = {} }: Route, error: InvalidInputError): InvalidInputError {
-  const place = method === 'get' ? 'query' : 'body';
+  const place = method === 'post' ? 'body' : 'query';
   const fieldErrors = error.fieldErrors.map((field) => ({
     ...field,
     path: [place, ...field.path.map((step) => fieldNames[step] ?? step)],

@@ -41,6 +41,11 @@ const notices: Record<Exclude<ChatEnd, 'DONE'>, TurnEnd['error']> = {
   FILTERED: { code: 'FILTERED', message: 'The model’s server held back the rest of the answer.' },
 };
 
+const clientLeft = {
+  code: 'CLIENT_LEFT',
+  message: 'Nobody waited for the end of the answer. Ask again.',
+};
+
 /** The configured model. Throws a ChatUnavailableError that says how to configure one. */
 export function requireModel({ chat }: Services): ChatModel {
   if (chat) return chat;
@@ -92,10 +97,16 @@ export async function sendChatMessage(
   signal: AbortSignal,
 ): Promise<{ turn: ChatTurn; citations: Cited[] }> {
   let citations: Cited[] = [];
-  for await (const event of await openChat(services, viewer, input, signal)) {
-    if (event.type === 'context') citations = event.citations;
-    if (event.type === 'failed') throw event.error;
-    if (event.type === 'done') return { turn: event.turn, citations };
+  try {
+    for await (const event of await openChat(services, viewer, input, signal)) {
+      if (event.type === 'context') citations = event.citations;
+      if (event.type === 'failed') throw event.error;
+      if (event.type === 'done') return { turn: event.turn, citations };
+    }
+  } catch (error) {
+    // Nobody is left to be told, and nothing unexpected happened.
+    if (signal.aborted) throw new ChatUnavailableError('BROKEN_OFF', clientLeft.message);
+    throw error;
   }
   throw new Error('A chat ended without an end.');
 }
@@ -139,10 +150,7 @@ async function* answerTurn(
   const deadline = AbortSignal.timeout(MAX_TURN_MS);
   let turn = await begin();
   let response = '';
-  let failed: TurnEnd['error'] = {
-    code: 'CLIENT_LEFT',
-    message: 'Nobody waited for the end of the answer. Ask again.',
-  };
+  let failed: TurnEnd['error'] = clientLeft;
   try {
     yield { type: 'context', citations: excerpts.map(toCited) };
     yield { type: 'session', turn };
@@ -164,7 +172,7 @@ async function* answerTurn(
     if (response === '') throw new ChatUnavailableError('REFUSED', 'The model gave no answer. Ask again.');
     turn = await endTurn(services, turn, { status: 'ANSWERED', response, error: notice });
   } catch (cause) {
-    if (signal.aborted) throw cause;
+    signal.throwIfAborted();
     const failure = failureOf(cause, deadline, turn);
     failed = { code: failure?.reason ?? 'INTERNAL', message: failure?.message ?? 'Something went wrong.' };
     if (!failure) throw cause;
@@ -175,7 +183,7 @@ async function* answerTurn(
     if (turn.status === 'ANSWERING') await failQuietly(services, turn, response, failed);
   }
   const titles = excerpts.map(({ finding }) => finding.conversation.title);
-  const suggestions = await suggestFrom(services, `${turn.query}\n\n${response}`, titles, signal);
+  const { suggestions } = await suggestFrom(services, `${turn.query}\n\n${response}`, titles, signal);
   turn = await keepSuggestions(services, turn, suggestions);
   yield { type: 'suggestions', suggestions };
   yield { type: 'done', turn };

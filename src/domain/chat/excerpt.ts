@@ -147,3 +147,11 @@ export function beginningOf(text: string, tokens: number, count: TokenCounter): 
   const { start, end } = stretchWithin(text, 0, tokens, count);
   return quoted(text, start, end);
 }
+
+/** A text, without its middle when it takes more than so many tokens. */
+export function bothEndsOf(text: string, tokens: number, count: TokenCounter): string {
+  const first = stretchWithin(text, 0, tokens / 2, count);
+  const last = stretchWithin(text, text.length, tokens / 2, count);
+  if (last.start <= first.end) return text;
+  return `${text.slice(0, first.end)}\n…\n${text.slice(last.start)}`;
+}

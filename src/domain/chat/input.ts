@@ -7,7 +7,7 @@ export const searchModes = ['AUTO', 'KEYWORD', 'SEMANTIC', 'HYBRID'] as const;
 export type ChatSearchMode = (typeof searchModes)[number];
 
 /** How many messages of the history a question brings along, and how they are found. */
-export const retrievalInput = z.strictObject({
+const retrievalInput = z.strictObject({
   query: text.trim().min(1, 'Say what you want to know.').max(4_000),
   k: z.int().min(1).max(20).default(5),
   searchMode: z
@@ -18,6 +18,23 @@ export const retrievalInput = z.strictObject({
       'This server cannot search by meaning: use AUTO or KEYWORD.',
     ),
 });
+
+/** Exactly one of `text` and `query` must be there. */
+export const analyzeInput = z.strictObject({
+  ...retrievalInput.shape,
+  query: retrievalInput.shape.query.optional(),
+  text: text.trim().min(1).max(100_000).optional(),
+});
+
+export const suggestInput = z.strictObject({
+  query: retrievalInput.shape.query.optional(),
+  sessionId: z.string().optional(),
+});
+
+const historyLimit = z.object({ limit: z.coerce.number().int().min(1).max(500).default(100) });
+
+/** How many turns of a session to show. Throws an InvalidInputError. */
+export const parseHistoryLimit = (limit: unknown): number => parseInput(historyLimit, { limit }).limit;
 
 const chatInput = z.strictObject({
   ...retrievalInput.shape,
