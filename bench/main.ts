@@ -1,6 +1,7 @@
 /** npm run bench -- import [--mb 50] [--runs 3] [--backend postgres|redis] [--profile folder] */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchApi } from './api.ts';
 import type { BenchOptions } from './import/stage.ts';
 import { benchImport } from './import.ts';
 import { benchRss } from './rss.ts';
@@ -8,6 +9,7 @@ import { benchUsers } from './users.ts';
 
 /** Each prints its own table. */
 const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
+  api: benchApi,
   import: benchImport,
   rss: benchRss,
   users: benchUsers,
