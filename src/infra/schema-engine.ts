@@ -70,6 +70,11 @@ function adapterOn(pool: pg.Pool): SqlMigrationAwareDriverAdapterFactory {
       for (const index of charColumns) result.columnTypes[index] = ColumnTypeEnum.Character;
       return result;
     };
+    const executeRaw = adapter.executeRaw.bind(adapter);
+    // The adapter's own cuts a script at every semicolon, also within a function's body.
+    adapter.executeScript = async (script) => {
+      await executeRaw({ sql: script, args: [], argTypes: [] });
+    };
     return adapter;
   };
   return factory;
