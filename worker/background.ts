@@ -1,3 +1,4 @@
+import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { expireOlderFiles, storeMadeFile } from '../src/domain/background/file.ts';
 import type { BackgroundKind } from '../src/domain/background/kinds.ts';
 import {
@@ -108,6 +109,7 @@ async function end(
   logger: Services['logger'],
 ): Promise<void> {
   if (error instanceof LeaseLostError) {
+    await removeFilesOfNobody(services, lease.userId);
     return logger.info({}, 'the task was cancelled or is with another worker');
   }
   if (shutdown.aborted) {

@@ -1,4 +1,5 @@
 import { ArchiveError } from '../src/archive/types.ts';
+import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
@@ -107,6 +108,7 @@ async function end(
   logger: Services['logger'],
 ): Promise<void> {
   if (error instanceof LeaseLostError) {
+    await removeFilesOfNobody(services, lease.userId);
     return logger.info({}, 'the task was cancelled or is with another worker');
   }
   if (shutdown.aborted) {

@@ -6,7 +6,9 @@ import type { Readable } from 'node:stream';
 import type { ArchiveConversation } from '../archive/types.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
+import type { EncodedRows } from './import/binary-rows.ts';
 import type { PreparedConversation, RawConversations } from './import/prepare.ts';
+import type { UnindexedMessages } from './import/terms.ts';
 import type { Limits } from './limits.ts';
 
 export interface Services {
@@ -152,6 +154,8 @@ export interface Workspace {
   /** Makes a finished upload a task's archive. */
   adoptArchive(taskId: string, path: string): Promise<void>;
   removeArchive(taskId: string): Promise<void>;
+  /** Removes what a user has begun to upload. */
+  removeUploads(userId: string): Promise<void>;
   /** Removes archives older than an hour that `isNeeded` denies, and what crashes have left for more than a day. */
   sweep(isNeeded: (taskId: string) => Promise<boolean>): Promise<void>;
 }
@@ -166,6 +170,8 @@ export interface ConversationReader {
 export interface Threads {
   /** Hands `bytes` over: for the caller they are gone. Throws an OutOfMemoryError. */
   prepare(conversations: RawConversations): Promise<PreparedConversation[]>;
+  /** Rows of `message_search`. Throws an OutOfMemoryError. */
+  analyze(messages: UnindexedMessages): Promise<EncodedRows>;
 }
 
 /** The folder of this server from which exports may be read in place. */

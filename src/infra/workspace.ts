@@ -35,6 +35,10 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
       // A download that was cut off leaves its beginning beside the path.
       await Promise.all([path, `${path}.part`].map((file) => rm(file, { force: true })));
     },
+    async removeUploads(userId) {
+      const own = (await readdir(uploadsPath)).filter((name) => name.startsWith(`${userId}_`));
+      await Promise.all(own.map((name) => rm(join(uploadsPath, name), { force: true })));
+    },
     async sweep(isNeeded) {
       for (const name of await readdir(directory)) {
         const taskId = /^([0-9a-f-]{36})\.zip$/.exec(name)?.[1];
