@@ -99,6 +99,20 @@ describe.each(backends)('On %s', (backend) => {
     },
   );
 
+  test('a subscription ends with the event of a sign-out, long before anybody looks', async () => {
+    const [told, untold] = [await signedIn('told@example.org'), await signedIn('untold@example.org')];
+    const found = await open(untold, 'sse');
+    const announced = await open(told, 'sse');
+    await run('DELETE FROM sessions', 'untold@example.org');
+    expect((await told.post('/auth/logout')).status).toBe(200);
+    const first = await Promise.race([
+      announced.closed.then(() => 'announced'),
+      found.closed.then(() => 'found by looking'),
+    ]);
+    expect(first).toBe('announced');
+    await found.closed;
+  });
+
   test('a session ends at its absolute end, with what it has open', async () => {
     const browser = await signedIn('absolute@example.org');
     await run(`UPDATE sessions SET expires_at = now() + interval '2 seconds'`, 'absolute@example.org');
