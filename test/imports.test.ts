@@ -33,7 +33,7 @@ const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
   text: { all: [] },
   domain: { all: ['text'], types: ['archive', 'jobs', 'generated'] },
   infra: { all: ['domain', 'jobs', 'generated', 'text'], types: ['config'] },
-  threads: { all: ['archive', 'domain'] },
+  threads: { all: ['archive', 'domain', 'text'] },
   auth: { all: ['domain'] },
   graphql: { all: ['domain', 'generated', 'requestContext'] },
   rest: { all: ['domain', 'auth', 'requestContext'], types: ['generated'] },

@@ -1,8 +1,8 @@
-import { countPending, indexSomePending } from '../src/domain/search-index.ts';
+import { countPending, indexSomePending, tidyIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Reporter } from './reporter.ts';
 
-/** PostgreSQL computes the index in one process for each connection; two fill the cores of a small server. */
+/** While one waits for a thread, another is in PostgreSQL. */
 const LANES = 2;
 /** While rows are still being written the index only keeps up with the newest, so that reading is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
@@ -29,6 +29,7 @@ export async function indexEverything(
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
+  await tidyIndex(services);
 }
 
 /** Indexes what a task left that was stopped, as far as this worker lives. */

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { OutOfMemoryError, type RawConversations } from '../domain/import/prepare.ts';
+import type { UnindexedMessages } from '../domain/import/terms.ts';
 import type { Threads } from '../domain/services.ts';
 
 /** More would wait for the database. */
@@ -39,6 +40,7 @@ export function openThreads(): Threads & { close(): Promise<void> } {
   }
   return {
     prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
+    analyze: (messages: UnindexedMessages) => run('analyze', messages, []),
     close: () => pool.close({ force: true }),
   };
 }

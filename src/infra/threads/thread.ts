@@ -6,10 +6,19 @@ import {
   prepareConversations,
   type RawConversations,
 } from '../../domain/import/prepare.ts';
+import { encodeTerms, type UnindexedMessages } from '../../domain/import/terms.ts';
+import { analyze as analyzeText } from '../../text/analyze.ts';
 
 export function prepare(conversations: RawConversations) {
   const prepared = prepareConversations(readConversation, conversations);
   return moving(prepared, buffersOf(prepared));
+}
+
+export function analyze(messages: UnindexedMessages) {
+  const rows = encodeTerms(analyzeText, messages);
+  const { buffer } = rows.bytes;
+  // A few rows lie in a buffer that Node shares out.
+  return buffer.byteLength === rows.bytes.length ? moving(rows, [buffer]) : rows;
 }
 
 /** All binary parts lie in one. */
