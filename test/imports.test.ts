@@ -16,7 +16,8 @@ const parts = {
   rest: 'src/rest/',
   cli: 'src/cli/',
   generated: 'src/generated/',
-  config: 'src/config.ts',
+  /** config.ts and its folder. */
+  config: 'src/config',
   requestContext: 'src/request-context.ts',
   services: 'src/services.ts',
   /** The composition roots: main, app and server. */
