@@ -8,6 +8,8 @@ export interface OperationCase {
   seen?: RegExp;
   /** In what a stranger gets; for a query, when it is refused. */
   expected?: RegExp;
+  /** Nothing is left of who asks: it is a user who came for this alone. */
+  isLast?: boolean;
 }
 
 const named = (type: string, name = 'id') => ({
@@ -36,6 +38,16 @@ export const queries: Record<string, OperationCase> = {
   backgroundTasks: {
     document: '{ backgroundTasks { totalCount edges { node { id fileName } } } }',
     seen: /"totalCount":1/,
+  },
+  chatSession: {
+    document:
+      'query Q($id: ID!) { chatSession(id: $id) { title turns { edges { node { query response session { id } } } } } }',
+    ...named('ChatSession'),
+    seen: /heirloom/,
+  },
+  chatSessions: {
+    document: '{ chatSessions { totalCount edges { node { id title } } } }',
+    seen: /heirloom/,
   },
   syncConfig: { document: '{ syncConfig { hasExportUrl enabled } }', seen: /true/ },
   syncHistory: {
@@ -88,7 +100,16 @@ const onRow = (name: string, type: string, extra = ''): OperationCase => ({
   expected: /NOT_FOUND/,
 });
 
-/** Every field of Mutation. */
+/** A question that names a row of this type in its input. */
+const onChat = (name: string, type: string, question: string): OperationCase => ({
+  document: `mutation M($id: ID!) {
+    sendChatMessage(input: { ${name}: $id ${question} }) { __typename ... on Error { message code } }
+  }`,
+  ...named(type),
+  expected: /NOT_FOUND/,
+});
+
+/** Every field of Mutation; one that takes several ids has a case for each, `field(argument)`. */
 export const mutations: Record<string, OperationCase> = {
   cancelSync: onTask('cancelSync'),
   retrySync: onTask('retrySync'),
@@ -99,6 +120,9 @@ export const mutations: Record<string, OperationCase> = {
   renameConversation: onRow('renameConversation', 'Conversation', ', title: "stolen"'),
   archiveConversation: onRow('archiveConversation', 'Conversation', ', archived: true'),
   deleteConversation: onRow('deleteConversation', 'Conversation'),
+  deleteChatSession: onRow('deleteChatSession', 'ChatSession'),
+  sendChatMessage: onChat('sessionId', 'ChatSession', 'query: "and then?"'),
+  'sendChatMessage(input.retryTurnId)': onChat('retryTurnId', 'ChatTurn', ''),
   startSync: {
     document: 'mutation { startSync { __typename ... on Error { message code } } }',
     expected: /NO_EXPORT_URL/,
@@ -116,6 +140,12 @@ export const mutations: Record<string, OperationCase> = {
   exportMyData: {
     document: 'mutation { exportMyData { ... on BackgroundTask { id } } }',
     expected: /"id"/,
+  },
+  deleteAccount: {
+    document:
+      'mutation { deleteAccount(confirm: "delete my account") { ... on AccountDeletion { deletedAt } } }',
+    expected: /"deletedAt":"/,
+    isLast: true,
   },
   signOut: {
     document: 'mutation { signOut { ... on Error { code } } }',

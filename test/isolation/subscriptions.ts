@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
-import type { Transport } from '../support/client.ts';
+import type { TestClient, Transport } from '../support/client.ts';
 import { exportOf } from '../support/exports.ts';
 import { startSync, sync, type TaskAnswer, untilOver } from '../support/syncs.ts';
-import type { World } from './world.ts';
+import { marker, type World } from './world.ts';
 
 const transports: Transport[] = ['sse', 'websocket'];
 
@@ -44,6 +44,24 @@ export const subscriptions: Record<string, (world: World) => Promise<void>> = {
       'taskId',
       'BackgroundTask',
     ),
+  async chat(world) {
+    const events = '{ __typename ... on ChatContext { context { quote conversation { title } } } }';
+    const onRow = (name: string, question: string) =>
+      `subscription S($id: ID!) { chat(input: { ${name}: $id ${question} }) ${events} }`;
+    await refusesForeign(world, onRow('sessionId', 'query: "and then?"'), 'id', 'ChatSession');
+    await refusesForeign(world, onRow('retryTurnId', ''), 'id', 'ChatTurn');
+    const ask = async (client: TestClient) => {
+      const stream = client.subscribe(
+        'sse',
+        `subscription { chat(input: { query: "Where is the ${marker}?" }) ${events} }`,
+      );
+      const answers = [];
+      for await (const answer of stream) answers.push(answer);
+      return JSON.stringify(answers);
+    };
+    expect(await ask(world.first)).toMatch(new RegExp(`"title":"${marker}"`));
+    world.expectNoTrace(await ask(world.other.client));
+  },
   async syncActivity({ server, first, other, file, expectNoTrace }) {
     const events = other.client.subscribe<{ syncActivity: TaskAnswer }>(
       'sse',

@@ -31,7 +31,7 @@ export interface World {
   uploadPath: string;
   /** An answer to somebody else must hold none of the first user's words or ids. */
   expectNoTrace(text: string): void;
-  /** Everything that is stored of the first user, in every table that knows users. */
+  /** All that is stored of the first user, in every table that knows users, but what an owner is told of others. */
   rows(): Promise<string>;
 }
 
@@ -42,6 +42,9 @@ export async function createWorld(): Promise<World> {
       GOOGLE_CLIENT_ID: 'client',
       GOOGLE_CLIENT_SECRET: 'secret',
       REDIRECT_URI: 'http://127.0.0.1/auth/callback',
+      // Nothing answers there: a question is kept, and has no answer.
+      CHAT_BASE_URL: 'http://127.0.0.1:9/v1',
+      CHAT_MODEL: 'none',
     },
   });
   const first = server.client;
@@ -116,6 +119,13 @@ async function furnish(server: TestServer, file: ServedFile): Promise<Record<str
     );
     return backgroundTask.status === 'COMPLETED';
   });
+  await client.request(
+    `mutation { sendChatMessage(input: { query: "Where is the ${marker}?" }) { __typename } }`,
+  );
+  const { chatSessions } = await client.request<{
+    chatSessions: { edges: { node: { id: string; turns: { edges: { node: { id: string } }[] } } }[] };
+  }>('{ chatSessions { edges { node { id turns { edges { node { id } } } } } } }');
+  const chat = chatSessions.edges[0]?.node;
   const ids = await ownRows(server, client, false);
   const { viewer } = await client.request<{ viewer: { sessions: { id: string }[] } }>(
     '{ viewer { sessions { id } } }',
@@ -125,6 +135,8 @@ async function furnish(server: TestServer, file: ServedFile): Promise<Record<str
     SyncTask: task.id,
     ApiKey: apiKey.id,
     BackgroundTask: exportMyData.id,
+    ChatTurn: chat?.turns.edges[0]?.node.id ?? '',
+    ChatSession: chat?.id ?? '',
     Session: viewer.sessions[0]?.id ?? '',
   };
 }
@@ -173,7 +185,11 @@ async function rowsOf({ services: { database } }: TestServer, userId: string): P
   );
   const dumps = await Promise.all(
     tables.map(({ name }) =>
-      database.query(`SELECT t::text FROM ${name} t WHERE user_id = $1 ORDER BY 1`, [userId]),
+      database.query(
+        `SELECT t::text FROM ${name} t
+         WHERE user_id = $1 AND coalesce(to_jsonb(t)->>'action' <> 'account.deleted', true) ORDER BY 1`,
+        [userId],
+      ),
     ),
   );
   return JSON.stringify(dumps);
