@@ -86,10 +86,12 @@ async function readPortion(
 ): Promise<UnindexedMessages['messages']> {
   const messages = await tx.query<UnindexedMessage>(
     `SELECT conversation_id AS "conversationId", node_id AS "nodeId", text,
-       extract(epoch FROM created_at)::float8 * 1000 AS "createdAtMs", role, kind::text, on_active_path AS "onActivePath"
+       extract(epoch FROM said_at)::float8 * 1000 AS "createdAtMs", role, kind::text, on_active_path AS "onActivePath"
      FROM (
-       SELECT *, sum(octet_length(text)) OVER (ORDER BY conversation_id, ordinal) - octet_length(text) AS start
-       FROM messages WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])) AS message
+       SELECT m.*, coalesce(m.created_at, c.created_at) AS said_at,
+         sum(octet_length(text)) OVER (ORDER BY conversation_id, ordinal) - octet_length(text) AS start
+       FROM messages m JOIN conversations c ON c.user_id = m.user_id AND c.id = m.conversation_id
+       WHERE m.user_id = $1 AND m.conversation_id = ANY($2::uuid[])) AS message
      WHERE text <> '' AND start >= $3::bigint AND start < $4::bigint
        AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM message_search
          WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]))`,

@@ -1,141 +1,124 @@
 import { z } from 'zod';
-import type { Conversation, Message } from '../generated/prisma/client.ts';
-import {
-  type ConversationFilter,
-  conversationConditions,
-  conversationFilter,
-} from './conversation/filter.ts';
+import { parseQuery } from '../text/query.ts';
+import { InvalidInputError } from './errors.ts';
 import { parseInput, text } from './input.ts';
+import { narrowSearch, searchFilter } from './search/filter.ts';
+import { loadHits, type SearchHit } from './search/hits.ts';
+import { bestOfEach, compareMatches, findMatches, type Match } from './search/match.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
-export interface SearchHit {
-  /** 1 for the best. */
-  rank: number;
-  /** Larger is better; comparable within one query only. */
-  score: number;
-  message: Message;
-  conversation: Conversation;
-  /** HTML: the text escaped, its matches in `<mark>`. */
-  snippet: string;
-}
+export type { SearchFilter } from './search/filter.ts';
+export type { SearchHit } from './search/hits.ts';
 
+const MAX_QUERY_CHARACTERS = 1_000;
 /** A page of 100, and one more that tells whether there is another page. */
 const MAX_HITS = 101;
 
+export const searchQuery = text
+  .trim()
+  .min(1, 'Say what to look for.')
+  .max(MAX_QUERY_CHARACTERS, `A query has at most ${MAX_QUERY_CHARACTERS} characters: leave some words out.`);
+
 const searchInput = z.strictObject({
-  query: text.trim().min(1, 'Say what to look for.').max(1_000),
-  /** In which conversations. */
-  filter: conversationFilter.nullish(),
+  query: searchQuery,
+  filter: searchFilter.nullish(),
+  /** Only the best hit of each conversation. */
+  onePerConversation: z.boolean().default(false),
   /** Hits to answer. */
   limit: z.int().min(1).max(MAX_HITS),
   /** Hits to pass over. */
-  offset: z.int().min(0).max(10_000),
+  offset: z.int().min(0).max(10_000).default(0),
+  /** Cursors of hits: only what stands between the two. */
+  after: z.string().nullish(),
+  before: z.string().nullish(),
+  /** Counts `limit` from the back, and answers the last first. */
+  inverted: z.boolean().default(false),
 });
+export type SearchInput = z.input<typeof searchInput>;
 
-/** Ranks so many matches, whichever the index gives first: a common word of a large archive must not read all of it. */
-const MAX_CANDIDATES = 1_000;
+/** What a Relay connection asks for. */
+export interface SearchPage {
+  after?: string;
+  before?: string;
+  limit: number;
+  inverted: boolean;
+}
 
-/** Private-use characters, taken out of the text before, mark a match until the text is escaped. */
-const MATCH_START = '\ue000';
-const MATCH_END = '\ue001';
-/** Stand for `<` and `>`: PostgreSQL would leave out of a headline what looks like a tag. */
-const LESS = '\ue002';
-const GREATER = '\ue003';
+export interface SearchResult {
+  hits: SearchHit[];
+  /** Of all pages. Only the newest 1000 matches are ranked: `isCapped` says that there are more. */
+  totalCount: number;
+  isCapped: boolean;
+}
 
-/**
- * Messages of the viewer that match a web-style query ("phrases", -exclusions, OR), the best first. Throws an
- * InvalidInputError for an empty query, a filter that is none, or a page out of range, and a TooManyRequestsError.
- */
+/** The hits of `searchPage`. */
 export async function search(
   services: Services,
   viewer: Viewer | null,
-  input: z.input<typeof searchInput>,
+  input: SearchInput,
 ): Promise<SearchHit[]> {
+  return (await searchPage(services, viewer, input)).hits;
+}
+
+/**
+ * Messages and titles of the viewer's conversations, in all branches, that match a web-style query ("phrases",
+ * -exclusions, OR), the best first. Throws an InvalidInputError for an empty query, a filter or cursor that is none, or a
+ * page out of range, and a TooManyRequestsError.
+ */
+export async function searchPage(
+  services: Services,
+  viewer: Viewer | null,
+  input: SearchInput,
+): Promise<SearchResult> {
   requireScope(viewer, 'read');
   await services.limits.spend('search', viewer);
-  const { query, filter, limit, offset } = parseInput(searchInput, input);
-  const narrowed = narrow(filter ?? {}, 6);
-  const found = await services.database.query<{
-    conversationId: string;
-    nodeId: string;
-    score: number;
-    snippet: string;
-  }>(
-    `WITH wanted AS (SELECT websearch_to_tsquery('english', $2) AS terms),
-     candidates AS MATERIALIZED (
-       SELECT s.conversation_id, s.node_id, ts_rank_cd(s.terms, wanted.terms) AS score
-       FROM wanted, message_search s ${narrowed.join}
-       WHERE s.user_id = $1 AND s.terms @@ wanted.terms ${narrowed.conditions} LIMIT $5
-     ),
-     best AS (
-       SELECT conversation_id, node_id, max(score) AS score FROM candidates
-       GROUP BY conversation_id, node_id ORDER BY score DESC, conversation_id, node_id LIMIT $3 OFFSET $4
-     )
-     SELECT m.conversation_id AS "conversationId", m.node_id AS "nodeId", best.score::float8 AS score,
-       ts_headline('english', translate(left(m.text, 50000), '<>${MATCH_START}${MATCH_END}', '${LESS}${GREATER}'), wanted.terms,
-         'StartSel=${MATCH_START}, StopSel=${MATCH_END}, MaxFragments=2, MaxWords=30, MinWords=10') AS snippet
-     FROM best JOIN messages m USING (conversation_id, node_id), wanted
-     WHERE m.user_id = $1 ORDER BY best.score DESC, conversation_id, node_id`,
-    [viewer.userId, query, limit, offset, MAX_CANDIDATES, ...narrowed.parameters],
+  const { query, filter, onePerConversation, ...page } = parseInput(searchInput, input);
+  const parsed = parseQuery(query);
+  if (parsed.tsquery === null) return { hits: [], totalCount: 0, isCapped: false };
+  const narrowed = narrowSearch(filter ?? {}, 3);
+  const found = await findMatches(services, viewer.userId, parsed.tsquery, narrowed);
+  const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
+  const ranked = pageOf(
+    matches.map((match, index) => ({ match, rank: index + 1 })),
+    page,
   );
-  const hits = await loadHits(services, viewer, found);
-  return hits.map((hit, index) => ({ ...hit, rank: offset + index + 1 }));
+  const hits = await loadHits(services, viewer.userId, parsed, ranked);
+  return { hits, totalCount: matches.length, isCapped: found.isCapped };
 }
 
-/** The SQL of a filter, its parameters numbered from `first`; nothing, not even the join, for a filter without conditions. */
-function narrow(filter: ConversationFilter, first: number) {
-  const { conditions, parameters } = conversationConditions(filter, first);
-  return {
-    join:
-      conditions.length > 0
-        ? 'JOIN conversations c ON c.user_id = s.user_id AND c.id = s.conversation_id'
-        : '',
-    conditions: conditions.map((condition) => `AND ${condition}`).join(' '),
-    parameters,
-  };
-}
-
-async function loadHits(
-  services: Services,
-  viewer: Viewer,
-  found: { conversationId: string; nodeId: string; score: number; snippet: string }[],
-): Promise<Omit<SearchHit, 'rank'>[]> {
-  const { userId } = viewer;
-  const [messages, conversations] = await Promise.all([
-    services.prisma.message.findMany({
-      where: { userId, OR: found.map(({ conversationId, nodeId }) => ({ conversationId, nodeId })) },
-    }),
-    services.prisma.conversation.findMany({
-      where: { userId, id: { in: found.map(({ conversationId }) => conversationId) } },
-    }),
-  ]);
-  const messageOf = new Map(
-    messages.map((message) => [`${message.conversationId} ${message.nodeId}`, message]),
+function pageOf(
+  ranked: { match: Match; rank: number }[],
+  page: Omit<z.output<typeof searchInput>, 'query' | 'filter' | 'onePerConversation'>,
+): { match: Match; rank: number }[] {
+  const after = page.after ? parseCursor(page.after) : null;
+  const before = page.before ? parseCursor(page.before) : null;
+  const between = ranked.filter(
+    ({ match }) =>
+      (!after || compareMatches(match, after) > 0) && (!before || compareMatches(match, before) < 0),
   );
-  const conversationOf = new Map(conversations.map((conversation) => [conversation.id, conversation]));
-  return found.flatMap(({ conversationId, nodeId, score, snippet }) => {
-    const message = messageOf.get(`${conversationId} ${nodeId}`);
-    const conversation = conversationOf.get(conversationId);
-    // Deleted between the two reads.
-    if (!message || !conversation) return [];
-    return [{ score, message, conversation, snippet: toSafeHtml(snippet) }];
-  });
+  if (page.inverted) between.reverse();
+  return between.slice(page.offset, page.offset + page.limit);
 }
 
-const ENTITIES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
+/** Where a hit stands: score and ids, so that a page goes on at the same place whatever has been added or deleted. */
+export const searchCursor = ({ match: { score, conversationId, nodeId } }: SearchHit): string =>
+  Buffer.from(JSON.stringify([score, conversationId, nodeId])).toString('base64url');
 
-function toSafeHtml(marked: string): string {
-  return marked
-    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
-    .replaceAll(LESS, '&lt;')
-    .replaceAll(GREATER, '&gt;')
-    .replaceAll(MATCH_START, '<mark>')
-    .replaceAll(MATCH_END, '</mark>');
+const cursor = z.tuple([z.number(), z.string(), z.string()]);
+
+function parseCursor(given: string): Match {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(Buffer.from(given, 'base64url').toString());
+  } catch {
+    // Not ours, as `parsed` will tell.
+  }
+  const parsed = cursor.safeParse(value);
+  if (!parsed.success) {
+    const message = 'This is not a cursor of this list.';
+    throw new InvalidInputError([{ path: ['after'], message, type: 'invalid_cursor' }]);
+  }
+  const [score, conversationId, nodeId] = parsed.data;
+  return { score, conversationId, nodeId };
 }

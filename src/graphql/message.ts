@@ -4,7 +4,7 @@ import { getConversation } from '../domain/conversation/read.ts';
 import { MessageKind } from '../generated/prisma/enums.ts';
 import { builder } from './builder.ts';
 
-const MessageKindEnum = builder.enumType('MessageKind', {
+export const MessageKindEnum = builder.enumType('MessageKind', {
   description: 'Whether a reader wants to see a message.',
   values: {
     VISIBLE: { value: MessageKind.VISIBLE, description: 'What was said.' },

@@ -1,8 +1,10 @@
-import { resolveOffsetConnection } from '@pothos/plugin-relay';
-import { type SearchHit, search } from '../domain/search.ts';
+import { resolveCursorConnection } from '@pothos/plugin-relay';
+import { localId } from '../domain/global-id.ts';
+import { suggestSpelling } from '../domain/search/spelling.ts';
+import { type SearchHit, type SearchPage, searchCursor, searchPage } from '../domain/search.ts';
 import { builder, MAX_PAGE } from './builder.ts';
-import { ConversationFilterInput, ConversationType } from './conversation.ts';
-import { MessageType } from './message.ts';
+import { ConversationType } from './conversation.ts';
+import { MessageKindEnum, MessageType } from './message.ts';
 
 export const SearchModeEnum = builder.enumType('SearchMode', {
   description: 'How to look.',
@@ -13,39 +15,112 @@ export const SearchModeEnum = builder.enumType('SearchMode', {
 });
 
 const SearchHitType = builder.objectRef<SearchHit>('SearchHit').implement({
-  description: 'A message that matches.',
+  description: 'A message or a title that matches.',
   fields: (t) => ({
     rank: t.exposeInt('rank', { description: '1 for the best.' }),
     score: t.exposeFloat('score', { description: 'Larger is better; comparable within one query only.' }),
-    message: t.field({ type: MessageType, description: 'What matches.', resolve: (hit) => hit.message }),
+    message: t.field({
+      type: MessageType,
+      description: 'What matches; for a title the conversation’s first message.',
+      resolve: (hit) => hit.message,
+    }),
     conversation: t.field({
       type: ConversationType,
-      description: 'Where it was said.',
+      description: 'Where it was said; `messages(around:)` opens it there.',
       resolve: (hit) => hit.conversation,
     }),
     snippet: t.exposeString('snippet', {
       description: 'HTML: the text around the matches, escaped, the matches in <mark>.',
     }),
+    isTitleMatch: t.exposeBoolean('isTitleMatch', {
+      description: 'The title of the conversation matches, and is the snippet.',
+    }),
+  }),
+});
+
+const SearchFilterInput = builder.inputType('SearchFilter', {
+  description: 'Which messages; all conditions must hold.',
+  fields: (t) => ({
+    provider: t.string({ required: false, description: 'chatgpt or claude.' }),
+    model: t.string({ required: false, description: 'The model of the message or of its conversation.' }),
+    role: t.string({
+      required: false,
+      description: 'user, assistant, system, tool, or what the provider calls it.',
+    }),
+    kind: t.field({ type: [MessageKindEnum], required: false, description: 'Any of these kinds.' }),
+    createdAfter: t.field({ type: 'DateTime', required: false, description: 'Said then or later.' }),
+    createdBefore: t.field({ type: 'DateTime', required: false, description: 'Said before then.' }),
+    onActivePath: t.boolean({
+      required: false,
+      description: 'Only what the provider’s own page shows, or only the other branches.',
+    }),
+    hasAttachment: t.boolean({
+      required: false,
+      description: 'Only messages that point to a file, or only the others.',
+    }),
+    conversationId: t.id({ required: false, description: 'In one conversation, by its global id.' }),
+    externalId: t.string({ required: false, description: 'In one conversation, by the provider’s id.' }),
+    title: t.string({ required: false, description: 'Part of the title, whatever its case.' }),
+    archived: t.boolean({
+      required: false,
+      description: 'Only in archived conversations, or only in others.',
+    }),
+    starred: t.boolean({ required: false, description: 'Only in starred conversations, or only in others.' }),
   }),
 });
 
 builder.queryField('search', (t) =>
-  t.connection({
-    type: SearchHitType,
-    description: 'Messages that match a web-style query: "quoted phrases", -exclusions, OR.',
-    args: {
-      query: t.arg.string({ description: 'What to look for.' }),
-      mode: t.arg({ type: SearchModeEnum, defaultValue: 'AUTO', description: 'How to look.' }),
-      filter: t.arg({
-        type: ConversationFilterInput,
-        required: false,
-        description: 'In which conversations.',
+  t.connection(
+    {
+      type: SearchHitType,
+      description:
+        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in all of their forms, names of code whole and in part, Chinese, Japanese and Korean by any two characters.',
+      args: {
+        query: t.arg.string({ description: 'What to look for, in at most 1000 characters.' }),
+        mode: t.arg({ type: SearchModeEnum, defaultValue: 'AUTO', description: 'How to look.' }),
+        filter: t.arg({ type: SearchFilterInput, required: false, description: 'Among which messages.' }),
+        onePerConversation: t.arg.boolean({
+          defaultValue: false,
+          description: 'Only the best hit of each conversation.',
+        }),
+      },
+      resolve: async (_root, { query, filter, onePerConversation, mode: _, ...args }, context) => {
+        const { services, viewer } = context;
+        const { conversationId, ...conditions } = filter ?? {};
+        let counts = { totalCount: 0, isCapped: false };
+        const connection = await resolveCursorConnection(
+          { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: searchCursor },
+          async (page: SearchPage) => {
+            const { hits, ...others } = await searchPage(services, viewer, {
+              ...page,
+              query,
+              filter: {
+                ...conditions,
+                conversationId: conversationId && localId('Conversation', conversationId),
+              },
+              onePerConversation,
+            });
+            counts = others;
+            return hits;
+          },
+        );
+        return { ...connection, ...counts, query };
+      },
+    },
+    {
+      fields: (connection) => ({
+        totalCount: connection.exposeInt('totalCount', { description: 'Hits of all pages, at most 1000.' }),
+        totalCountCapped: connection.exposeBoolean('isCapped', {
+          description: 'There are more than were counted: only the newest 1000 matches are ranked.',
+        }),
+        didYouMean: connection.string({
+          nullable: true,
+          description:
+            'For a query without a hit: the query with words that stand nowhere put right; null when there is none.',
+          resolve: ({ totalCount, query }, _args, { services, viewer }) =>
+            totalCount > 0 ? null : suggestSpelling(services, viewer, query),
+        }),
       }),
     },
-    resolve: (_root, args, { services, viewer }) =>
-      // The helper asks for one more than the page, to know whether there is another.
-      resolveOffsetConnection({ args, defaultSize: 20, maxSize: MAX_PAGE }, ({ limit, offset }) =>
-        search(services, viewer, { query: args.query, filter: args.filter, limit, offset }),
-      ),
-  }),
+  ),
 );

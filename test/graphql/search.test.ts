@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('A search', () => {
-  const searchQuery = `query Search($query: String!, $filter: ConversationFilter, $first: Int, $after: String) {
+  const searchQuery = `query Search($query: String!, $filter: SearchFilter, $first: Int, $after: String) {
     search(query: $query, filter: $filter, first: $first, after: $after) {
       edges { cursor node { rank score snippet message { externalId text } conversation { externalId title } } }
       pageInfo { hasNextPage endCursor }

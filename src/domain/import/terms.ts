@@ -6,6 +6,7 @@ export interface UnindexedMessage {
   /** Empty for the conversation's title, which is its `text`. */
   nodeId: string;
   text: string;
+  /** Of the conversation when the message has none. */
   createdAtMs: number | null;
   role: string;
   kind: string;

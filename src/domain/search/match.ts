@@ -1,0 +1,60 @@
+import type { Services } from '../services.ts';
+import type { narrowSearch } from './filter.ts';
+
+/** A message that matches, or, with an empty `nodeId`, a title. */
+export interface Match {
+  conversationId: string;
+  nodeId: string;
+  score: number;
+}
+
+/**
+ * Ranks so many matches, the newest: a common word of a large archive must not read all of it, and "of your newest
+ * 1000" is something that a person understands.
+ */
+export const MAX_CANDIDATES = 1_000;
+
+/** What a title says counts more than the same in a message. */
+const TITLE_WEIGHT = 2;
+
+/**
+ * The newest matches of a user, ranked. Cover density (how near to each other the words stand) tells apart what holds all
+ * words, the plain rank what holds more of the words of an OR; both divided by 1 + the logarithm of the length.
+ */
+export async function findMatches(
+  services: Services,
+  userId: string,
+  tsquery: string,
+  narrowed: ReturnType<typeof narrowSearch>,
+): Promise<{ matches: Match[]; isCapped: boolean }> {
+  const rows = await services.database.query<Match & { candidates: number }>(
+    `WITH candidates AS MATERIALIZED (
+       SELECT s.conversation_id, s.node_id, s.terms FROM message_search s ${narrowed.join}
+       WHERE s.user_id = $1 AND s.terms @@ $2::tsquery ${narrowed.conditions}
+       ORDER BY s.created_at DESC NULLS LAST LIMIT ${MAX_CANDIDATES + 1}
+     )
+     SELECT conversation_id AS "conversationId", node_id AS "nodeId",
+       max((ts_rank_cd(terms, $2::tsquery, 1) + ts_rank(terms, $2::tsquery, 1))
+         * CASE node_id WHEN '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score,
+       (SELECT count(*)::int FROM candidates) AS candidates
+     FROM candidates GROUP BY conversation_id, node_id`,
+    [userId, tsquery, ...narrowed.parameters],
+  );
+  const isCapped = (rows[0]?.candidates ?? 0) > MAX_CANDIDATES;
+  const matches = rows.map(({ conversationId, nodeId, score }) => ({ conversationId, nodeId, score }));
+  return { matches: matches.toSorted(compareMatches).slice(0, MAX_CANDIDATES), isCapped };
+}
+
+/** The best first; equals in an order that is always the same. */
+export function compareMatches(a: Match, b: Match): number {
+  if (a.score !== b.score) return b.score - a.score;
+  const [left, right] = [`${a.conversationId} ${a.nodeId}`, `${b.conversationId} ${b.nodeId}`];
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+/** The best of each conversation. */
+export function bestOfEach(matches: Match[]): Match[] {
+  const seen = new Set<string>();
+  return matches.filter(({ conversationId }) => !seen.has(conversationId) && seen.add(conversationId));
+}
