@@ -13,6 +13,9 @@ import type { Authenticate, Viewer } from './domain/viewer.ts';
 import { serverUrl } from './server-url.ts';
 import { type OpenServices, openServices } from './services.ts';
 
+/** How often connections are looked through for headers that do not come; the library's own 30 s keep an attacker's too long. */
+const CONNECTION_CHECK_MS = 5_000;
+
 export interface RunningServer {
   /** Where it listens, such as http://127.0.0.1:8088 */
   url: string;
@@ -51,7 +54,7 @@ export async function serve(
     });
     const authenticate = createAuthenticate(services, authenticator(apiKey, owner), cookie);
     const app = createApp(services, { authenticate, cookie }, config, logger);
-    const server = createServer(app.handler);
+    const server = createServer({ connectionsCheckingInterval: CONNECTION_CHECK_MS }, app.handler);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(config.http.port, config.http.host, resolve);

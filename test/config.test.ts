@@ -18,7 +18,14 @@ describe('Without any variable', () => {
   test('everything is embedded, on loopback, with sensible limits', () => {
     expect(loadConfig({})).toMatchObject({
       environment: 'development',
-      http: { host: '127.0.0.1', port: 8088, trustProxy: false },
+      http: {
+        host: '127.0.0.1',
+        port: 8088,
+        trustProxy: false,
+        corsOrigins: [],
+        requestTimeoutMs: 30_000,
+      },
+      limits: { rateFactor: 1, maxSubscriptions: 100 },
       dataDir: './data',
       databaseUrl: null,
       redisUrl: null,
@@ -116,6 +123,40 @@ test('Proxies to trust are told as a flag, a number or addresses', () => {
     2,
     ['10.0.0.0/8', 'loopback'],
   ]);
+});
+
+test('A proxy that would believe every client is refused in production', () => {
+  const production = { ENVIRONMENT: 'production', API_KEY: 'x'.repeat(24) };
+  expect(problemsOf({ ...production, TRUST_PROXY: 'true' })).toEqual([
+    expect.stringMatching(/^TRUST_PROXY must name/),
+  ]);
+  expect(problemsOf({ ...production, TRUST_PROXY: '1' })).toEqual([]);
+  expect(problemsOf({ TRUST_PROXY: 'my-proxy' })).toEqual([expect.stringMatching(/^TRUST_PROXY must be/)]);
+});
+
+test('Origins of other pages are whole origins, and the limits are numbers', () => {
+  const { http, limits } = loadConfig({
+    CORS_ORIGINS: 'https://app.example.com, http://localhost:3000',
+    RATE_LIMIT_FACTOR: '0.5',
+    MAX_SUBSCRIPTIONS: '7',
+    REQUEST_TIMEOUT_SECONDS: '5',
+  });
+  expect(http).toMatchObject({
+    corsOrigins: ['https://app.example.com', 'http://localhost:3000'],
+    requestTimeoutMs: 5_000,
+  });
+  expect(limits).toEqual({ rateFactor: 0.5, maxSubscriptions: 7 });
+  for (const origins of [
+    '*',
+    'app.example.com',
+    'https://app.example.com/',
+    'https://a.example/path',
+    'null',
+  ]) {
+    expect(problemsOf({ CORS_ORIGINS: origins }), origins).toHaveLength(1);
+  }
+  for (const factor of ['-1', 'x', '1e3'])
+    expect(problemsOf({ RATE_LIMIT_FACTOR: factor }), factor).toHaveLength(1);
 });
 
 test('Private hosts are a list', () => {
