@@ -1,5 +1,4 @@
 import { getBackgroundTask } from '../domain/background/task.ts';
-import { getChatTurn } from '../domain/chat/session.ts';
 import {
   type ChatFailure,
   ChatUnavailableError,
@@ -116,13 +115,6 @@ builder.objectType(ChatUnavailableError, {
     retryAfter: t.exposeInt('retryAfter', {
       nullable: true,
       description: 'Seconds until it is worth trying again; null when nobody knows.',
-    }),
-    turn: t.prismaField({
-      type: 'ChatTurn',
-      nullable: true,
-      description: 'The turn that failed, to be asked again; null when none was begun.',
-      resolve: (_query, error, _args, { services, viewer }) =>
-        error.turnId === null ? null : getChatTurn(services, viewer, error.turnId),
     }),
   }),
 });

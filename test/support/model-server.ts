@@ -116,7 +116,11 @@ function answerOn(response: ServerResponse): ModelAnswer {
       send({}, reason);
       response.end('data: [DONE]\n\n');
     },
-    drop: () => response.destroy(),
+    drop() {
+      // What was said before must have left.
+      if (response.headersSent) response.write('\n', () => response.destroy());
+      else response.destroy();
+    },
     refuse(status, headers = {}) {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(JSON.stringify({ error: { message: `no, ${modelKey}`, type: 'test', code: 'test' } }));

@@ -1,9 +1,9 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
-import { search } from '../search.ts';
+import { type SearchHit, search } from '../search.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
 import type { Neighbour } from './citation.ts';
-import { searchQueryOf } from './question.ts';
+import { contentWordsOf, searchQueryOf } from './question.ts';
 
 /** A message that may hold the answer, and what was said around it. */
 export interface Finding {
@@ -17,40 +17,84 @@ export interface Finding {
 /** More is cut away later anyway. */
 const MAX_NEIGHBOUR_CHARACTERS = 8_000;
 
+/** Of a message, so much is read to rank it. */
+const MAX_RANKED_CHARACTERS = 20_000;
+
 /** Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009, with their k. */
 const FUSION_K = 60;
 
+/** What a person could have seen. */
+const READABLE = ['VISIBLE', 'TOOL'] as const;
+
+/** Of these, so many of the best are looked at. */
+const MAX_CANDIDATES = 60;
+
 /**
- * The `k` messages of the viewer that fit a question best: those that hold all of its words, those that hold some, and on
- * a follow-up those that hold words of the question before as well. Their lists are fused by rank.
+ * The `k` messages of the viewer that fit a question best: those that hold all of its words, those that hold the most
+ * telling ones, and on a follow-up those that hold words of the question before as well. Their lists are fused by rank.
  */
 export async function retrieve(
   services: Services,
   viewer: Viewer,
   { query, previous, k }: { query: string; previous: string | null; k: number },
 ): Promise<Finding[]> {
-  const queries = [
-    searchQueryOf([query], 'all'),
-    searchQueryOf([query], 'any'),
-    previous === null ? null : searchQueryOf([query, previous], 'any'),
+  const wanted = [
+    { query: searchQueryOf([query], 'all'), texts: [] },
+    { query: searchQueryOf([query], 'any'), texts: [query] },
+    ...(previous === null
+      ? []
+      : [{ query: searchQueryOf([query, previous], 'any'), texts: [query, previous] }]),
   ];
   const lists = await Promise.all(
-    [...new Set(queries)]
-      .filter((each) => each !== null)
-      .map((each) => search(services, viewer, { query: each, limit: Math.min(k * 3, 60), offset: 0 })),
+    wanted.map(async ({ query: terms, texts }) => {
+      if (terms === null) return [];
+      const filter = { kind: [...READABLE] };
+      const hits = await search(services, viewer, { query: terms, filter, limit: MAX_CANDIDATES });
+      // For a title the search answers the first message, whatever its kind.
+      const readable = hits.filter(({ message }) => READABLE.some((kind) => kind === message.kind));
+      return texts.length === 0 ? readable : byTellingWords(readable, texts);
+    }),
   );
   const fused = new Map<string, Finding>();
   for (const list of lists) {
-    for (const { rank, message, conversation } of list) {
-      if (message.kind !== 'VISIBLE' && message.kind !== 'TOOL') continue;
+    for (const [index, { message, conversation }] of list.entries()) {
       const key = keyOf(message);
-      const score = (fused.get(key)?.score ?? 0) + 1 / (FUSION_K + rank);
+      const score = (fused.get(key)?.score ?? 0) + 1 / (FUSION_K + index + 1);
       fused.set(key, { message, conversation, score, before: null, after: null });
     }
   }
   const best = [...fused.values()].toSorted((a, b) => b.score - a.score).slice(0, k);
   return addNeighbours(services, viewer, best);
 }
+
+/**
+ * Those first that hold the words which few of the others hold: the search ranks by how often and how close words stand,
+ * and a question has words that say little. In equal cases the search's own order stays.
+ */
+function byTellingWords(hits: SearchHit[], texts: string[]): SearchHit[] {
+  const stems = [...new Set(texts.flatMap((text) => [...contentWordsOf(text)].map(stemOf)))];
+  const held = hits.map((hit) => {
+    const text = folded(`${hit.conversation.title} ${hit.message.text.slice(0, MAX_RANKED_CHARACTERS)}`);
+    return { hit, stems: stems.filter((stem) => text.includes(stem)) };
+  });
+  const weightOf = new Map(
+    stems.map((stem) => {
+      const count = held.filter((each) => each.stems.includes(stem)).length;
+      return [stem, Math.log(1 + hits.length / Math.max(count, 1))];
+    }),
+  );
+  const weight = (each: { stems: string[] }) =>
+    each.stems.reduce((sum, stem) => sum + (weightOf.get(stem) ?? 0), 0);
+  return held.toSorted((a, b) => weight(b) - weight(a)).map(({ hit }) => hit);
+}
+
+/** The beginning of a word, which its other forms share. */
+function stemOf(word: string): string {
+  const plain = folded(word);
+  return plain.length > 5 ? plain.slice(0, -2) : plain;
+}
+
+const folded = (text: string) => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
 
 const keyOf = ({ conversationId, nodeId }: Pick<Message, 'conversationId' | 'nodeId'>) =>
   `${conversationId} ${nodeId}`;

@@ -43,12 +43,12 @@ function toInput(input: typeof ChatInput.$inferInput): ChatInputShape {
 const chatErrors = [...expectedErrors, NotFoundError, TooManyRequestsError, ChatUnavailableError];
 
 builder.mutationField('sendChatMessage', (t) =>
-  t.prismaField({
+  t.field({
     type: ChatTurnType,
     description: 'Asks the model about the viewer’s history, and answers when it is done.',
     args: { input: t.arg({ type: ChatInput, description: 'The question.' }) },
     errors: { types: chatErrors },
-    resolve: async (_query, _root, { input }, { services, viewer, signal }) => {
+    resolve: async (_root, { input }, { services, viewer, signal }) => {
       const { turn } = await sendChatMessage(services, viewer, toInput(input), signal);
       return turn;
     },

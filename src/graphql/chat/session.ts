@@ -7,11 +7,12 @@ import {
   countChatTurns,
   deleteChatSession,
   getChatSession,
+  getChatTurn,
   listChatSessions,
   listChatTurns,
 } from '../../domain/chat/session.ts';
 import { stateOf } from '../../domain/chat/turn.ts';
-import { NotFoundError } from '../../domain/errors.ts';
+import { ChatUnavailableError, NotFoundError } from '../../domain/errors.ts';
 import { localId } from '../../domain/global-id.ts';
 import { ChatTurnStatus } from '../../generated/prisma/enums.ts';
 import { builder } from '../builder.ts';
@@ -71,6 +72,16 @@ export const ChatTurnType = builder.prismaNode('ChatTurn', {
     session: t.relation('session', { description: 'Of which talk it is.' }),
   }),
 });
+
+builder.objectField(ChatUnavailableError, 'turn', (t) =>
+  t.field({
+    type: ChatTurnType,
+    nullable: true,
+    description: 'The turn that failed, to be asked again; null when none was begun.',
+    resolve: ({ turnId }, _args, { services, viewer }) =>
+      turnId === null ? null : getChatTurn(services, viewer, turnId),
+  }),
+);
 
 export const ChatSessionType = builder.prismaNode('ChatSession', {
   description: 'A talk with the history.',
