@@ -57,6 +57,7 @@ const homes: Record<string, Part[]> = {
   porter2: ['text'],
   zod: ['jobs', 'domain', 'config'],
   uuid: ['domain', 'rest'],
+  dataloader: ['domain'],
   piscina: ['infra', 'threads'],
   pg: ['infra'],
   'pg-copy-streams': ['infra'],

@@ -4,7 +4,8 @@ import { InvalidInputError, NotFoundError } from '../errors.ts';
 import { localId } from '../global-id.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
-import { pageOf, pathThrough } from './path.ts';
+import { firstMessages } from './first-messages.ts';
+import { middleOf, pageOf, pathThrough } from './path.ts';
 
 /** Which messages of a conversation a reader wants. */
 export type MessagePath = 'ACTIVE' | 'ALL';
@@ -14,6 +15,8 @@ export interface MessageChoice {
   path: MessagePath;
   /** A message's global id: in place of the active path, the one that leads through it. */
   through?: string | null;
+  /** The same, and a page that begins nowhere else has this message in its middle. */
+  around?: string | null;
 }
 
 /**
@@ -30,14 +33,22 @@ export async function listMessages(
   requireScope(viewer, 'read');
   const path = await chosenPath(services, viewer, conversationId, choice);
   if (!path) {
+    const { cursor, skip = 0, take = 0 } = page;
+    if (!cursor && skip === 0 && take > 0) {
+      return firstMessages(services, viewer, conversationId, choice.path, take);
+    }
     return services.prisma.message.findMany({
       ...page,
       where: messagesOf(viewer, conversationId, choice.path),
       orderBy: { ordinal: 'asc' },
     });
   }
+  const ids =
+    choice.around && !page.cursor
+      ? middleOf(path, nodeIdOf(conversationId, choice.around), page)
+      : pageOf(path, page);
   return services.prisma.message.findMany({
-    where: { userId: viewer.userId, conversationId, nodeId: { in: pageOf(path, page) } },
+    where: { userId: viewer.userId, conversationId, nodeId: { in: ids } },
     orderBy: { ordinal: 'asc' },
   });
 }
@@ -60,19 +71,25 @@ async function chosenPath(
   services: Services,
   { userId }: Viewer,
   conversationId: string,
-  { path, through }: MessageChoice,
+  { path, through, around }: MessageChoice,
 ): Promise<string[] | null> {
-  if (!through) return null;
-  if (path === 'ALL') {
-    const message = 'The path through a message is one branch: leave `path` out.';
-    throw new InvalidInputError([{ path: ['through'], message, type: 'contradiction' }]);
+  const chosen = around ?? through;
+  if (!chosen) return null;
+  if (path === 'ALL' || (around && through)) {
+    const message =
+      'The path through a message is one branch: give one of `path: ALL`, `through` and `around`.';
+    throw new InvalidInputError([{ path: [around ? 'around' : 'through'], message, type: 'contradiction' }]);
   }
-  const id = localId('Message', through);
-  const nodeId = id.slice(conversationId.length + 1);
-  const ids =
-    id === `${conversationId}/${nodeId}` ? await pathThrough(services, userId, conversationId, nodeId) : [];
+  const nodeId = nodeIdOf(conversationId, chosen);
+  const ids = nodeId === null ? [] : await pathThrough(services, userId, conversationId, nodeId);
   if (ids.length === 0) throw new NotFoundError('message');
   return ids;
+}
+
+/** Null when the message with this global id is not of the conversation. */
+function nodeIdOf(conversationId: string, messageId: string): string | null {
+  const id = localId('Message', messageId);
+  return id.startsWith(`${conversationId}/`) ? id.slice(conversationId.length + 1) : null;
 }
 
 function messagesOf(viewer: Viewer, conversationId: string, path: MessagePath): Prisma.MessageWhereInput {

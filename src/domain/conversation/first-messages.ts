@@ -1,0 +1,58 @@
+import DataLoader from 'dataloader';
+import type { Message } from '../../generated/prisma/client.ts';
+import type { Services } from '../services.ts';
+import type { Viewer } from '../viewer.ts';
+
+/** As Prisma names them, so that a row is a Message. */
+const COLUMNS = `user_id AS "userId", conversation_id AS "conversationId", node_id AS "nodeId",
+  parent_node_id AS "parentNodeId", ordinal, sibling_index AS "siblingIndex", sibling_count AS "siblingCount",
+  on_active_path AS "onActivePath", role, author_name AS "authorName", kind, content_type AS "contentType", text, model,
+  created_at AS "createdAt"`;
+
+/** A viewer is made for each request and goes with it, and so do its loaders. */
+const loaders = new WeakMap<Viewer, Map<string, DataLoader<string, Message[]>>>();
+
+/**
+ * The first `limit` messages of a conversation of the viewer's in reading order, of the active path or of all branches.
+ * Conversations that are asked for at the same time, such as those of one page, are read by one statement.
+ */
+export function firstMessages(
+  services: Services,
+  viewer: Viewer,
+  conversationId: string,
+  path: 'ACTIVE' | 'ALL',
+  limit: number,
+): Promise<Message[]> {
+  const own = loaders.get(viewer) ?? new Map<string, DataLoader<string, Message[]>>();
+  loaders.set(viewer, own);
+  const key = `${path} ${limit}`;
+  const loader =
+    own.get(key) ??
+    new DataLoader((ids: readonly string[]) => readFirst(services, viewer, ids, path, limit), {
+      // What is asked for later is to be read as it is then: a subscription's viewer lives long.
+      cache: false,
+      maxBatchSize: 100,
+    });
+  own.set(key, loader);
+  return loader.load(conversationId);
+}
+
+async function readFirst(
+  services: Services,
+  viewer: Viewer,
+  ids: readonly string[],
+  path: 'ACTIVE' | 'ALL',
+  limit: number,
+): Promise<Message[][]> {
+  const rows = await services.database.query<Message>(
+    `SELECT m.* FROM unnest($2::uuid[]) AS c (id), LATERAL (
+       SELECT ${COLUMNS} FROM messages
+       WHERE user_id = $1 AND conversation_id = c.id AND (on_active_path OR $3)
+       ORDER BY ordinal LIMIT $4
+     ) m`,
+    // Each once: two fields of one operation may ask for the same conversation.
+    [viewer.userId, [...new Set(ids)], path === 'ALL', limit],
+  );
+  const byConversation = Map.groupBy(rows, (row) => row.conversationId);
+  return ids.map((id) => byConversation.get(id) ?? []);
+}
