@@ -4,9 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** USER_HZ, the unit of CPU times in /proc, which every Linux that Node runs on has at 100. */
+const TICKS_PER_SECOND = 100;
+
 export interface HttpProcess {
   /** Where it listens. */
   url: string;
+  /** In user and kernel mode since it began. */
+  cpuSeconds(): Promise<number>;
   /** What is resident now, after its garbage was collected. */
   residentBytes(): Promise<number>;
   stop(): Promise<void>;
@@ -37,6 +42,12 @@ export async function startHttpProcess(
   ]);
   return {
     url,
+    async cpuSeconds() {
+      // proc_pid_stat(5): utime and stime are the 12th and 13th fields behind the command's closing parenthesis.
+      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    },
     async residentBytes() {
       child.send('collect');
       await once(child, 'message');
