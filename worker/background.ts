@@ -14,6 +14,7 @@ import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
 import { exportAccount } from './account-export.ts';
+import { exportFiltered } from './conversation-export.ts';
 import { guardLease, inWords } from './guard.ts';
 import { HandedBackError, type Processor } from './processor.ts';
 
@@ -39,6 +40,7 @@ export type BackgroundHandler<K extends BackgroundKind> = (
 /** One for every kind: a kind without a handler does not compile. */
 const handlers: { [K in BackgroundKind]: BackgroundHandler<K> } = {
   ACCOUNT_EXPORT: exportAccount,
+  CONVERSATION_EXPORT: exportFiltered,
 };
 
 /** Between two writes of progress. */

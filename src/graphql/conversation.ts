@@ -19,7 +19,7 @@ import { builder, MAX_PAGE } from './builder.ts';
 import { expectedErrors } from './errors.ts';
 import { MessageType } from './message.ts';
 
-const MessagePathEnum = builder.enumType('MessagePath', {
+export const MessagePathEnum = builder.enumType('MessagePath', {
   description: 'Which messages of a conversation.',
   values: {
     ACTIVE: {
@@ -121,11 +121,16 @@ export const ConversationType = builder.prismaNode('Conversation', {
           description:
             'In place of the active path the one through this message, to switch branches: `siblings` of a message tells where to.',
         }),
+        around: t.arg.id({
+          required: false,
+          description:
+            'The same, and without `after` and `before` the page around this message, such as a hit of a search: `before: startCursor` leads to what comes before.',
+        }),
       },
-      totalCount: (conversation, { path, through }, { services, viewer }) =>
-        countMessages(services, viewer, conversation.id, { path, through }),
-      resolve: (page, conversation, { path, through }, { services, viewer }) =>
-        listMessages(services, viewer, conversation.id, { path, through }, page),
+      totalCount: (conversation, { path, through, around }, { services, viewer }) =>
+        countMessages(services, viewer, conversation.id, { path, through, around }),
+      resolve: (page, conversation, { path, through, around }, { services, viewer }) =>
+        listMessages(services, viewer, conversation.id, { path, through, around }, page),
     }),
   }),
 });

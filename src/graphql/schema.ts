@@ -8,6 +8,7 @@ import './asset.ts';
 import './account.ts';
 import './background-task.ts';
 import './conversation.ts';
+import './conversation-export.ts';
 import './message.ts';
 import './search.ts';
 import './chat/index.ts';

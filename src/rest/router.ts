@@ -10,6 +10,7 @@ import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
 import { authRoutes } from './auth.ts';
 import { chatRoutes } from './chat.ts';
+import { conversationRoutes } from './conversation.ts';
 import { exportRoutes } from './export.ts';
 import { healthRoutes } from './health.ts';
 import { ingestRoutes } from './ingest.ts';
@@ -54,6 +55,7 @@ export const routes: Route[] = [
   ...ingestRoutes,
   ...assetRoutes,
   ...chatRoutes,
+  ...conversationRoutes,
   ...exportRoutes,
 ];
 

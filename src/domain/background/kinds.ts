@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BackgroundTaskKind } from '../../generated/prisma/client.ts';
+import { conversationExportInput } from '../conversation/export-input.ts';
 
 /**
  * The kinds of work that exist, with what each is asked for, as it stands in the row. A kind that is added here does not
@@ -7,6 +8,7 @@ import type { BackgroundTaskKind } from '../../generated/prisma/client.ts';
  */
 export const backgroundInputs = {
   ACCOUNT_EXPORT: z.strictObject({}),
+  CONVERSATION_EXPORT: conversationExportInput,
 } satisfies Partial<Record<BackgroundTaskKind, z.ZodType>>;
 
 export type BackgroundKind = keyof typeof backgroundInputs;

@@ -117,11 +117,20 @@ export async function countConversations(
   input: ConversationFilter,
 ): Promise<number> {
   requireScope(viewer, 'read');
-  const { conditions, parameters } = conversationConditions(parseInput(conversationFilter, input), 2);
+  return countFiltered(services, viewer.userId, parseInput(conversationFilter, input));
+}
+
+/** How many conversations of a user a filter matches. */
+export async function countFiltered(
+  services: Services,
+  userId: string,
+  filter: ConversationFilter,
+): Promise<number> {
+  const { conditions, parameters } = conversationConditions(filter, 2);
   const [row] = await services.prisma.$queryRawUnsafe<{ count: number }[]>(
     `SELECT count(*)::int AS count FROM conversations c
      WHERE ${['c.user_id = $1::uuid', ...conditions].join(' AND ')}`,
-    viewer.userId,
+    userId,
     ...parameters,
   );
   return row?.count ?? 0;

@@ -49,3 +49,10 @@ export function pageOf(ids: string[], page: Prisma.MessageFindManyArgs): string[
   const end = (place === null ? ids.length : place + 1) - skip;
   return ids.slice(Math.max(end + take, 0), Math.max(end, 0));
 }
+
+/** As many as a page of Prisma's takes, with `id` in the middle as far as the list reaches. */
+export function middleOf(ids: string[], id: string | null, page: Prisma.MessageFindManyArgs): string[] {
+  const count = Math.abs(page.take ?? ids.length);
+  const start = Math.max(0, ids.indexOf(id ?? '') - Math.floor(count / 2));
+  return ids.slice(start, start + count);
+}

@@ -1,0 +1,83 @@
+import { Marked } from 'marked';
+import sanitizeHtml from 'sanitize-html';
+import { factsOf, titleOf } from './heading.ts';
+import type { WholeConversation } from './whole.ts';
+
+/** A longer text is shown as it is: it is no longer prose, and could keep the parser busy. */
+const MAX_MARKDOWN_CHARACTERS = 50_000;
+
+/** Each level of a quote is parsed anew, so that so many take seconds. */
+const DEEP_QUOTE = /(?:>[ \t]?){100}/;
+
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+const toText = (text: string) => text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+
+/** HTML that somebody wrote is text here, so that it is neither lost nor run; a picture is a link, for none is fetched. */
+const markdown = new Marked({
+  gfm: true,
+  breaks: true,
+  async: false,
+  renderer: {
+    html: ({ text }) => toText(text),
+    image: ({ href, text }) => `<a href="${toText(href)}">${toText(text || href)}</a>`,
+  },
+});
+
+/** The second wall: whatever the parser lets through, only this reaches the page. */
+const allowed: sanitizeHtml.IOptions = {
+  allowedTags: [
+    ...['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'ul', 'ol', 'li', 'blockquote', 'pre', 'code'],
+    ...['strong', 'em', 'del', 'a', 'table', 'thead', 'tbody', 'tr', 'th', 'td'],
+  ],
+  allowedAttributes: { a: ['href', 'title', 'rel'], ol: ['start'], th: ['align'], td: ['align'] },
+  allowedSchemes: ['http', 'https', 'mailto'],
+  allowProtocolRelative: false,
+  disallowedTagsMode: 'escape',
+  transformTags: { a: sanitizeHtml.simpleTransform('a', { rel: 'noopener noreferrer nofollow' }) },
+};
+
+/** Markdown as HTML that can do nothing: no script, no form, no style, no request. */
+export function markdownToHtml(text: string): string {
+  const plain = () => `<pre>${toText(text)}</pre>`;
+  if (text.length > MAX_MARKDOWN_CHARACTERS || DEEP_QUOTE.test(text)) return plain();
+  try {
+    return sanitizeHtml(markdown.parse(text, { async: false }), allowed);
+  } catch {
+    // Such as lists nested too deep for the parser's stack.
+    return plain();
+  }
+}
+
+const STYLE = `body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:#222;
+background:#fff}header{border-bottom:1px solid #ccc}dl{display:grid;grid-template-columns:max-content auto;gap:0 1rem}
+dd{margin:0}article{margin:1.5rem 0}article h2{font-size:.9rem;color:#666}.user{background:#f4f4f4;padding:.5rem 1rem;
+border-radius:.5rem}pre{overflow:auto;background:#eee;padding:.75rem;white-space:pre-wrap}table{border-collapse:collapse}
+td,th{border:1px solid #ccc;padding:.25rem .5rem}`;
+
+/** A page that stands alone, in pieces. Its policy forbids scripts and requests also where it is opened from a disk. */
+export async function* renderHtml({ head, messages }: WholeConversation): AsyncGenerator<string> {
+  yield `<!doctype html>
+<html><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width"><meta name="referrer" content="no-referrer">
+<title>${toText(head.title)}</title><style>${STYLE}</style></head><body>
+<header><h1>${toText(head.title)}</h1><dl>`;
+  for (const [name, value] of factsOf(head)) yield `<dt>${name}</dt><dd>${toText(value)}</dd>`;
+  yield '</dl></header>\n';
+  for await (const message of messages) {
+    if (message.kind !== 'VISIBLE') continue;
+    const kind = message.role === 'user' ? ' class="user"' : '';
+    yield `<article${kind}><h2>${toText(titleOf(message))}</h2>\n${markdownToHtml(message.text)}`;
+    for (const { name, externalId } of message.attachments) {
+      yield `<p><em>Attachment: ${toText(name ?? externalId)}</em></p>`;
+    }
+    yield '</article>\n';
+  }
+  yield '</body></html>\n';
+}
