@@ -11,11 +11,12 @@ import {
 import { builder } from './builder.ts';
 import { expectedErrors } from './errors.ts';
 
-/** Such as "Firefox on Windows"; what cannot be told is left out. */
+/** Such as "Firefox on Windows"; a system that cannot be told is left out. */
 function describeDevice(userAgent: string | null): string {
   if (!userAgent) return 'Unknown device';
   const { browser, os } = Bowser.parse(userAgent);
-  return [browser.name ?? 'Unknown browser', os.name].filter(Boolean).join(' on ');
+  const name = browser.name || 'Unknown browser';
+  return os.name ? `${name} on ${os.name}` : name;
 }
 
 const SessionType = builder.objectRef<SessionEntry>('Session').implement({

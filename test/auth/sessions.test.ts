@@ -68,6 +68,13 @@ describe.each(backends)('On %s', (backend) => {
       const hours = (Date.parse(session.expiresAt) - Date.parse(session.createdAt)) / 3_600_000;
       expect(hours).toBeCloseTo(24, 2);
     }
+    await run(`UPDATE sessions SET user_agent = 'curl/8.14.1'`, 'list@example.org');
+    expect((await sessionsOf(here)).map(({ device }) => device)).toEqual([
+      'Unknown browser',
+      'Unknown browser',
+    ]);
+    await run('UPDATE sessions SET user_agent = NULL', 'list@example.org');
+    expect((await sessionsOf(here))[0]?.device).toBe('Unknown device');
     const mine = sessions.find(({ current }) => current)?.id;
     const end = 'mutation E($id: ID!) { endSession(id: $id) { __typename ... on SignedOut { sessions } } }';
     for (const id of [mine, 'nonsense']) {
