@@ -141,6 +141,10 @@ export const mutations: Record<string, OperationCase> = {
     document: 'mutation { exportMyData { ... on BackgroundTask { id } } }',
     expected: /"id"/,
   },
+  exportConversations: {
+    document: 'mutation { exportConversations(input: {}) { ... on BackgroundTask { id } } }',
+    expected: /"id"/,
+  },
   deleteAccount: {
     document:
       'mutation { deleteAccount(confirm: "delete my account") { ... on AccountDeletion { deletedAt } } }',

@@ -63,6 +63,10 @@ const routeCases: Record<string, RouteCase> = {
   'post /suggest, anything': { body: () => ({}), status: 200, seen: /heirloom/ },
   'get /summarize/:docId': { ...ofRow('/summarize/', 'Conversation'), seen: /heirloom/ },
   'get /assets/:id': { ...ofRow('/assets/', 'Asset'), seen: /treasure/ },
+  'get /conversations/:id/export': {
+    ...ofRow('/conversations/', 'Conversation', '/export?format=json'),
+    seen: /heirloom/,
+  },
   'get /exports/:id': { ...ofRow('/exports/', 'BackgroundTask'), seen: /^PK/ },
 };
 

@@ -4,6 +4,7 @@ import type { Conversation } from '../../generated/prisma/client.ts';
 import { type AuditAction, recordAudit } from '../audit.ts';
 import { NotFoundError } from '../errors.ts';
 import { parseInput, text } from '../input.ts';
+import { indexSomePending } from '../search-index.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { getConversation } from './read.ts';
@@ -18,7 +19,13 @@ export async function renameConversation(
   title: string,
 ): Promise<Conversation> {
   const parsed = parseInput(newTitle, { title });
-  return edit(services, viewer, id, 'title = $3, title_edited = true', parsed.title, 'conversation.renamed');
+  const change = 'title = $3, title_edited = true';
+  const conversation = await edit(services, viewer, id, change, parsed.title, 'conversation.renamed');
+  // A title is searched as well. What else waits is an import's, which has an indexer of its own.
+  await indexSomePending(services, conversation.userId).catch((error) => {
+    services.logger.warn({ error }, 'a new title is found once the next import has been indexed');
+  });
+  return conversation;
 }
 
 /** Puts a conversation away or takes it back, which imports keep from then on. Throws a NotFoundError. */
