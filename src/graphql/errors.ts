@@ -94,7 +94,7 @@ builder.objectType(TooManyRequestsError, {
   }),
 });
 
-const ChatFailureEnum = builder.enumType('ChatFailureReason', {
+export const ChatFailureEnum = builder.enumType('ChatFailureReason', {
   description: 'Why there is no answer of a model.',
   values: {
     NOT_CONFIGURED: { description: 'This server has no model.' },

@@ -19,6 +19,9 @@ export function createMask(logger: Logger) {
       const retry = cause instanceof TooManyRequestsError ? { retryAfter: cause.retryAfter } : {};
       return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code, ...retry } });
     }
+    // Of a client that left before its answer: nobody reads this, and nothing went wrong.
+    if (cause instanceof Error && cause.name === 'AbortError')
+      return new GraphQLError('The client left.', place);
     const requestId = currentRequestId();
     logger.error({ error: cause, requestId }, 'a GraphQL operation failed unexpectedly');
     return new GraphQLError(`Something went wrong. Quote the request id ${requestId}.`, {

@@ -115,7 +115,9 @@ export interface ChatEventAnswer {
   text?: string;
   suggestions?: string[];
   turn?: TurnAnswer;
-  error?: { reason: string; message: string; retryAfter: number | null };
+  reason?: string;
+  message?: string;
+  retryAfter?: number | null;
 }
 
 /** Asks and tells what comes, as it comes. */
@@ -134,7 +136,7 @@ export async function* streamChat(
         ... on ChatToken { text }
         ... on ChatSuggestions { suggestions }
         ... on ChatDone { turn { ${turnFields} } }
-        ... on ChatFailed { turn { ${turnFields} } error { reason message retryAfter } }
+        ... on ChatFailed { turn { ${turnFields} } reason message retryAfter }
       }
     }`,
     { input },

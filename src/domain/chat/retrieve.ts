@@ -26,6 +26,9 @@ const FUSION_K = 60;
 /** What a person could have seen. */
 const READABLE = ['VISIBLE', 'TOOL'] as const;
 
+/** A follow-up with fewer words of meaning says nothing without the question before. */
+const TELLING_WORDS = 3;
+
 /** Of these, so many of the best are looked at. */
 const MAX_CANDIDATES = 60;
 
@@ -38,20 +41,28 @@ export async function retrieve(
   viewer: Viewer,
   { query, previous, k }: { query: string; previous: string | null; k: number },
 ): Promise<Finding[]> {
-  const wanted = [
+  const alone = [
     { query: searchQueryOf([query], 'all'), texts: [] },
     { query: searchQueryOf([query], 'any'), texts: [query] },
-    ...(previous === null
-      ? []
-      : [{ query: searchQueryOf([query, previous], 'any'), texts: [query, previous] }]),
   ];
+  const together = (before: string) => ({
+    query: searchQueryOf([query, before], 'any'),
+    texts: [query, before],
+  });
+  // "And how long is it?" finds only what it should not.
+  const isVague = [...contentWordsOf(query)].length < TELLING_WORDS;
+  const wanted = previous === null ? alone : isVague ? [together(previous)] : [...alone, together(previous)];
   const lists = await Promise.all(
     wanted.map(async ({ query: terms, texts }) => {
       if (terms === null) return [];
       const filter = { kind: [...READABLE] };
       const hits = await search(services, viewer, { query: terms, filter, limit: MAX_CANDIDATES });
-      // For a title the search answers the first message, whatever its kind.
-      const readable = hits.filter(({ message }) => READABLE.some((kind) => kind === message.kind));
+      // For a title the search answers the first message, whatever its kind, and once more.
+      const readable = hits.filter(
+        ({ message }, index) =>
+          READABLE.some((kind) => kind === message.kind) &&
+          hits.findIndex((hit) => keyOf(hit.message) === keyOf(message)) === index,
+      );
       return texts.length === 0 ? readable : byTellingWords(readable, texts);
     }),
   );

@@ -1,6 +1,6 @@
 import type { ChatEvent } from '../../domain/chat/ask.ts';
-import { ChatUnavailableError } from '../../domain/errors.ts';
 import { builder } from '../builder.ts';
+import { ChatFailureEnum } from '../errors.ts';
 import { ChatCitation, withUse } from './citation.ts';
 import { ChatTurnType } from './session.ts';
 
@@ -47,7 +47,20 @@ const ChatFailedType = builder.objectRef<EventOf<'failed'>>('ChatFailed').implem
   description: 'The model failed; comes last. The turn is kept with what had arrived.',
   fields: (t) => ({
     turn: t.field({ type: ChatTurnType, description: 'The turn.', resolve: ({ turn }) => turn }),
-    error: t.field({ type: ChatUnavailableError, description: 'Why.', resolve: ({ error }) => error }),
+    message: t.string({
+      description: 'What went wrong and what to do, for a person.',
+      resolve: ({ error }) => error.message,
+    }),
+    reason: t.field({
+      type: ChatFailureEnum,
+      description: 'What is the matter.',
+      resolve: ({ error }) => error.reason,
+    }),
+    retryAfter: t.int({
+      nullable: true,
+      description: 'Seconds until it is worth trying again; null when nobody knows.',
+      resolve: ({ error }) => error.retryAfter,
+    }),
   }),
 });
 
