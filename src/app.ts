@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import cors from 'cors';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger as PinoLogger } from 'pino';
 import { pinoHttp } from 'pino-http';
@@ -8,6 +7,7 @@ import { credentialsOf } from './auth/credentials.ts';
 import type { SessionCookie } from './auth/session-cookie.ts';
 import { limitWrongKeys } from './auth/wrong-keys.ts';
 import type { Config } from './config.ts';
+import { allowOrigins } from './cross-origin.ts';
 import { TooManyRequestsError } from './domain/errors.ts';
 import type { Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
@@ -46,7 +46,7 @@ export function createApp(
   handler.use(requestLog(logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
   handler.use(securityHeaders(config.environment));
-  if (http.corsOrigins.length > 0) handler.use(cors(corsFor(http.corsOrigins)));
+  if (http.corsOrigins.length > 0) handler.use(allowOrigins(http.corsOrigins));
   handler.use(refuseSlowBodies(http.requestTimeoutMs, takesUpload));
   handler.use('/auth', async (request, _response, next) => {
     // Pages ask for the user all the time, and nobody gets in by it.
@@ -93,45 +93,6 @@ export function createApp(
 
 /** Longer than a proxy keeps a connection that nobody uses, so that it never sends a request to one that just closes. */
 const KEEP_ALIVE_MS = 65_000;
-
-/** What a page of another origin may send and read: GraphQL, REST, uploads by tus and server-sent events. */
-function corsFor(origins: string[]): cors.CorsOptions {
-  return {
-    origin: origins,
-    credentials: true,
-    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    allowedHeaders: [
-      'Content-Type',
-      'X-API-Key',
-      'X-GraphQL-Yoga-CSRF',
-      'X-Request-Id',
-      'Last-Event-ID',
-      'Range',
-      'Tus-Resumable',
-      'Upload-Length',
-      'Upload-Offset',
-      'Upload-Metadata',
-      'Upload-Defer-Length',
-      'Upload-Concat',
-      'X-HTTP-Method-Override',
-    ],
-    exposedHeaders: ['X-Request-Id', 'Retry-After', 'Content-Disposition', 'Content-Range', ...TUS_HEADERS],
-    maxAge: 600,
-  };
-}
-
-/** What a tus client reads of an answer; its server sets the header anew where it answers itself. */
-const TUS_HEADERS = [
-  'Location',
-  'Tus-Resumable',
-  'Tus-Version',
-  'Tus-Extension',
-  'Tus-Max-Size',
-  'Upload-Length',
-  'Upload-Offset',
-  'Upload-Metadata',
-  'Upload-Expires',
-];
 
 /** A request that is refused before GraphQL sees it, in words that its clients read. */
 const inGraphQL: ErrorRequestHandler = (error, _request, response, next) => {

@@ -74,6 +74,14 @@ describe('A page of another origin', () => {
     },
   );
 
+  test('is told from a program that asks which uploads the server takes', async () => {
+    const abilities = await fetch(`${open.url}/sync/upload/resumable`, {
+      method: 'OPTIONS',
+      headers: { 'x-api-key': open.apiKey },
+    });
+    expect(abilities.headers.get('tus-version')).toBe('1.0.0');
+  });
+
   test('reads answers, errors and streams when it is listed', async () => {
     const headers = {
       origin: FRIEND,
