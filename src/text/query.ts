@@ -144,8 +144,9 @@ function writeWord(
   const alternatives = lexemesInAnyLanguage(word);
   const written = alternatives.map(quote);
   for (const lexeme of alternatives) query?.wanted.add(lexeme);
-  if (parts.length > 1 && !parts.some(isStopWord)) {
-    const lexemes = parts.map(lexemesInAnyLanguage);
+  const telling = parts.filter((part) => !isStopWord(part));
+  if (telling.length > 1) {
+    const lexemes = telling.map(lexemesInAnyLanguage);
     for (const lexeme of lexemes.flat()) query?.wanted.add(lexeme);
     // All parts of a name stand at its position.
     written.push(lexemes.map((each) => `(${each.map(quote).join(' | ')})`).join(' <0> '));

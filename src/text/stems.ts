@@ -53,13 +53,12 @@ export const isLatinWord = (folded: string): boolean =>
   folded.length > 2 && folded.length <= MAX_STEMMED_CHARACTERS && /^[a-z]+$/.test(folded);
 
 /**
- * The lexeme of a folded word in a text of this language. A stem that is not English is marked (`haus~`), so that it
- * is never taken for an English word; what no stemmer changes is the word itself, in any language.
+ * The lexeme of a folded word in a text of this language. A stem that is not English is marked (`haus~`), so that it is
+ * never taken for an English word: `important` is no `import` because French would say so.
  */
 export function lexemeOf(folded: string, language: Language): string {
   if (isLatinWord(folded)) {
-    const stem = latin[language](folded);
-    if (stem === '' || stem === folded) return folded;
+    const stem = latin[language](folded) || folded;
     return language === 'en' ? stem : `${stem}~`;
   }
   if (folded < '\u0400') return folded;
@@ -67,7 +66,7 @@ export function lexemeOf(folded: string, language: Language): string {
   return (folded.length <= MAX_STEMMED_CHARACTERS && stemmer?.(folded)) || folded;
 }
 
-/** The lexemes under which texts of any language may hold a folded word; English and the word itself come first. */
+/** The lexemes under which texts of any language may hold a folded word, the English one first. */
 export function lexemesInAnyLanguage(folded: string): string[] {
   if (!isLatinWord(folded)) return [lexemeOf(folded, 'en')];
   return [...new Set((Object.keys(latin) as Language[]).map((language) => lexemeOf(folded, language)))];

@@ -11,8 +11,8 @@ const MAX_WORDS = 4;
 const MIN_CHARACTERS = 4;
 const MAX_CHARACTERS = 24;
 /** Messages in which the right word is looked up, and how far into each. */
-const SAMPLE_MESSAGES = 20;
-const SAMPLE_CHARACTERS = 20_000;
+const SAMPLE_MESSAGES = 10;
+const SAMPLE_CHARACTERS = 100_000;
 /** Of pg_trgm: about one wrong letter in five. */
 const MIN_SIMILARITY = 0.45;
 

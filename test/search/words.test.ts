@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
+import { userWith } from '../support/users.ts';
+import { foundBy, messages, search } from './search.ts';
+
+const texts = {
+  english: 'The generously sized databases were running happily; nobody’s flies died.',
+  german: 'Die alten Häuser in der Straße sind nicht für die Katzen, sondern für Vögel.',
+  french: 'Les chevaux de la ferme ne sont pas dans le pré, ils mangent des pommes près d’un café.',
+  spanish: 'Las canciones de los niños no son para el corazón de un león.',
+  turkish: 'Bu kitaplar için çok güzel bir kütüphane var ama ışık yok.',
+  russian: 'Важная книга лежит на столе, её читает мой друг из города.',
+  greek: 'Η Ελλάδα είναι όμορφη χώρα',
+  hebrew: 'שלום עולם טוב',
+  vietnamese: 'Tôi yêu tiếng nước tôi từ khi mới ra đời',
+  japanese: '東京都は日本の首都です。ソフトウェア開発',
+  chinese: '我们在学习数据库系统原理，很有意思。',
+  korean: '데이터베이스를 공부하고 있습니다',
+  thai: 'ภาษาไทยเป็นภาษาที่สวยงาม',
+  code: 'Call useEffect(fetchUserById, [user_id]) in src/components/UserCard.test.tsx, then `np.linalg.norm()`',
+  versions:
+    'Upgrade openssl 3.0.13-r2 at https://downloads.example.org/pkg?id=42 or mail admin@mail.example.net',
+  late: `${'filler words come first '.repeat(30_000)} the pterodactyl comes last`,
+};
+
+let server: TestServer;
+let user: TestUser;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres' });
+  user = await userWith(server, [messages(texts)]);
+});
+afterAll(() => server.close());
+
+describe('A message is found', () => {
+  const cases: [query: string, message: keyof typeof texts][] = [
+    ['database run', 'english'],
+    ['fly', 'english'],
+    ['"sized databases"', 'english'],
+    ['haus katze', 'german'],
+    ['Hauser strasse', 'german'],
+    ['vogel', 'german'],
+    ['maisons OR chevaux', 'french'],
+    ['"d’un café"', 'french'],
+    ['pomme cafe', 'french'],
+    ['cancion leon', 'spanish'],
+    ['kitap isik', 'turkish'],
+    ['книги', 'russian'],
+    ['ελλαδα', 'greek'],
+    ['עולם', 'hebrew'],
+    ['tieng nuoc', 'vietnamese'],
+    ['fetchUserById', 'code'],
+    ['fetchuserbyid', 'code'],
+    ['userById', 'code'],
+    ['userId', 'code'],
+    ['user_id', 'code'],
+    ['UserCard.test.tsx', 'code'],
+    ['usercard', 'code'],
+    ['src/components', 'code'],
+    ['linalg', 'code'],
+    ['np.linalg.norm()', 'code'],
+    ['3.0.13', 'versions'],
+    ['downloads.example.org/pkg', 'versions'],
+    ['mail.example.net', 'versions'],
+    ['pterodactyls', 'late'],
+  ];
+  test.each(cases)('by %s', async (query, message) => {
+    expect(await foundBy(user, query)).toEqual([message]);
+  });
+
+  test('by every single word of it', { timeout: 120_000 }, async () => {
+    const { late: _, ...short } = texts;
+    const missed: string[] = [];
+    for (const [message, text] of Object.entries(short)) {
+      for (const word of new Set(text.match(/[\p{L}\p{M}\p{N}]{5,}/gu))) {
+        if (!(await foundBy(user, word)).includes(message)) missed.push(`${message}: ${word}`);
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+
+  test('by any substring of two and more characters of a script without spaces', {
+    timeout: 120_000,
+  }, async () => {
+    const missed: string[] = [];
+    for (const message of ['japanese', 'chinese', 'korean', 'thai'] as const) {
+      for (const run of texts[message].match(/[\p{Lo}\p{M}ー]{2,}/gu) ?? []) {
+        for (let start = 0; start < run.length - 1; start++) {
+          const substring = run.slice(start, start + 2 + (start % 5));
+          if (!(await foundBy(user, substring)).includes(message)) missed.push(`${message}: ${substring}`);
+        }
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+
+  test('by one character of a script without spaces', async () => {
+    expect(await foundBy(user, '都')).toEqual(['japanese']);
+    expect(await foundBy(user, '思')).toEqual(['chinese']);
+  });
+});
+
+describe('A message is not found', () => {
+  test.each([
+    ['京日', 'characters that do not stand together'],
+    ['"databases sized"', 'a phrase in another order'],
+    ['imports', 'what only another language would take for a stem'],
+    ['database -running', 'a word that excludes it'],
+    ['hauserx', 'a word that nobody wrote'],
+  ])('by %s: %s', async (query) => {
+    expect(await foundBy(user, query)).toEqual([]);
+  });
+});
+
+test('the snippet shows a match at the end of a long message', async () => {
+  const { edges } = await search(user, 'pterodactyl');
+  expect(edges[0]?.node.snippet).toContain('the <mark>pterodactyl</mark> comes last');
+});
+
+describe('Whatever is typed', () => {
+  const hostile = [
+    '& | ! (',
+    '(((((((',
+    "':* <-> ''",
+    '%_',
+    '\\',
+    '"',
+    '""',
+    '- - -',
+    '-"',
+    'OR OR OR',
+    'a & !b | c:*',
+    '👩‍💻🇫🇷🚀',
+    '\ud800 \udfff',
+    'the of and',
+    '\u202eabc\u202c',
+    '<script>alert(1)</script>',
+    "'; DROP TABLE messages; --",
+    'ﷺ'.repeat(300),
+    'x'.repeat(1_000),
+    'a b '.repeat(250),
+    '"a" '.repeat(250),
+    '日'.repeat(1_000),
+  ];
+  test.each(hostile)('%s is answered', async (query) => {
+    const { edges, totalCount } = await search(user, query);
+    expect(edges.length).toBe(Math.min(totalCount, 20));
+  });
+
+  test('ten thousand characters are refused with a reason', async () => {
+    const { errors } = await user.client.ask(
+      `query Q($query: String!) { search(query: $query) { totalCount } }`,
+      {
+        query: 'a'.repeat(10_000),
+      },
+    );
+    expect(errors).toMatchObject([
+      {
+        message: 'A query has at most 1000 characters: leave some words out.',
+        extensions: { code: 'INVALID_INPUT' },
+      },
+    ]);
+  });
+});
+
+describe('A query without a hit', () => {
+  test.each([
+    ['databsaes', 'databases'],
+    ['capiton', 'capitol'],
+    ['runing databases', 'running databases'],
+    ['Strase', 'strasse'],
+    ['канига', 'книга'],
+  ])('%s asks whether %s was meant', async (query, meant) => {
+    const { didYouMean, totalCount } = await search(user, query);
+    expect(totalCount).toBe(0);
+    expect(didYouMean).toBe(meant);
+    expect((await search(user, meant)).totalCount).toBeGreaterThan(0);
+  });
+
+  test('has nothing to suggest when nothing is alike', async () => {
+    expect((await search(user, 'qqqqzzzz')).didYouMean).toBeNull();
+    expect((await search(user, 'databases')).didYouMean).toBeNull();
+  });
+});
