@@ -63,6 +63,22 @@ describe.each(['a folder', 'an S3-compatible bucket'])('Files in %s', (place) =>
     expect(await buffer(await files.read(owner, stored.sha256))).toEqual(content);
   });
 
+  test('are told of before they are there, and are not kept when that is refused', async () => {
+    const told: string[] = [];
+    const stored = await files.put(owner, chunksOf(Buffer.from('kept')), async ({ sha256, sizeBytes }) => {
+      await expect(files.read(owner, sha256)).rejects.toThrow(NotFoundError);
+      told.push(`${Buffer.from(sha256).toString('hex')} ${sizeBytes}`);
+    });
+    expect(told).toEqual([`${Buffer.from(stored.sha256).toString('hex')} 4`]);
+    expect(String(await buffer(await files.read(owner, stored.sha256)))).toBe('kept');
+    const refusing = files.put(owner, chunksOf(Buffer.from('refused')), async () => {
+      throw new Error('not wanted');
+    });
+    await expect(refusing).rejects.toThrow('not wanted');
+    const sha256 = createHash('sha256').update('refused').digest();
+    await expect(files.read(owner, sha256)).rejects.toThrow(NotFoundError);
+  });
+
   test('are given in part', async () => {
     const { sha256 } = await files.put(owner, chunksOf(Buffer.from('0123456789')));
     expect(String(await buffer(await files.read(owner, sha256, { start: 2, end: 4 })))).toBe('234');
