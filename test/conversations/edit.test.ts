@@ -94,6 +94,24 @@ test('a title and an archiving of the user’s own survive later imports, undoin
   ]);
 });
 
+test('a renamed conversation is found by its new title and no longer by the old one', async () => {
+  const user = await server.asUser();
+  await importAll(user, [dialogue('rename', { title: 'Quokka' })]);
+  const { rename } = await headsOf(user);
+  const titles = async (query: string) => {
+    const { search } = await user.client.request<{
+      search: { edges: { node: { conversation: { title: string } } }[] };
+    }>('query S($query: String!) { search(query: $query) { edges { node { conversation { title } } } } }', {
+      query,
+    });
+    return search.edges.map(({ node }) => node.conversation.title);
+  };
+  expect(await titles('quokka')).toEqual(['Quokka']);
+  await change(user, 'renameConversation(id: $id, title: "Wombat")', rename?.id);
+  expect(await titles('wombat')).toEqual(['Wombat']);
+  expect(await titles('quokka')).toEqual([]);
+});
+
 test('a title must be one', async () => {
   const user = await server.asUser();
   await importAll(user, [dialogue('named')]);
