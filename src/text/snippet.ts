@@ -47,6 +47,20 @@ export function makeSnippet(given: string, wanted: Wanted): string {
   return `${before}${pieces.join(' … ')}${after}`;
 }
 
+/**
+ * The stretch of so many characters (UTF-16 units) in which a text matches best, its beginning when nothing matches, and
+ * the different lexemes that match anywhere in it.
+ */
+export function findPassage(
+  text: string,
+  wanted: Wanted,
+  characters: number,
+): { start: number; end: number; lexemes: Set<string> } {
+  const matches = findMatches(text, wanted);
+  const { start, end } = bestWindow(text, matches, characters);
+  return { start, end, lexemes: new Set(matches.map(({ key }) => key)) };
+}
+
 function findMatches(text: string, { wanted, prefixes }: Wanted): Match[] {
   const matches: Match[] = [];
   const beginnings = new Set([...wanted, ...prefixes].map((lexeme) => lexeme.slice(0, 1)));

@@ -1,4 +1,5 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
+import { readNeighbours } from '../conversation/neighbours.ts';
 import { type SearchHit, search } from '../search.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
@@ -13,9 +14,6 @@ export interface Finding {
   before: Neighbour | null;
   after: Neighbour | null;
 }
-
-/** More is cut away later anyway. */
-const MAX_NEIGHBOUR_CHARACTERS = 8_000;
 
 /** Of a message, so much is read to rank it. */
 const MAX_RANKED_CHARACTERS = 20_000;
@@ -112,61 +110,14 @@ const keyOf = ({ conversationId, nodeId }: Pick<Message, 'conversationId' | 'nod
 
 /** Adds the visible messages before and after each on its path, unless they were found themselves. */
 async function addNeighbours(services: Services, viewer: Viewer, found: Finding[]): Promise<Finding[]> {
-  if (found.length === 0) return found;
-  const rows = await services.database.query<{
-    conversationId: string;
-    hit: string;
-    side: 'before' | 'after';
-    nodeId: string;
-    role: string;
-    text: string;
-  }>(
-    `WITH RECURSIVE hits AS (
-       SELECT m.conversation_id, m.node_id, m.parent_node_id, m.ordinal, m.on_active_path
-       FROM unnest($2::uuid[], $3::text[]) AS h(conversation_id, node_id)
-       JOIN messages m USING (conversation_id, node_id) WHERE m.user_id = $1
-     ),
-     up AS (
-       SELECT conversation_id, node_id AS hit, parent_node_id AS at, 0 AS steps FROM hits
-       UNION ALL
-       SELECT up.conversation_id, up.hit, m.parent_node_id, up.steps + 1
-       FROM up JOIN messages m ON m.user_id = $1 AND m.conversation_id = up.conversation_id AND m.node_id = up.at
-       WHERE m.kind <> 'VISIBLE' AND up.steps < 20
-     ),
-     near AS (
-       SELECT up.conversation_id, up.hit, 'before' AS side, m.node_id, m.role, m.text
-       FROM up JOIN messages m ON m.user_id = $1 AND m.conversation_id = up.conversation_id AND m.node_id = up.at
-       WHERE m.kind = 'VISIBLE'
-       UNION ALL
-       SELECT hits.conversation_id, hits.node_id, 'after', m.node_id, m.role, m.text
-       FROM hits CROSS JOIN LATERAL (
-         SELECT n.node_id, n.role, n.text FROM messages n
-         WHERE n.user_id = $1 AND n.conversation_id = hits.conversation_id AND n.kind = 'VISIBLE'
-           AND n.ordinal > hits.ordinal AND n.ordinal <= hits.ordinal + 1000
-           AND CASE WHEN hits.on_active_path THEN n.on_active_path ELSE n.parent_node_id = hits.node_id END
-         ORDER BY n.ordinal LIMIT 1
-       ) m
-     )
-     SELECT conversation_id AS "conversationId", hit, side, node_id AS "nodeId", role, left(text, $4) AS text FROM near`,
-    [
-      viewer.userId,
-      found.map(({ message }) => message.conversationId),
-      found.map(({ message }) => message.nodeId),
-      MAX_NEIGHBOUR_CHARACTERS,
-    ],
-  );
-  const hits = new Set(found.map(({ message }) => keyOf(message)));
-  const neighbours = new Map(
-    rows
-      .filter((row) => !hits.has(keyOf(row)))
-      .map(({ nodeId, role, text, ...row }) => [
-        `${row.side} ${row.conversationId} ${row.hit}`,
-        { nodeId, role, text },
-      ]),
-  );
-  return found.map((finding) => ({
-    ...finding,
-    before: neighbours.get(`before ${keyOf(finding.message)}`) ?? null,
-    after: neighbours.get(`after ${keyOf(finding.message)}`) ?? null,
-  }));
+  const messages = found.map(({ message }) => message);
+  const neighboursOf = await readNeighbours(services, viewer.userId, messages);
+  const hits = new Set(messages.map(keyOf));
+  return found.map((finding) => {
+    const { conversationId } = finding.message;
+    const { before, after } = neighboursOf(finding.message);
+    const unlessFound = (neighbour: Neighbour | null) =>
+      neighbour && hits.has(keyOf({ conversationId, nodeId: neighbour.nodeId })) ? null : neighbour;
+    return { ...finding, before: unlessFound(before), after: unlessFound(after) };
+  });
 }

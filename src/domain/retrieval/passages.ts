@@ -1,0 +1,93 @@
+import type { Conversation, Message } from '../../generated/prisma/client.ts';
+import { parseQuery } from '../../text/query.ts';
+import { findPassage } from '../../text/snippet.ts';
+import type { Neighbour } from '../chat/citation.ts';
+import { readNeighbours } from '../conversation/neighbours.ts';
+import { parseInput } from '../input.ts';
+import { type SearchHit, search } from '../search.ts';
+import type { Services } from '../services.ts';
+import { requireScope, type Viewer } from '../viewer.ts';
+import { type PassageInput, passageInput } from './input.ts';
+
+/** As many as the search answers at once. */
+const PAGE = 100;
+
+/** Of a message, so much of its text is shown, in UTF-16 units. */
+export const PASSAGE_CHARACTERS = 320;
+
+/** A message that was found. */
+export interface Found {
+  message: Message;
+  conversation: Conversation;
+  /** Larger is better; comparable within one answer only. */
+  score: number;
+}
+
+/** A message that was found, where in its text it matches, and what was said around it. */
+export interface Passage extends Found {
+  /** 1 for the best. */
+  rank: number;
+  /** The stretch of the message's text that matches best, in UTF-16 units. */
+  start: number;
+  end: number;
+  before: Neighbour | null;
+  after: Neighbour | null;
+}
+
+export const keyOf = ({ conversationId, nodeId }: Pick<Message, 'conversationId' | 'nodeId'>) =>
+  `${conversationId}/${nodeId}`;
+
+/** The `k` best messages of the viewer. Throws an InvalidInputError and a TooManyRequestsError. */
+export async function searchPassages(
+  services: Services,
+  viewer: Viewer | null,
+  input: PassageInput,
+): Promise<Passage[]> {
+  requireScope(viewer, 'read');
+  const { query, k } = parseInput(passageInput, input);
+  // A title and the first message of its conversation may both be found, and are the same message.
+  const found = await findMessages(services, viewer, query, 2 * k);
+  return toPassages(services, viewer, query, found.slice(0, k));
+}
+
+/** Up to so many messages that match, the best first and each once; a title stands for its first message. */
+export async function findMessages(
+  services: Services,
+  viewer: Viewer,
+  query: string,
+  count: number,
+): Promise<Found[]> {
+  const found = new Map<string, SearchHit>();
+  for (let offset = 0; offset < count; offset += PAGE) {
+    const limit = Math.min(PAGE, count - offset);
+    const hits = await search(services, viewer, { query, limit, offset });
+    for (const hit of hits) if (!found.has(keyOf(hit.message))) found.set(keyOf(hit.message), hit);
+    if (hits.length < limit) break;
+  }
+  return [...found.values()].map(({ message, conversation, score }) => ({ message, conversation, score }));
+}
+
+/** Ranks what was found in the order given, and reads what is shown of it. */
+export async function toPassages(
+  services: Services,
+  viewer: Viewer,
+  query: string,
+  found: Found[],
+): Promise<Passage[]> {
+  const wanted = parseQuery(query);
+  const neighboursOf = await readNeighbours(
+    services,
+    viewer.userId,
+    found.map(({ message }) => message),
+  );
+  return found.map((each, index) => {
+    const { start, end } = findPassage(each.message.text, wanted, PASSAGE_CHARACTERS);
+    return {
+      ...each,
+      ...neighboursOf(each.message),
+      rank: index + 1,
+      start,
+      end: Math.min(end, start + PASSAGE_CHARACTERS),
+    };
+  });
+}
