@@ -17,6 +17,7 @@ import { exportAccount } from './account-export.ts';
 import { exportFiltered } from './conversation-export.ts';
 import { guardLease, inWords } from './guard.ts';
 import { HandedBackError, type Processor } from './processor.ts';
+import { reindex } from './reindex.ts';
 
 /** What a handler works with. */
 export interface BackgroundRun<K extends BackgroundKind> {
@@ -41,6 +42,7 @@ export type BackgroundHandler<K extends BackgroundKind> = (
 const handlers: { [K in BackgroundKind]: BackgroundHandler<K> } = {
   ACCOUNT_EXPORT: exportAccount,
   CONVERSATION_EXPORT: exportFiltered,
+  REINDEX: reindex,
 };
 
 /** Between two writes of progress. */
