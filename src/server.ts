@@ -7,14 +7,19 @@ import { authenticateOwner } from './auth/api-key.ts';
 import { createAuthenticate } from './auth/authenticate.ts';
 import { createSessionCookie } from './auth/session-cookie.ts';
 import type { Config } from './config.ts';
+import { untilTurnsEnd } from './domain/chat/running.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
 import type { Authenticate, Viewer } from './domain/viewer.ts';
+import { atMost } from './infra/patience.ts';
 import { serverUrl } from './server-url.ts';
 import { type OpenServices, openServices } from './services.ts';
 
 /** How often connections are looked through for headers that do not come; the library's own 30 s keep an attacker's too long. */
 const CONNECTION_CHECK_MS = 5_000;
+
+/** What is written of broken-off answers is written at once, or not at all. */
+const TURNS_PATIENCE_MS = 3_000;
 
 export interface RunningServer {
   /** Where it listens, such as http://127.0.0.1:8088 */
@@ -77,6 +82,8 @@ export async function serve(
         // Streams of server-sent events end only with their connection.
         server.closeAllConnections();
         await closed;
+        // Whose readers are gone now: they still write how they ended.
+        await atMost(TURNS_PATIENCE_MS, untilTurnsEnd(services));
         await opened.close();
       },
     };

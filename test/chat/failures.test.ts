@@ -120,6 +120,23 @@ test('a model that is down is unreachable, and the health check says so', async 
   await own.server.close();
 });
 
+test('a server that stops still writes how its turns ended', async () => {
+  const own = await startChatServer();
+  own.model.next((answer) => answer.say('Once'));
+  const events = streamChat(own.server.client, 'websocket', { query: 'To be continued?' });
+  for await (const event of events) if (event.__typename === 'ChatToken') break;
+  own.model.next((answer) => answer.say('Once'));
+  const response = await fetch(`${own.server.url}/chat/stream`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': own.server.apiKey },
+    body: JSON.stringify({ query: 'And this?' }),
+  });
+  await until('it is asked', () => own.model.asked.length === 2);
+  await Promise.all([response.text().catch(() => undefined), own.close()]);
+  expect(own.model.asked.map(({ aborted }) => aborted)).toEqual([true, true]);
+  expect(own.server.logged()).not.toContain('could not be written');
+});
+
 test('a turn whose server died has failed a while later, and can be asked again', async () => {
   const turn = await ask(client, { query: 'Who was it?' });
   const { database } = server.services;

@@ -7,6 +7,7 @@ import type { Excerpt } from './excerpt.ts';
 import { type ChatInput, type ChatRequest, parseChatInput } from './input.ts';
 import { buildPrompt, type Prompt } from './prompt.ts';
 import { retrieve } from './retrieve.ts';
+import { noted } from './running.ts';
 import { chatTurnId, getChatSession } from './session.ts';
 import { suggestFrom } from './suggestions.ts';
 import {
@@ -86,7 +87,7 @@ export async function openChat(
       ? beginTurnAgain(services, viewer, failed, fresh)
       : beginTurn(services, viewer, { ...fresh, sessionId });
   // The turn is begun by the first who reads: a stream that nobody reads must leave none behind.
-  return answerTurn(services, model, begin, prompt, signal);
+  return noted(model, answerTurn(services, model, begin, prompt, signal));
 }
 
 /** The same, waiting for the end of it. Throws the ChatUnavailableError of a turn that failed, too. */
