@@ -1,5 +1,5 @@
 import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
-import { expireOlderFiles, storeMadeFile } from '../src/domain/background/file.ts';
+import { removeExpiredFiles, storeMadeFile } from '../src/domain/background/file.ts';
 import type { BackgroundKind } from '../src/domain/background/kinds.ts';
 import {
   type BackgroundChange,
@@ -86,7 +86,7 @@ async function runLease(
     });
     await progress.close();
     const status = await finishBackgroundTask(services, lease, { result });
-    if (stored) await expireOlderFiles(services, lease);
+    if (stored) await removeExpiredFiles(services, lease.userId);
     logger.info({ status, kind: lease.kind }, 'the task is over');
   } catch (error) {
     await progress.close().catch(() => undefined);

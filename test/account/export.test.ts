@@ -10,6 +10,7 @@ import { grown, withFiles } from '../support/conversations.ts';
 import { zipOf } from '../support/exports.ts';
 import { backends, startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { sync } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
 
 const picture = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(3_000, 5)]);
 
@@ -157,7 +158,8 @@ describe.each(backends)('On %s', (backend) => {
       status: 'COMPLETED',
       downloadUrl: null,
     });
-    expect(await listFiles(server.services, user.viewer.userId)).toHaveLength(1);
+    const files = () => listFiles(server.services, user.viewer.userId);
+    await until('the older one is removed', async () => (await files()).length === 1);
     expect((await fetchMade(server, user, second.last?.downloadUrl ?? '')).response.status).toBe(200);
   });
 

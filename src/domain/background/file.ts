@@ -73,17 +73,6 @@ export function isFetchable(task: {
   return status === 'COMPLETED' && fileSha256 !== null && expiresAt !== null && expiresAt > new Date();
 }
 
-/** Lets older files of a kind go once a newer one is whole: each may be as large as the account. */
-export async function expireOlderFiles(services: Services, lease: HeldLease): Promise<void> {
-  await services.database.query(
-    `UPDATE background_tasks t SET expires_at = least(t.expires_at, now()), seq = t.seq + 1 FROM background_tasks newer
-     WHERE newer.user_id = $1 AND newer.id = $2 AND t.user_id = $1 AND t.kind = newer.kind AND t.id <> newer.id
-       AND t.status NOT IN ('QUEUED', 'RUNNING') AND t.file_sha256 IS NOT NULL`,
-    [lease.userId, lease.taskId],
-  );
-  await removeExpiredFiles(services, lease.userId);
-}
-
 /** Removes files whose time is over, of one user or of all. One that cannot be removed now is tried again later. */
 export async function removeExpiredFiles(services: Services, userId: string | null = null): Promise<void> {
   const expired = await services.database.query<{ userId: string; taskId: string; sha256: Buffer }>(

@@ -103,8 +103,9 @@ export async function writeBackgroundTask(
 }
 
 /**
- * Ends the task: COMPLETED with what came of it, or FAILED with why it could not go on, when its file goes. Throws a
- * LeaseLostError when it is not this worker's any more.
+ * Ends the task: COMPLETED with what came of it, or FAILED with why it could not go on, when its file goes. A new file
+ * takes the place of older ones of its kind, each of which may be as large as the account. Throws a LeaseLostError when
+ * it is not this worker's any more.
  */
 export async function finishBackgroundTask(
   services: Services,
@@ -114,11 +115,18 @@ export async function finishBackgroundTask(
   const error = 'error' in outcome ? outcome.error : null;
   const status = error ? 'FAILED' : 'COMPLETED';
   const [row] = await services.database.query<{ seq: number }>(
-    `UPDATE background_tasks SET status = $4::"BackgroundTaskStatus", result = $5::jsonb, error_code = $6,
+    `WITH ended AS (UPDATE background_tasks SET status = $4::"BackgroundTaskStatus", result = $5::jsonb, error_code = $6,
        error_message = $7, heartbeat_at = NULL, lease_token = NULL, checkpoint = NULL, finished_at = now(),
        seq = seq + 1, total = CASE WHEN $6::text IS NULL THEN done ELSE total END,
        expires_at = CASE WHEN $6::text IS NULL THEN expires_at ELSE least(expires_at, now()) END
-     WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' RETURNING seq`,
+     WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'
+       RETURNING seq, kind, status, file_sha256
+     ), older AS (
+       UPDATE background_tasks t SET expires_at = least(t.expires_at, now()), seq = t.seq + 1 FROM ended
+       WHERE t.user_id = $1 AND t.id <> $2 AND t.kind = ended.kind AND t.status = 'COMPLETED'
+         AND t.file_sha256 IS NOT NULL AND ended.status = 'COMPLETED' AND ended.file_sha256 IS NOT NULL
+     )
+     SELECT seq FROM ended`,
     [
       lease.userId,
       lease.taskId,
