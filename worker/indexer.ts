@@ -51,7 +51,8 @@ export function indexInBackground(services: Services, userId: string): { stop():
   let wake = () => {};
   const work = (async () => {
     while (!stopped) {
-      const some = await indexSomePending(services, userId, BACKGROUND_MESSAGES).catch((error) => {
+      const background = { maxMessages: BACKGROUND_MESSAGES, urgent: true };
+      const some = await indexSomePending(services, userId, background).catch((error) => {
         services.logger.warn({ error }, 'indexing in the background failed; the last phase makes up for it');
         return 1;
       });

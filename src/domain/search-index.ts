@@ -1,5 +1,5 @@
 import { createRowWriter } from './import/binary-rows.ts';
-import { SEARCH_COLUMNS, type UnindexedMessage, type UnindexedMessages } from './import/terms.ts';
+import { SEARCH_COLUMNS } from './import/terms.ts';
 import type { Services, Transaction } from './services.ts';
 
 /** Messages per transaction: short enough to be searchable soon and to be stopped soon. */
@@ -15,22 +15,23 @@ const PENDING_LIST_KIB = 16 * 1024;
 /**
  * Indexes what is not yet indexed of some of a user's conversations whose messages changed; answers how many, 0 when
  * none is left. Whoever changes a message removes it from the index. Any number of callers may run at once: each takes
- * other conversations.
+ * other conversations. What is `urgent` does not wait for threads to read conversations.
  */
 export async function indexSomePending(
   services: Services,
   userId: string,
-  maxMessages = BATCH_MESSAGES,
+  { maxMessages = BATCH_MESSAGES, urgent = false } = {},
 ): Promise<number> {
   return services.database.transaction(async (tx) => {
     const { ids, portions } = await takePending(tx, userId, maxMessages);
     if (ids.length === 0) return 0;
     await tx.query(`SELECT set_config('gin_pending_list_limit', $1, true)`, [`${PENDING_LIST_KIB}kB`]);
     for (let portion = 0; portion < portions; portion += 1) {
-      const messages = await readPortion(tx, userId, ids, portion);
-      if (messages.length === 0) continue;
+      const copied = await readPortion(tx, userId, ids, portion);
+      const encoded = await services.threads.analyze({ copied, urgent });
+      if (encoded.rows === 0) continue;
       const rows = createRowWriter();
-      rows.append(await services.threads.analyze({ userId, messages }));
+      rows.append(encoded);
       await tx.copy(
         `COPY message_search (${SEARCH_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`,
         rows.finish(),
@@ -78,38 +79,34 @@ async function takePending(
  * Those messages of the conversations whose text begins in this portion of all of their text, and is not indexed; with
  * the first portion also the titles.
  */
-async function readPortion(
-  tx: Transaction,
-  userId: string,
-  ids: string[],
-  portion: number,
-): Promise<UnindexedMessages['messages']> {
-  const messages = await tx.query<UnindexedMessage>(
-    `SELECT conversation_id AS "conversationId", node_id AS "nodeId", text,
-       extract(epoch FROM said_at)::float8 * 1000 AS "createdAtMs", role, kind::text, on_active_path AS "onActivePath"
-     FROM (
-       SELECT m.*, coalesce(m.created_at, c.created_at) AS said_at,
-         sum(octet_length(text)) OVER (ORDER BY conversation_id, ordinal) - octet_length(text) AS start
-       FROM messages m JOIN conversations c ON c.user_id = m.user_id AND c.id = m.conversation_id
-       WHERE m.user_id = $1 AND m.conversation_id = ANY($2::uuid[])) AS message
-     WHERE text <> '' AND start >= $3::bigint AND start < $4::bigint
-       AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM message_search
-         WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]))`,
-    [userId, ids, portion * PORTION_BYTES, (portion + 1) * PORTION_BYTES],
+async function readPortion(tx: Transaction, userId: string, ids: string[], portion: number) {
+  // The one way in which COPY takes parameters.
+  await tx.query(
+    `SELECT set_config('sidecar.user', $1, true), set_config('sidecar.conversations', $2, true),
+       set_config('sidecar.from', $3, true), set_config('sidecar.to', $4, true)`,
+    [userId, `{${ids.join(',')}}`, portion * PORTION_BYTES, (portion + 1) * PORTION_BYTES],
   );
-  return portion === 0 ? [...(await readTitles(tx, userId, ids)), ...messages] : messages;
+  return tx.copyOut(COPY_PORTION);
 }
 
-async function readTitles(tx: Transaction, userId: string, ids: string[]): Promise<UnindexedMessage[]> {
-  return tx.query<UnindexedMessage>(
-    `SELECT id AS "conversationId", '' AS "nodeId", title AS text,
-       extract(epoch FROM created_at)::float8 * 1000 AS "createdAtMs", '' AS role, 'VISIBLE' AS kind, true AS "onActivePath"
-     FROM conversations WHERE user_id = $1 AND id = ANY($2::uuid[]) AND title <> ''
-       AND id NOT IN (SELECT conversation_id FROM message_search
-         WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]) AND node_id = '')`,
-    [userId, ids],
-  );
-}
+const COPY_PORTION = `COPY (
+  WITH wanted AS (
+    SELECT current_setting('sidecar.user')::uuid AS user_id,
+      unnest(current_setting('sidecar.conversations')::uuid[]) AS conversation_id
+  ), indexed AS (
+    SELECT conversation_id, node_id FROM message_search JOIN wanted USING (user_id, conversation_id)
+  )
+  SELECT user_id, conversation_id, node_id, text, created_at, role, kind, on_active_path FROM (
+    SELECT m.*, sum(octet_length(text)) OVER (ORDER BY conversation_id, ordinal) - octet_length(text) AS start
+    FROM messages m JOIN wanted USING (user_id, conversation_id)) AS message
+  WHERE text <> '' AND start >= current_setting('sidecar.from')::bigint AND start < current_setting('sidecar.to')::bigint
+    AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM indexed)
+  UNION ALL
+  SELECT c.user_id, c.id, '', title, created_at, '', 'VISIBLE', true
+  FROM conversations c JOIN wanted ON c.user_id = wanted.user_id AND c.id = wanted.conversation_id
+  WHERE title <> '' AND current_setting('sidecar.from') = '0'
+    AND (c.id, '') NOT IN (SELECT conversation_id, node_id FROM indexed)
+) TO STDOUT (FORMAT binary)`;
 
 /** Sorts what PostgreSQL has put off into the index, so that searches need not read it as a list. */
 export async function tidyIndex(services: Services): Promise<void> {

@@ -53,6 +53,8 @@ export interface Transaction {
   execute(text: string, values?: unknown[]): Promise<number>;
   /** Feeds `COPY table (columns) FROM STDIN (FORMAT binary)` with chunks in its binary row format. */
   copy(statement: string, chunks: Iterable<Uint8Array>): Promise<number>;
+  /** All that `COPY (query) TO STDOUT (FORMAT binary)` gives, in a buffer of its own. Such a statement has no parameters. */
+  copyOut(statement: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** The job queue. Enqueue only after the commit of the row that the job is about. */
@@ -170,7 +172,7 @@ export interface ConversationReader {
 export interface Threads {
   /** Hands `bytes` over: for the caller they are gone. Throws an OutOfMemoryError. */
   prepare(conversations: RawConversations): Promise<PreparedConversation[]>;
-  /** Rows of `message_search`. Throws an OutOfMemoryError. */
+  /** Rows of `message_search`. Hands `copied` over: for the caller it is gone. Throws an OutOfMemoryError. */
   analyze(messages: UnindexedMessages): Promise<EncodedRows>;
 }
 

@@ -2,7 +2,7 @@ import { getCompileCacheDir } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import { Piscina, type PiscinaTask, queueOptionsSymbol, type TaskQueue } from 'piscina';
 import { OutOfMemoryError, type RawConversations } from '../domain/import/prepare.ts';
 import type { UnindexedMessages } from '../domain/import/terms.ts';
 import type { Threads } from '../domain/services.ts';
@@ -21,6 +21,7 @@ export function openThreads(): Threads & { close(): Promise<void> } {
   const cache = getCompileCacheDir();
   const pool = new Piscina({
     filename: fileURLToPath(new URL('./threads/thread.ts', import.meta.url)),
+    taskQueue: urgentFirst(),
     minThreads: 0,
     maxThreads: Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)),
     idleTimeout: IDLE_MS,
@@ -40,7 +41,27 @@ export function openThreads(): Threads & { close(): Promise<void> } {
   }
   return {
     prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
-    analyze: (messages: UnindexedMessages) => run('analyze', messages, []),
+    analyze: ({ copied, urgent }: UnindexedMessages) =>
+      run('analyze', { copied, [queueOptionsSymbol]: { urgent } }, [copied.buffer]),
     close: () => pool.close({ force: true }),
+  };
+}
+
+function urgentFirst(): TaskQueue {
+  const waiting: PiscinaTask[] = [];
+  const isUrgent = (task: PiscinaTask) => (task[queueOptionsSymbol] as { urgent?: boolean } | null)?.urgent;
+  return {
+    get size() {
+      return waiting.length;
+    },
+    shift: () => waiting.shift() ?? null,
+    push(task: PiscinaTask) {
+      if (isUrgent(task)) waiting.unshift(task);
+      else waiting.push(task);
+    },
+    remove(task: PiscinaTask) {
+      const at = waiting.indexOf(task);
+      if (at >= 0) waiting.splice(at, 1);
+    },
   };
 }

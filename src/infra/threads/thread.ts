@@ -14,7 +14,7 @@ export function prepare(conversations: RawConversations) {
   return moving(prepared, buffersOf(prepared));
 }
 
-export function analyze(messages: UnindexedMessages) {
+export function analyze(messages: Pick<UnindexedMessages, 'copied'>) {
   const rows = encodeTerms(analyzeText, messages);
   const { buffer } = rows.bytes;
   // A few rows lie in a buffer that Node shares out.
