@@ -13,6 +13,7 @@ import type { Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
+import { createMcpEndpoint, MCP_PATH } from './mcp/endpoint.ts';
 import { requestContext } from './request-context.ts';
 import { requestOrigins } from './request-origins.ts';
 import { createAuthRouter } from './rest/auth.ts';
@@ -43,6 +44,7 @@ export function createApp(
   const handler = express();
   handler.disable('x-powered-by');
   handler.set('trust proxy', http.trustProxy);
+  const origins = requestOrigins(handler, http.corsOrigins);
   handler.use(requestLog(logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
   handler.use(securityHeaders(config.environment));
@@ -67,6 +69,7 @@ export function createApp(
     });
   });
   handler.use(GRAPHQL_PATH, inGraphQL);
+  handler.all(MCP_PATH, createMcpEndpoint(services, { authenticate, isOwnPage: origins.isOwnPage }));
   handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
   handler.use(createRestRouter(services, authenticate, config.sync));
   handler.use(() => {
@@ -82,7 +85,7 @@ export function createApp(
       server.requestTimeout = 0;
       server.keepAliveTimeout = KEEP_ALIVE_MS;
       return attachWebSocket(server, yoga, {
-        ...requestOrigins(handler, http.corsOrigins),
+        ...origins,
         authenticate,
         cookie,
         logger: services.logger,

@@ -17,6 +17,11 @@ const ALLOWED_HEADERS = [
   'Upload-Defer-Length',
   'Upload-Concat',
   'X-HTTP-Method-Override',
+  // Of the Model Context Protocol.
+  'Authorization',
+  'Mcp-Protocol-Version',
+  'Mcp-Method',
+  'Mcp-Name',
 ];
 
 /** Where the tus server answers, it names its own again. */

@@ -33,7 +33,7 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
     // The rest of a body that was refused half-way would stand before the next request of its connection.
     request.resume();
     if (error instanceof DomainError) {
-      if (error.code === 'NOT_SIGNED_IN') response.set('WWW-Authenticate', 'ApiKey header="X-API-Key"');
+      if (error.code === 'NOT_SIGNED_IN') response.append('WWW-Authenticate', 'ApiKey header="X-API-Key"');
       if (error instanceof TooManyRequestsError) response.set('Retry-After', String(error.retryAfter));
       if (error instanceof ChatUnavailableError && error.retryAfter !== null) {
         response.set('Retry-After', String(error.retryAfter));
