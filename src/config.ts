@@ -45,6 +45,8 @@ export interface Config {
   ingestRoot: string | null;
   /** Null: nobody can chat with their history. */
   chat: ChatConfig | null;
+  /** Null: search goes by words alone. */
+  embeddings: EmbeddingsConfig | null;
   worker: { concurrency: number };
   logLevel: (typeof logLevels)[number];
 }
@@ -82,6 +84,17 @@ export interface ChatConfig {
   contextTokens: number;
   firstTokenTimeoutMs: number;
   nextTokenTimeoutMs: number;
+}
+
+/** A server that speaks OpenAI's protocol, and its model of what texts mean. */
+export interface EmbeddingsConfig {
+  /** With the version, such as http://127.0.0.1:11434/v1 */
+  baseUrl: string;
+  /** Null: the server asks for none. */
+  apiKey: string | null;
+  model: string;
+  /** Tokens of the model's window: what is longer is cut. */
+  contextTokens: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -170,6 +183,15 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
             contextTokens: value.CHAT_CONTEXT_TOKENS,
             firstTokenTimeoutMs: value.CHAT_FIRST_TOKEN_SECONDS * 1_000,
             nextTokenTimeoutMs: value.CHAT_NEXT_TOKEN_SECONDS * 1_000,
+          }
+        : null,
+    embeddings:
+      value.EMBEDDINGS_BASE_URL && value.EMBEDDINGS_MODEL
+        ? {
+            baseUrl: value.EMBEDDINGS_BASE_URL,
+            apiKey: value.EMBEDDINGS_API_KEY ?? null,
+            model: value.EMBEDDINGS_MODEL,
+            contextTokens: value.EMBEDDINGS_CONTEXT_TOKENS,
           }
         : null,
     worker: { concurrency: value.WORKER_CONCURRENCY },

@@ -37,6 +37,15 @@ export function contradictions(env: Record<string, string | undefined>): string[
   if (wantsChat && chatParts.length > 0) {
     problems.push(`${chatParts.join(' and ')} must be set as well: chat needs a server and its model`);
   }
+  const embeddingsParts = ['EMBEDDINGS_BASE_URL', 'EMBEDDINGS_MODEL'].filter(
+    (name) => env[name] === undefined,
+  );
+  const wantsEmbeddings = embeddingsParts.length < 2 || env.EMBEDDINGS_API_KEY !== undefined;
+  if (wantsEmbeddings && embeddingsParts.length > 0) {
+    problems.push(
+      `${embeddingsParts.join(' and ')} must be set as well: search by meaning needs a server and its model`,
+    );
+  }
   if (env.REDIS_URL !== undefined && env.DB_URL === undefined) {
     problems.push(
       'DB_URL is required when REDIS_URL is set: workers in other processes cannot share the embedded database',

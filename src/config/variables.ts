@@ -121,6 +121,12 @@ export const variables = z.object({
   CHAT_CONTEXT_TOKENS: wholeNumber(2_048, 2_000_000).default(8_192),
   CHAT_FIRST_TOKEN_SECONDS: wholeNumber(1, MAX_MODEL_SECONDS).default(120),
   CHAT_NEXT_TOKEN_SECONDS: wholeNumber(1, MAX_MODEL_SECONDS).default(30),
+  EMBEDDINGS_BASE_URL: urlOf(['https:', 'http:'])
+    .refine((url) => !/^\w+:\/\/[^/]*@/.test(url), 'must hold no password: put it into EMBEDDINGS_API_KEY')
+    .optional(),
+  EMBEDDINGS_API_KEY: z.string().optional(),
+  EMBEDDINGS_MODEL: z.string().optional(),
+  EMBEDDINGS_CONTEXT_TOKENS: wholeNumber(128, 1_000_000).default(2_048),
   LOG_LEVEL: z.enum(logLevels).default('info'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
 });
