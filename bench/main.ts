@@ -5,6 +5,7 @@ import { benchApi } from './api.ts';
 import type { BenchOptions } from './import/stage.ts';
 import { benchImport } from './import.ts';
 import { benchRss } from './rss.ts';
+import { benchSearch } from './search.ts';
 import { benchSubscriptions } from './subscriptions.ts';
 import { benchUsers } from './users.ts';
 
@@ -13,6 +14,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   api: benchApi,
   import: benchImport,
   rss: benchRss,
+  search: benchSearch,
   subscriptions: benchSubscriptions,
   users: benchUsers,
 };
