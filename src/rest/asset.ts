@@ -13,6 +13,22 @@ export const assetRoutes: Route[] = [
   {
     method: 'get',
     path: '/assets/:id',
+    about: {
+      summary: 'An attachment.',
+      details:
+        'Under its own media type when a browser may show it, else as a download. One range at a time may be asked for.',
+      scope: 'read',
+      answer: {
+        mediaTypes: [
+          'application/octet-stream',
+          'image/*',
+          'audio/*',
+          'video/*',
+          'text/plain',
+          'application/pdf',
+        ],
+      },
+    },
     async handle(services, { viewer, params, headers }) {
       const asset = await getAsset(services, viewer, localId('Asset', params.id ?? ''));
       if (!asset?.sha256) throw new NotFoundError('asset');

@@ -10,6 +10,7 @@ import { signOut } from '../domain/session.ts';
 import { linkGoogle, signInWithGoogle } from '../domain/sign-in.ts';
 import { getViewerUser } from '../domain/user.ts';
 import { type Authenticate, type Origin, requireScope, type Viewer } from '../domain/viewer.ts';
+import * as descriptions from './auth-descriptions.ts';
 import { sendPage } from './auth-page.ts';
 import { bodyOf } from './json-body.ts';
 import type { Route } from './router.ts';
@@ -133,6 +134,7 @@ export const authRoutes: Route[] = [
   {
     method: 'get',
     path: '/auth/user',
+    about: descriptions.user,
     async handle(services, { viewer }) {
       return { body: await describeViewer(services, viewer), headers: { 'Cache-Control': 'no-store' } };
     },

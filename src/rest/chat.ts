@@ -8,6 +8,7 @@ import { stateOf } from '../domain/chat/turn.ts';
 import { DomainError, NotFoundError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
+import * as descriptions from './chat-descriptions.ts';
 import { toChatFailure } from './errors.ts';
 import type { Call, Route } from './router.ts';
 import { eventStream } from './server-sent-events.ts';
@@ -20,6 +21,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'get',
     path: '/healthz/chat',
+    about: descriptions.health,
     async handle(services) {
       const health = await checkChat(services);
       return {
@@ -36,6 +38,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'post',
     path: '/chat',
+    about: descriptions.chat,
     fieldNames,
     async handle(services, { viewer, body, signal }) {
       const { turn, citations } = await sendChatMessage(services, viewer, toInput(body), signal);
@@ -53,6 +56,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'post',
     path: '/chat/stream',
+    about: descriptions.stream,
     fieldNames,
     async handle(services, call) {
       const events = await openChat(services, call.viewer, toInput(call.body), call.signal);
@@ -62,6 +66,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'get',
     path: '/chat/history/:sessionId',
+    about: descriptions.history,
     async handle(services, { viewer, params, query }) {
       const sessionId = localId('ChatSession', params.sessionId ?? '');
       const take = parseHistoryLimit(query.limit);
@@ -83,6 +88,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'delete',
     path: '/chat/history/:sessionId',
+    about: descriptions.deletion,
     async handle(services, { viewer, params }) {
       const sessionId = localId('ChatSession', params.sessionId ?? '');
       await deleteChatSession(services, viewer, sessionId);
@@ -94,6 +100,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'post',
     path: '/analyze',
+    about: descriptions.analysis,
     fieldNames,
     async handle(services, { viewer, body, signal }) {
       const { query, text, k } = body;
@@ -104,6 +111,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'post',
     path: '/suggest',
+    about: descriptions.suggestions,
     fieldNames,
     async handle(services, { viewer, body, signal }) {
       const input = { query: body.query, sessionId: toLocalId('ChatSession', body.session_id) };
@@ -113,6 +121,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'get',
     path: '/summarize/:docId',
+    about: descriptions.summary,
     async handle(services, { viewer, params, signal }) {
       const id = localId('Conversation', params.docId ?? '');
       const { summary, method, isWhole } = await summarizeConversation(services, viewer, id, signal);

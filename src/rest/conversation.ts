@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { create as contentDisposition } from 'content-disposition';
 import { exportConversation } from '../domain/conversation/export.ts';
+import { oneExportInput } from '../domain/conversation/export-input.ts';
 import { localId } from '../domain/global-id.ts';
 import type { Route } from './router.ts';
 
@@ -9,6 +10,13 @@ export const conversationRoutes: Route[] = [
   {
     method: 'get',
     path: '/conversations/:id/export',
+    about: {
+      summary: 'One conversation as a file.',
+      details: 'Format and path may be written in small letters.',
+      scope: 'read',
+      query: oneExportInput,
+      answer: { mediaTypes: ['text/markdown', 'application/json', 'text/html'] },
+    },
     async handle(services, { viewer, params, query }) {
       const id = localId('Conversation', params.id ?? '');
       const input = Object.fromEntries(

@@ -9,6 +9,12 @@ export const exportRoutes: Route[] = [
   {
     method: 'get',
     path: '/exports/:id',
+    about: {
+      summary: 'A file that a task made.',
+      details: 'The id is that of the task. Files expire after a week. One range at a time may be asked for.',
+      scope: 'read',
+      answer: { mediaTypes: ['application/zip'] },
+    },
     async handle(services, { viewer, params, headers }) {
       const file = await getMadeFile(services, viewer, localId('BackgroundTask', params.id ?? ''));
       return answerFile(services, file, headers, {

@@ -9,13 +9,19 @@ import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
 import { authRoutes } from './auth.ts';
+import { signInRoutes } from './auth-descriptions.ts';
 import { chatRoutes } from './chat.ts';
 import { conversationRoutes } from './conversation.ts';
+import { documentRoutes } from './document.ts';
 import { exportRoutes } from './export.ts';
 import { healthRoutes } from './health.ts';
 import { ingestRoutes } from './ingest.ts';
 import { bodyOf } from './json-body.ts';
+import type { DescribedRoute } from './openapi/description.ts';
+import { descriptionRoutes } from './openapi/routes.ts';
+import { reindexRoutes } from './reindex.ts';
 import { createResumableUpload, RESUMABLE_UPLOAD_PATH } from './resumable-upload.ts';
+import { searchRoutes } from './search.ts';
 import { syncRoutes } from './sync.ts';
 
 /** What a handler gets of a request: nothing of Express. */
@@ -37,13 +43,7 @@ export type Answer =
   | { status?: number; body: object; headers?: Record<string, string>; stream?: undefined }
   | { status?: number; stream: Readable; headers: Record<string, string | number> };
 
-export interface Route {
-  method: 'get' | 'post' | 'delete';
-  path: string;
-  /** Takes a body of any type from `stream`; other routes take JSON only. */
-  readsStream?: boolean;
-  /** The domain's name of a field, where REST has another; used to say where an input is wrong. */
-  fieldNames?: Record<string, string>;
+export interface Route extends DescribedRoute {
   handle(services: Services, call: Call): Promise<Answer>;
 }
 
@@ -57,6 +57,10 @@ export const routes: Route[] = [
   ...chatRoutes,
   ...conversationRoutes,
   ...exportRoutes,
+  ...searchRoutes,
+  ...documentRoutes,
+  ...reindexRoutes,
+  ...descriptionRoutes(() => [...signInRoutes, ...routes]),
 ];
 
 const MAX_BODY = '256kb';

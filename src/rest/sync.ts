@@ -1,3 +1,4 @@
+import { getBackgroundTask } from '../domain/background/task.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import { type ConfigureSyncInput, configureSync, getSyncSettings } from '../domain/sync/config.ts';
@@ -12,9 +13,10 @@ import {
   startSync,
 } from '../domain/sync/task.ts';
 import { refuseUpload, uploadArchive } from '../domain/sync/upload.ts';
-import type { SyncTask } from '../generated/prisma/client.ts';
+import type { BackgroundTask, SyncTask } from '../generated/prisma/client.ts';
 import { isMultipart, openFilePart } from './multipart.ts';
 import type { Route } from './router.ts';
+import * as descriptions from './sync-descriptions.ts';
 
 const taskId = (task: SyncTask) => encodeId('SyncTask', task.id);
 
@@ -22,6 +24,7 @@ export const syncRoutes: Route[] = [
   {
     method: 'get',
     path: '/sync/config',
+    about: descriptions.readConfig,
     async handle(services, { viewer }) {
       const settings = await getSyncSettings(services, viewer);
       return {
@@ -40,6 +43,7 @@ export const syncRoutes: Route[] = [
   {
     method: 'post',
     path: '/sync/config',
+    about: descriptions.writeConfig,
     fieldNames: {
       enabled: 'sync_enabled',
       exportUrl: 'chatgpt_export_url',
@@ -67,6 +71,7 @@ export const syncRoutes: Route[] = [
   {
     method: 'post',
     path: '/sync/manual',
+    about: descriptions.manual,
     fieldNames: { exportUrl: 'export_url' },
     async handle(services, { viewer, body, requestId }) {
       const input = { exportUrl: body.export_url } as StartSyncInput;
@@ -80,6 +85,7 @@ export const syncRoutes: Route[] = [
   {
     method: 'post',
     path: '/sync/upload',
+    about: descriptions.upload,
     readsStream: true,
     async handle(services, { viewer, query, headers, stream, requestId }) {
       await refuseUpload(services, viewer);
@@ -98,6 +104,7 @@ export const syncRoutes: Route[] = [
   {
     method: 'get',
     path: '/sync/history',
+    about: descriptions.history,
     async handle(services, { viewer, query }) {
       const [tasks, total] = await Promise.all([
         listSyncTasks(services, viewer, {}, { take: parseHistoryLimit(query.limit) }),
@@ -109,9 +116,15 @@ export const syncRoutes: Route[] = [
   {
     method: 'get',
     path: '/sync/status/:taskId',
+    about: descriptions.status,
     async handle(services, { viewer, params }) {
-      const task = await getSyncTask(services, viewer, localId('SyncTask', params.taskId ?? ''));
-      if (!task) throw new NotFoundError('sync task');
+      const id = params.taskId ?? '';
+      const task = await getSyncTask(services, viewer, localId('SyncTask', id));
+      if (!task) {
+        const other = await getBackgroundTask(services, viewer, localId('BackgroundTask', id));
+        if (other) return { body: toBackgroundStatus(other) };
+        throw new NotFoundError('sync task');
+      }
       return {
         body: {
           task_id: taskId(task),
@@ -137,6 +150,22 @@ function toHistoryEntry(task: SyncTask) {
     conversations_updated: task.updated,
     conversations_unchanged: task.unchanged,
     conversations_failed: task.failed,
+  };
+}
+
+/** The same for work that is no sync. */
+function toBackgroundStatus({ id, kind, status, result, ...task }: BackgroundTask) {
+  const { done, total, errorCode, errorMessage } = task;
+  return {
+    task_id: encodeId('BackgroundTask', id),
+    status,
+    result,
+    info: {
+      kind,
+      done,
+      total,
+      error: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
+    },
   };
 }
 

@@ -31,12 +31,12 @@ export const suggestInput = z.strictObject({
   sessionId: z.string().optional(),
 });
 
-const historyLimit = z.object({ limit: z.coerce.number().int().min(1).max(500).default(100) });
+export const historyInput = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(100) });
 
 /** How many turns of a session to show. Throws an InvalidInputError. */
-export const parseHistoryLimit = (limit: unknown): number => parseInput(historyLimit, { limit }).limit;
+export const parseHistoryLimit = (limit: unknown): number => parseInput(historyInput, { limit }).limit;
 
-const chatInput = z.strictObject({
+export const chatInput = z.strictObject({
   ...retrievalInput.shape,
   query: retrievalInput.shape.query.optional(),
   /** A new session without one. */

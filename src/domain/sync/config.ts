@@ -9,7 +9,7 @@ import { requireScope, type Viewer } from '../viewer.ts';
 /** What a user may know about their schedule. The URL itself is never given back. */
 export type SyncSettings = Omit<SyncConfig, 'exportUrlSealed'> & { hasExportUrl: boolean };
 
-const configureSyncInput = z.strictObject({
+export const configureSyncInput = z.strictObject({
   enabled: z.boolean(),
   /** Unset keeps the present one; null removes it. */
   exportUrl: z.string().max(8_192).nullish(),

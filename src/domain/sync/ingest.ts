@@ -8,7 +8,7 @@ import { requireScope, type Viewer } from '../viewer.ts';
 import { formatOrigin } from './origin.ts';
 import { createTask, FINAL_STATUSES, getSyncTask, taskSealContext } from './task.ts';
 
-const ingestInput = z.strictObject({ rootPath: z.string().min(1).max(4_096) });
+export const ingestInput = z.strictObject({ rootPath: z.string().min(1).max(4_096) });
 export type IngestInput = z.input<typeof ingestInput>;
 
 /** A caller that wants the outcome is kept waiting no longer than a proxy would. */

@@ -20,7 +20,7 @@ export const FINAL_STATUSES: readonly SyncStatus[] = [
   'UNDONE',
 ];
 
-const startSyncInput = z.strictObject({ exportUrl: z.string().min(1).max(8_192).nullish() });
+export const startSyncInput = z.strictObject({ exportUrl: z.string().min(1).max(8_192).nullish() });
 export type StartSyncInput = z.input<typeof startSyncInput>;
 
 export const jobIdOf = (taskId: string) => `sync-${taskId}`;
@@ -124,9 +124,10 @@ export async function getSyncTask(
   return services.prisma.syncTask.findFirst({ ...selection, where: { userId: viewer.userId, id } });
 }
 
-/** How many tasks a history is asked for: 10 unless told, 100 at most. Throws an InvalidInputError. */
-export const parseHistoryLimit = (limit: unknown) =>
-  parseInput(z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) }), { limit }).limit;
+export const historyInput = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) });
+
+/** How many tasks a history is asked for. Throws an InvalidInputError. */
+export const parseHistoryLimit = (limit: unknown) => parseInput(historyInput, { limit }).limit;
 
 /** Which of the viewer's tasks a history holds. */
 function syncTasksOf(viewer: Viewer, filter: { status?: SyncStatus[] | null }): Prisma.SyncTaskWhereInput {
