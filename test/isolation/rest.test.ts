@@ -68,6 +68,28 @@ const routeCases: Record<string, RouteCase> = {
     seen: /heirloom/,
   },
   'get /exports/:id': { ...ofRow('/exports/', 'BackgroundTask'), seen: /^PK/ },
+  'get /sync/status/:taskId, other work': {
+    ...ofRow('/sync/status/', 'BackgroundTask'),
+    seen: /ACCOUNT_EXPORT/,
+  },
+  'post /search': { body: () => ({ query: 'hidden' }), status: 200, seen: /heirloom/ },
+  'post /search/advanced': { body: () => ({ query: 'hidden' }), status: 200, seen: /heirloom/ },
+  'post /search-multi-layer': { body: () => ({ query: 'hidden place' }), status: 200, seen: /heirloom/ },
+  'get /document/:id': { ...ofRow('/document/', 'Conversation'), seen: /heirloom/ },
+  'get /document/:id/chunk/:cid': {
+    path: (id) => `/document/${id('Conversation')}/chunk/${id('Message')}`,
+    status: 404,
+    seen: /heirloom/,
+  },
+  'get /document/:id/chunk/:cid, of another document': {
+    path: (id) => `/document/${world.own('Conversation')}/chunk/${id('Message')}`,
+    status: 404,
+  },
+  'post /reindex': { body: () => ({}), status: 403 },
+  'post /reindex-multi-layer': { body: () => ({}), status: 403 },
+  'get /openapi.json': { status: 200 },
+  'get /docs': { status: 200 },
+  'get /docs/:file': { path: () => '/docs/start.js', status: 200 },
 };
 
 /** Those that need more than one call. */
@@ -79,6 +101,40 @@ const stories: Record<string, () => Promise<void>> = {
     });
     expect(answer.status).toBe(302);
     world.expectNoTrace(`${answer.headers.get('location')}${await answer.text()}`);
+  },
+  async 'all /mcp'() {
+    const tool = async (apiKey: string, name: string, input: object) => {
+      const answer = await fetch(`${world.server.url}/mcp`, {
+        method: 'POST',
+        headers: {
+          'x-api-key': apiKey,
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { name, arguments: input },
+        }),
+      });
+      return answer.text();
+    };
+    const calls: [name: string, input: (id: IdOf) => object][] = [
+      ['search', () => ({ query: 'hidden' })],
+      ['search', (id) => ({ query: 'hidden', conversation_id: id('Conversation') })],
+      ['list_recent', () => ({})],
+      ['fetch', (id) => ({ id: id('Conversation') })],
+      ['fetch', (id) => ({ id: id('Message') })],
+      ['fetch_conversation', (id) => ({ id: id('Conversation'), path: 'all' })],
+      ['fetch_conversation', (id) => ({ id: id('Message') })],
+    ];
+    for (const [name, input] of calls) {
+      expect(await tool(world.server.apiKey, name, input(world.foreign)), name).toMatch(/heirloom/);
+      const foreign = await tool(world.other.apiKey, name, input(world.foreign));
+      world.expectNoTrace(foreign);
+      expect(foreign, name).toBe(await tool(world.other.apiKey, name, input(world.unknown)));
+    }
   },
   async 'all /sync/upload/resumable'() {
     const third = await world.server.asUser();
