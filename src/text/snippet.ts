@@ -22,6 +22,9 @@ const SECOND_CHARACTERS = 110;
 /** Looks no further than this behind the first match, nor at more of them. */
 const SEARCHED_CHARACTERS = 30_000;
 const MAX_MATCHES = 300;
+/** So many characters a stem has in common with its word. */
+const BEGINNING = 2;
+const simple = /^[a-z0-9]+$/;
 /** How far a cut moves to fall between words. */
 const MAX_SHIFT = 24;
 
@@ -63,7 +66,7 @@ export function findPassage(
 
 function findMatches(text: string, { wanted, prefixes }: Wanted): Match[] {
   const matches: Match[] = [];
-  const beginnings = new Set([...wanted, ...prefixes].map((lexeme) => lexeme.slice(0, 1)));
+  const beginnings = beginningsOf([...wanted, ...prefixes]);
   const known = new Map<string, string | null>();
   let until = text.length;
   scanTokens(text, 0, (start, end, isPair) => {
@@ -83,6 +86,12 @@ function findMatches(text: string, { wanted, prefixes }: Wanted): Match[] {
   return matches;
 }
 
+/** A stem begins as its word does, but that `die` is the stem of `dying`. */
+function beginningsOf(lexemes: string[]): Set<string> {
+  const beginnings = lexemes.map((lexeme) => lexeme.slice(0, BEGINNING));
+  return new Set([...beginnings, ...beginnings.map((beginning) => beginning.replace('i', 'y'))]);
+}
+
 /** The lexeme by which a token matches. */
 function matchOf(
   raw: string,
@@ -91,15 +100,15 @@ function matchOf(
   prefixes: ReadonlySet<string>,
   beginnings: ReadonlySet<string>,
 ): string | null {
+  if (simple.test(raw) && !beginnings.has(raw.slice(0, BEGINNING))) return null;
   const { word, parts } = takeApart(raw);
   if (isPair) {
     const [first = ''] = word;
     if (wanted.has(word)) return word;
     return prefixes.has(first) ? first : null;
   }
-  // A stem begins as its word does.
-  const candidates = [word, ...parts].filter((candidate) => beginnings.has(candidate.slice(0, 1)));
-  for (const candidate of candidates) {
+  for (const candidate of [word, ...parts]) {
+    if (!beginnings.has(candidate.slice(0, BEGINNING))) continue;
     const key = lexemesInAnyLanguage(candidate).find((lexeme) => wanted.has(lexeme));
     // One key for a word, in whatever language it was recognised.
     if (key !== undefined) return key.replace('~', '');

@@ -9,6 +9,7 @@ test('marks every form of a word', () => {
   expect(snippet('He runs. Running is fun.', 'run')).toBe(
     'He <mark>runs</mark>. <mark>Running</mark> is fun.',
   );
+  expect(snippet('They were dying', 'die')).toBe('They were <mark>dying</mark>');
   expect(snippet('Viele Häuser', 'hauser')).toBe('Viele <mark>Häuser</mark>');
 });
 
