@@ -1,6 +1,6 @@
 import { mergeVersions } from './archive/conversation.ts';
 import type { Config } from './config.ts';
-import type { ChatModel, Files, Logger, Services } from './domain/services.ts';
+import type { ChatModel, EmbeddingModel, Files, Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
 import { openDatabase } from './infra/database.ts';
 import { openDownloads } from './infra/downloads.ts';
@@ -16,6 +16,7 @@ import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
 import { openThreads } from './infra/threads.ts';
+import { prepareVectors } from './infra/vectors.ts';
 import { openWorkspace } from './infra/workspace.ts';
 
 /** A store that is away or does not answer must not hold a shutdown up for ever. */
@@ -105,6 +106,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       threads,
       sessions: config.sessions,
       chat: await openChat(config, logger),
+      embeddings: await openEmbeddings(config, logger),
+      vectors: await prepareVectors(database, logger, config.embeddings !== null),
       logger,
     };
     return {
@@ -126,6 +129,12 @@ async function openChat({ chat }: Config, logger: Logger): Promise<ChatModel | n
   // The client takes tens of megabytes: only who has a model pays for it.
   const { openChatModel } = await import('./infra/llm.ts');
   return openChatModel(chat, logger);
+}
+
+async function openEmbeddings({ embeddings }: Config, logger: Logger): Promise<EmbeddingModel | null> {
+  if (!embeddings) return null;
+  const { openEmbeddingModel } = await import('./infra/embeddings.ts');
+  return openEmbeddingModel(embeddings, logger);
 }
 
 async function openFiles({ dataDir, s3 }: Config): Promise<Files & { close(): Promise<void> }> {

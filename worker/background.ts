@@ -15,6 +15,7 @@ import { LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
 import { exportAccount } from './account-export.ts';
 import { exportFiltered } from './conversation-export.ts';
+import { embedMessages } from './embedding.ts';
 import { guardLease, inWords } from './guard.ts';
 import { HandedBackError, type Processor } from './processor.ts';
 import { reindex } from './reindex.ts';
@@ -42,6 +43,7 @@ export type BackgroundHandler<K extends BackgroundKind> = (
 const handlers: { [K in BackgroundKind]: BackgroundHandler<K> } = {
   ACCOUNT_EXPORT: exportAccount,
   CONVERSATION_EXPORT: exportFiltered,
+  EMBEDDING: embedMessages,
   REINDEX: reindex,
 };
 

@@ -1,5 +1,6 @@
 import { ArchiveError } from '../src/archive/types.ts';
 import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
+import { startEmbedding } from '../src/domain/embedding/start.ts';
 import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
@@ -30,13 +31,15 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
       const lease = await claimTask(services, userId, taskId);
       if (!lease) return logger.info({}, 'the task is over already');
       await runLease(services, lease, options, shutdown, logger);
-      // Cancelled and retried while this job was still there: the queue took the retry's job for this one.
-      const task = await services.prisma.syncTask.findUnique({
-        where: { userId_id: { userId, id: taskId } },
-      });
-      if (task?.status === 'QUEUED') continue;
+      const statusNow = async () =>
+        (await services.prisma.syncTask.findUnique({ where: { userId_id: { userId, id: taskId } } }))?.status;
       // What a task brought in before it was stopped is to be found, too.
-      if (task?.status !== 'RUNNING') await indexLeftovers(services, userId, shutdown);
+      if (!['QUEUED', 'RUNNING'].includes((await statusNow()) ?? '')) {
+        await indexLeftovers(services, userId, shutdown);
+        await startEmbedding(services, userId);
+      }
+      // Cancelled and retried while this job was still there: the queue took the retry's job for this one.
+      if ((await statusNow()) === 'QUEUED') continue;
       return;
     }
   };

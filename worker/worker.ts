@@ -2,6 +2,7 @@ import { Worker as BullWorker, type Job, WaitingError, type WorkerOptions } from
 import { sweepApiKeys } from '../src/domain/api-key.ts';
 import { sweepAuditEvents } from '../src/domain/audit.ts';
 import { removeExpiredFiles } from '../src/domain/background/file.ts';
+import { sweepEmbeddings } from '../src/domain/embedding/start.ts';
 import { requeueLostTasks } from '../src/domain/reconcile.ts';
 import type { Services } from '../src/domain/services.ts';
 import { sweepSessions } from '../src/domain/session.ts';
@@ -68,9 +69,19 @@ export function openWorker(
   });
 
   const sweep = async () => {
-    for (const clean of [sweepArchives, removeExpiredFiles, sweepSessions, sweepApiKeys, sweepAuditEvents]) {
-      await clean(services).catch((error) => {
-        services.logger.warn({ error }, 'what is no longer needed could not be looked for');
+    for (const look of [
+      sweepArchives,
+      removeExpiredFiles,
+      sweepSessions,
+      sweepApiKeys,
+      sweepAuditEvents,
+      sweepEmbeddings,
+    ]) {
+      await look(services).catch((error) => {
+        services.logger.warn(
+          { error },
+          'what is no longer needed, or not yet there, could not be looked for',
+        );
       });
     }
   };

@@ -9,7 +9,8 @@ export type ErrorCode =
   | 'TOO_LARGE'
   | 'TOO_MANY_REQUESTS'
   | 'UNAVAILABLE'
-  | 'CHAT_UNAVAILABLE';
+  | 'CHAT_UNAVAILABLE'
+  | 'SEMANTIC_SEARCH_UNAVAILABLE';
 
 export interface FieldError {
   /** Where in the input, from the outside in. */
@@ -132,6 +133,26 @@ export class ChatUnavailableError extends DomainError {
     this.reason = reason;
     this.retryAfter = retryAfter;
     this.turnId = turnId;
+  }
+}
+
+/** What search by meaning needs: a configured model, pgvector in the database, and the model's answer. */
+export type SemanticRequirement = 'MODEL' | 'PGVECTOR' | 'ANSWER';
+
+/** Search by meaning was asked for, and cannot be had. The message holds neither the model's address nor its words. */
+export class SemanticSearchUnavailableError extends DomainError {
+  readonly missing: SemanticRequirement[];
+  /** Whether trying again could help. */
+  readonly retryable: boolean;
+
+  constructor(
+    missing: SemanticRequirement[],
+    message: string,
+    { retryable = false, ...options }: ErrorOptions & { retryable?: boolean } = {},
+  ) {
+    super('SEMANTIC_SEARCH_UNAVAILABLE', message, options);
+    this.missing = missing;
+    this.retryable = retryable;
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseQuery } from '../text/query.ts';
+import { findByMode, type SearchMode, searchModes } from './embedding/find.ts';
 import { InvalidInputError } from './errors.ts';
 import { parseInput, text } from './input.ts';
 import { narrowSearch, searchFilter } from './search/filter.ts';
@@ -22,6 +23,7 @@ export const searchQuery = text
 
 const searchInput = z.strictObject({
   query: searchQuery,
+  mode: z.enum(searchModes).default('AUTO'),
   filter: searchFilter.nullish(),
   /** Only the best hit of each conversation. */
   onePerConversation: z.boolean().default(false),
@@ -47,7 +49,9 @@ export interface SearchPage {
 
 export interface SearchResult {
   hits: SearchHit[];
-  /** Of all pages. Only the newest 1000 matches are ranked: `isCapped` says that there are more. */
+  /** How it was looked: what AUTO came to. */
+  mode: Exclude<SearchMode, 'AUTO'>;
+  /** Of all pages. Only the newest 1000 matches and the nearest 200 are ranked: `isCapped` says that there are more. */
   totalCount: number;
   isCapped: boolean;
 }
@@ -63,8 +67,8 @@ export async function search(
 
 /**
  * Messages and titles of the viewer's conversations, in all branches, that match a web-style query ("phrases",
- * -exclusions, OR), the best first. Throws an InvalidInputError for an empty query, a filter or cursor that is none, or a
- * page out of range, and a TooManyRequestsError.
+ * -exclusions, OR) or are near to it in meaning, the best first. Throws an InvalidInputError for an empty query, a filter or
+ * cursor that is none, or a page out of range, a SemanticSearchUnavailableError, and a TooManyRequestsError.
  */
 export async function searchPage(
   services: Services,
@@ -73,23 +77,26 @@ export async function searchPage(
 ): Promise<SearchResult> {
   requireScope(viewer, 'read');
   await services.limits.spend('search', viewer);
-  const { query, filter, onePerConversation, ...page } = parseInput(searchInput, input);
+  const { query, mode, filter, onePerConversation, ...page } = parseInput(searchInput, input);
   const parsed = parseQuery(query);
-  if (parsed.tsquery === null) return { hits: [], totalCount: 0, isCapped: false };
-  const narrowed = narrowSearch(filter ?? {}, 3);
-  const found = await findMatches(services, viewer.userId, parsed.tsquery, narrowed);
+  const asked = { mode, query, filter: filter ?? {} };
+  const found = await findByMode(services, viewer.userId, asked, async () =>
+    parsed.tsquery === null
+      ? { matches: [], isCapped: false }
+      : findMatches(services, viewer.userId, parsed.tsquery, narrowSearch(asked.filter, 3)),
+  );
   const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
   const ranked = pageOf(
     matches.map((match, index) => ({ match, rank: index + 1 })),
     page,
   );
   const hits = await loadHits(services, viewer.userId, parsed, ranked);
-  return { hits, totalCount: matches.length, isCapped: found.isCapped };
+  return { hits, mode: found.mode, totalCount: matches.length, isCapped: found.isCapped };
 }
 
 function pageOf(
   ranked: { match: Match; rank: number }[],
-  page: Omit<z.output<typeof searchInput>, 'query' | 'filter' | 'onePerConversation'>,
+  page: Omit<z.output<typeof searchInput>, 'query' | 'mode' | 'filter' | 'onePerConversation'>,
 ): { match: Match; rank: number }[] {
   const after = page.after ? parseCursor(page.after) : null;
   const before = page.before ? parseCursor(page.before) : null;

@@ -27,6 +27,9 @@ export interface Services {
   sessions: SessionLimits;
   /** Null when no model is configured. */
   chat: ChatModel | null;
+  /** Null when none is configured. */
+  embeddings: EmbeddingModel | null;
+  vectors: VectorSupport;
   logger: Logger;
 }
 
@@ -232,6 +235,30 @@ export interface ChatModel {
   /** Throws a ChatUnavailableError when the server does not answer. Asks it every few seconds at most. */
   check(): Promise<void>;
 }
+
+/** A model of what texts mean, on a server of the operator's choice: texts of a like meaning get like vectors. */
+export interface EmbeddingModel {
+  /** As its server calls it. */
+  name: string;
+  /** Tokens of its window. */
+  contextTokens: number;
+  /**
+   * A vector of length 1 for each text, all of as many dimensions; null for a text of which the model makes none. Throws a
+   * SemanticSearchUnavailableError, and the signal's reason when it aborts.
+   */
+  embed(texts: string[], signal: AbortSignal): Promise<(number[] | null)[]>;
+  /**
+   * The same for one text that somebody waits for: gives up after seconds, remembers the last ones, and does not ask a
+   * server that has just failed.
+   */
+  embedQuery(text: string): Promise<number[] | null>;
+}
+
+/**
+ * Whether the database keeps vectors, as was seen when Sidecar started: pgvector is not there, is older than 0.7, or could
+ * not be set up.
+ */
+export type VectorSupport = 'READY' | 'MISSING' | 'TOO_OLD' | 'REFUSED';
 
 export interface Logger {
   debug(fields: object, message: string): void;

@@ -8,6 +8,8 @@ import {
   NotAllowedError,
   NotFoundError,
   NotSignedInError,
+  type SemanticRequirement,
+  SemanticSearchUnavailableError,
   TooManyRequestsError,
 } from '../domain/errors.ts';
 import { getSyncTask } from '../domain/sync/task.ts';
@@ -115,6 +117,28 @@ builder.objectType(ChatUnavailableError, {
     retryAfter: t.exposeInt('retryAfter', {
       nullable: true,
       description: 'Seconds until it is worth trying again; null when nobody knows.',
+    }),
+  }),
+});
+
+const SemanticRequirementEnum = builder.enumType('SemanticRequirement', {
+  description: 'What search by meaning needs.',
+  values: {
+    MODEL: { description: 'A configured model of what texts mean.' },
+    PGVECTOR: { description: 'The extension pgvector in the database.' },
+    ANSWER: { description: 'The model’s answer.' },
+  } satisfies Record<SemanticRequirement, { description: string }>,
+});
+
+builder.objectType(SemanticSearchUnavailableError, {
+  name: 'SemanticSearchUnavailable',
+  description: 'Search by meaning was asked for, and this server cannot do it now.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    missing: t.field({
+      type: [SemanticRequirementEnum],
+      description: 'All that is missing.',
+      resolve: (error) => error.missing,
     }),
   }),
 });

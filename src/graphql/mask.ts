@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import { DomainError, TooManyRequestsError } from '../domain/errors.ts';
+import { DomainError, SemanticSearchUnavailableError, TooManyRequestsError } from '../domain/errors.ts';
 import type { Logger } from '../domain/services.ts';
 import { currentRequestId } from '../request-context.ts';
 
@@ -17,7 +17,11 @@ export function createMask(logger: Logger) {
         : {};
     if (cause instanceof DomainError) {
       const retry = cause instanceof TooManyRequestsError ? { retryAfter: cause.retryAfter } : {};
-      return new GraphQLError(cause.message, { ...place, extensions: { code: cause.code, ...retry } });
+      const missing = cause instanceof SemanticSearchUnavailableError ? { missing: cause.missing } : {};
+      return new GraphQLError(cause.message, {
+        ...place,
+        extensions: { code: cause.code, ...retry, ...missing },
+      });
     }
     // Of a client that left before its answer: nobody reads this, and nothing went wrong.
     if (cause instanceof Error && cause.name === 'AbortError')

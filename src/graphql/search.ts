@@ -1,7 +1,14 @@
 import { resolveCursorConnection } from '@pothos/plugin-relay';
+import type { SearchMode } from '../domain/embedding/find.ts';
 import { localId } from '../domain/global-id.ts';
 import { suggestSpelling } from '../domain/search/spelling.ts';
-import { type SearchHit, type SearchPage, searchCursor, searchPage } from '../domain/search.ts';
+import {
+  type SearchHit,
+  type SearchPage,
+  type SearchResult,
+  searchCursor,
+  searchPage,
+} from '../domain/search.ts';
 import { builder, MAX_PAGE } from './builder.ts';
 import { ConversationType } from './conversation.ts';
 import { MessageKindEnum, MessageType } from './message.ts';
@@ -9,9 +16,11 @@ import { MessageKindEnum, MessageType } from './message.ts';
 export const SearchModeEnum = builder.enumType('SearchMode', {
   description: 'How to look.',
   values: {
-    AUTO: { description: 'The best that this server can do.' },
+    AUTO: { description: 'HYBRID where this server can, else KEYWORD.' },
     KEYWORD: { description: 'By words.' },
-  },
+    SEMANTIC: { description: 'By meaning: the nearest messages, whatever their words.' },
+    HYBRID: { description: 'By words and by meaning, the two lists made one by rank.' },
+  } satisfies Record<SearchMode, { description: string }>,
 });
 
 const SearchHitType = builder.objectRef<SearchHit>('SearchHit').implement({
@@ -84,34 +93,40 @@ builder.queryField('search', (t) =>
           description: 'Only the best hit of each conversation.',
         }),
       },
-      resolve: async (_root, { query, filter, onePerConversation, mode: _, ...args }, context) => {
+      resolve: async (_root, { query, filter, onePerConversation, mode, ...args }, context) => {
         const { services, viewer } = context;
         const { conversationId, ...conditions } = filter ?? {};
-        let counts = { totalCount: 0, isCapped: false };
+        let about: Omit<SearchResult, 'hits'> = { mode: 'KEYWORD', totalCount: 0, isCapped: false };
         const connection = await resolveCursorConnection(
           { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: searchCursor },
           async (page: SearchPage) => {
             const { hits, ...others } = await searchPage(services, viewer, {
               ...page,
               query,
+              mode,
               filter: {
                 ...conditions,
                 conversationId: conversationId && localId('Conversation', conversationId),
               },
               onePerConversation,
             });
-            counts = others;
+            about = others;
             return hits;
           },
         );
-        return { ...connection, ...counts, query };
+        return { ...connection, ...about, query };
       },
     },
     {
       fields: (connection) => ({
         totalCount: connection.exposeInt('totalCount', { description: 'Hits of all pages, at most 1000.' }),
         totalCountCapped: connection.exposeBoolean('isCapped', {
-          description: 'There are more than were counted: only the newest 1000 matches are ranked.',
+          description:
+            'There are more than were counted: only the newest 1000 matches are ranked, and by meaning the nearest 200.',
+        }),
+        mode: connection.expose('mode', {
+          type: SearchModeEnum,
+          description: 'How it was looked: what AUTO came to.',
         }),
         didYouMean: connection.string({
           nullable: true,

@@ -24,6 +24,7 @@ export const statuses = {
   TOO_MANY_REQUESTS: 429,
   UNAVAILABLE: 503,
   CHAT_UNAVAILABLE: 503,
+  SEMANTIC_SEARCH_UNAVAILABLE: 503,
 } satisfies Record<ErrorCode, number>;
 
 /** Answers every error as `{ detail }`; what was not expected only as a request id, with the cause in the log. */

@@ -9,6 +9,7 @@ import { conversationExportInput } from '../conversation/export-input.ts';
 export const backgroundInputs = {
   ACCOUNT_EXPORT: z.strictObject({}),
   CONVERSATION_EXPORT: conversationExportInput,
+  EMBEDDING: z.strictObject({}),
   /** Whether to tell what came of it by layers. */
   REINDEX: z.strictObject({ layered: z.boolean() }),
 } satisfies Partial<Record<BackgroundTaskKind, z.ZodType>>;

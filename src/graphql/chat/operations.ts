@@ -1,7 +1,12 @@
 import { Repeater } from '@repeaterjs/repeater';
 import { type ChatEvent, openChat, sendChatMessage } from '../../domain/chat/ask.ts';
 import type { ChatInput as ChatInputShape } from '../../domain/chat/input.ts';
-import { ChatUnavailableError, NotFoundError, TooManyRequestsError } from '../../domain/errors.ts';
+import {
+  ChatUnavailableError,
+  NotFoundError,
+  SemanticSearchUnavailableError,
+  TooManyRequestsError,
+} from '../../domain/errors.ts';
 import { localId } from '../../domain/global-id.ts';
 import { builder } from '../builder.ts';
 import { expectedErrors } from '../errors.ts';
@@ -40,7 +45,13 @@ function toInput(input: typeof ChatInput.$inferInput): ChatInputShape {
   };
 }
 
-const chatErrors = [...expectedErrors, NotFoundError, TooManyRequestsError, ChatUnavailableError];
+const chatErrors = [
+  ...expectedErrors,
+  NotFoundError,
+  TooManyRequestsError,
+  ChatUnavailableError,
+  SemanticSearchUnavailableError,
+];
 
 builder.mutationField('sendChatMessage', (t) =>
   t.field({

@@ -1,0 +1,26 @@
+import { startBackgroundTask } from '../background/task.ts';
+import type { Services } from '../services.ts';
+import { nowhere } from '../viewer.ts';
+import { hasMeaning } from './availability.ts';
+import { usersWithoutVectors } from './pending.ts';
+
+/** Queues the reckoning of what a user's new messages mean, when that is set up. Never throws: the sweeper makes up for it. */
+export async function startEmbedding(services: Services, userId: string): Promise<void> {
+  if (!hasMeaning(services)) return;
+  try {
+    await startBackgroundTask(services, { userId, credential: null, origin: nowhere }, 'EMBEDDING', {});
+  } catch (error) {
+    services.logger.warn({ error }, 'what new messages mean is reckoned later');
+  }
+}
+
+/**
+ * Does the same for every user who has messages without a vector: after a change of the model, when one is configured for
+ * the first time, and for what a task left that failed.
+ */
+export async function sweepEmbeddings(services: Services): Promise<void> {
+  if (!services.embeddings || !hasMeaning(services)) return;
+  for (const userId of await usersWithoutVectors(services, services.embeddings.name)) {
+    await startEmbedding(services, userId);
+  }
+}
