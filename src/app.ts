@@ -13,7 +13,7 @@ import type { Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
-import { createMcpEndpoint, MCP_PATH } from './mcp/endpoint.ts';
+import { createMcpRouter } from './mcp/router.ts';
 import { requestContext } from './request-context.ts';
 import { requestOrigins } from './request-origins.ts';
 import { createAuthRouter } from './rest/auth.ts';
@@ -69,7 +69,7 @@ export function createApp(
     });
   });
   handler.use(GRAPHQL_PATH, inGraphQL);
-  handler.all(MCP_PATH, createMcpEndpoint(services, { authenticate, isOwnPage: origins.isOwnPage }));
+  handler.use(createMcpRouter(services, { authenticate, isOwnPage: origins.isOwnPage }));
   handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
   handler.use(createRestRouter(services, authenticate, config.sync));
   handler.use(() => {

@@ -56,7 +56,8 @@ test('Nobody is let in without a key that counts, and is told what to show', asy
 test('A key that may only read suffices, in either header, until it is revoked', async () => {
   const user = await server.asUser();
   const { key, apiKey } = await makeKey(server, user.client, { scopes: ['READ'] });
-  for (const headers of [{ 'x-api-key': key }, { authorization: `Bearer ${key}` }]) {
+  const ways: Record<string, string>[] = [{ 'x-api-key': key }, { authorization: `Bearer ${key}` }];
+  for (const headers of ways) {
     const client = await connect(server.url, headers);
     expect(await client.call<Recent>('list_recent')).toMatchObject({ conversations: [] });
   }

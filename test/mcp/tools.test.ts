@@ -169,7 +169,7 @@ test('What is somebody else’s is answered as what does not exist', async () =>
   const inForeign = { query: 'narwhals', conversation_id: hit?.conversation_id };
   expect((await other.call<Results>('search', inForeign)).total_count).toBe(0);
   // A cursor names rows as well.
-  const question = await own.call<Results>('search', { query: 'where', role: 'user' });
+  const question = await own.call<Results>('search', { query: 'live', role: 'user' });
   const { next_cursor } = await own.call<ReadPage>('fetch_conversation', {
     id: question.results[0]?.id,
     first: 1,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler } from '@modelcontextprotocol/server';
-import express, { type Request, type RequestHandler } from 'express';
+import express, { type Request, type Router } from 'express';
 import { credentialsOf } from '../auth/credentials.ts';
 import { InvalidInputError, NotAllowedError, NotSignedInError } from '../domain/errors.ts';
 import type { Services } from '../domain/services.ts';
@@ -9,7 +9,7 @@ import type { Authenticate, Credentials } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { createToolServer } from './server.ts';
 
-export const MCP_PATH = '/mcp';
+const MCP_PATH = '/mcp';
 
 /** A call is a query or an id. */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -26,37 +26,30 @@ export interface McpDoor {
  * who it is, is answered by a server of its own, and leaves nothing behind. No page of another site may call, not even
  * with a key, as the protocol wants it against DNS rebinding.
  */
-export function createMcpEndpoint(
-  services: Services,
-  { authenticate, isOwnPage }: McpDoor,
-): RequestHandler[] {
+export function createMcpRouter(services: Services, { authenticate, isOwnPage }: McpDoor): Router {
   const onerror = (error: Error) => {
     services.logger.warn({ error, requestId: currentRequestId() }, 'an MCP request was refused or failed');
   };
-  return [
-    express.json({ limit: MAX_BODY_BYTES }),
-    async (request, response) => {
-      if (!isOwnPage(request)) throw new NotAllowedError('This was asked for by a page of another site.');
-      const viewer = await authenticate(shownBy(request));
-      if (!viewer) {
-        response.set('WWW-Authenticate', 'Bearer realm="Sidecar"');
-        throw new NotSignedInError();
-      }
-      if (Array.isArray(request.body)) throw severalCalls();
-      const context = { services, viewer, origin: `${request.protocol}://${request.host}` };
-      const handler = createMcpHandler(() => createToolServer(context), {
-        // Nothing here changes by itself, so that there is nothing to listen to.
-        maxSubscriptions: 0,
-        maxRequestBodySize: MAX_BODY_BYTES,
-        onerror,
-      });
-      await toNodeHandler(handler, { maxRequestBodySize: MAX_BODY_BYTES, onerror })(
-        request,
-        response,
-        request.body,
-      );
-    },
-  ];
+  const router = express.Router();
+  router.all(MCP_PATH, express.json({ limit: MAX_BODY_BYTES }), async (request, response) => {
+    if (!isOwnPage(request)) throw new NotAllowedError('This was asked for by a page of another site.');
+    const viewer = await authenticate(shownBy(request));
+    if (!viewer) {
+      response.set('WWW-Authenticate', 'Bearer realm="Sidecar"');
+      throw new NotSignedInError();
+    }
+    if (Array.isArray(request.body)) throw severalCalls();
+    const context = { services, viewer, origin: `${request.protocol}://${request.host}` };
+    const handler = createMcpHandler(() => createToolServer(context), {
+      // Nothing here changes by itself, so that there is nothing to listen to.
+      maxSubscriptions: 0,
+      maxRequestBodySize: MAX_BODY_BYTES,
+      onerror,
+    });
+    const serve = toNodeHandler(handler, { maxRequestBodySize: MAX_BODY_BYTES, onerror });
+    await serve(request, response, request.body);
+  });
+  return router;
 }
 
 /** The key also as a bearer token, for that is what clients of this protocol can be told; X-API-Key comes first. */
