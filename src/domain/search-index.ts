@@ -96,9 +96,11 @@ const COPY_PORTION = `COPY (
   ), indexed AS (
     SELECT conversation_id, node_id FROM message_search JOIN wanted USING (user_id, conversation_id)
   )
-  SELECT user_id, conversation_id, node_id, text, created_at, role, kind, on_active_path FROM (
-    SELECT m.*, sum(octet_length(text)) OVER (ORDER BY conversation_id, ordinal) - octet_length(text) AS start
-    FROM messages m JOIN wanted USING (user_id, conversation_id)) AS message
+  SELECT user_id, conversation_id, node_id, text, said_at, role, kind, on_active_path FROM (
+    SELECT m.*, coalesce(m.created_at, c.created_at) AS said_at,
+      sum(octet_length(text)) OVER (ORDER BY m.conversation_id, ordinal) - octet_length(text) AS start
+    FROM wanted JOIN conversations c ON c.user_id = wanted.user_id AND c.id = wanted.conversation_id
+    JOIN messages m ON m.user_id = c.user_id AND m.conversation_id = c.id) AS message
   WHERE text <> '' AND start >= current_setting('sidecar.from')::bigint AND start < current_setting('sidecar.to')::bigint
     AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM indexed)
   UNION ALL

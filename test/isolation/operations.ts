@@ -73,6 +73,13 @@ export const queries: Record<string, OperationCase> = {
     document: `{ search(query: "${marker} OR hidden") { edges { node { snippet conversation { id } } } } }`,
     seen: /hidden/,
   },
+  'search(filter.conversationId)': {
+    document: `query Q($id: ID!) {
+      search(query: "${marker} OR hidden", filter: { conversationId: $id }) { edges { node { snippet } } }
+    }`,
+    ...named('Conversation'),
+    seen: /heirloom/,
+  },
   node: {
     document: 'query Q($id: ID!) { node(id: $id) { id ... on Message { text } } }',
     ...named('Message'),
@@ -163,6 +170,14 @@ export const mutations: Record<string, OperationCase> = {
 
 /** Every argument that takes an id, of a field that is none of Query, Mutation and Subscription. */
 export const nestedArguments: Record<string, OperationCase> = {
+  'Conversation.messages(around)': {
+    document: `query Q($id: ID!, $around: ID!) {
+      conversation(id: $id) { messages(around: $around) { edges { node { id text } } } }
+    }`,
+    variables: (id, own) => ({ id: own('Conversation'), around: id('Message') }),
+    seen: /heirloom/,
+    expected: /NOT_FOUND/,
+  },
   'Conversation.messages(through)': {
     document: `query Q($id: ID!, $through: ID!) {
       conversation(id: $id) { messages(through: $through) { edges { node { id text } } } }
