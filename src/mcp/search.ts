@@ -54,7 +54,7 @@ const result = z.object({
 const output = z.object({
   notice,
   results: z.array(result).describe('The best first.'),
-  total_count: z.int().describe('Of all pages, at most 1000.'),
+  total_count: z.int().describe('Of all pages, as far as it was counted.'),
   total_count_capped: z.boolean().describe('There are more than were counted.'),
   next_cursor: nextCursor,
   did_you_mean: z.string().nullable().describe('Another spelling, when nothing was found.'),
