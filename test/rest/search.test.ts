@@ -37,6 +37,8 @@ beforeAll(async () => {
       'Fish market',
     ),
     about('far', 'Far away', `😀 ${filler(400)} the lighthouse 😀 stands here ${filler(400)}`, 'A long text'),
+    about('whole', 'On amber and basalt', 'On cobalt and dolomite', 'All in an exchange'),
+    about('most', 'On amber, basalt and cobalt', 'Nothing to say', 'Most in a message'),
     about('split', 'Which glacier is the largest?', 'Lambert, in the east of the continent.', 'Ice'),
   ]);
 });
@@ -143,6 +145,12 @@ describe('POST /search-multi-layer', () => {
     expect(found.layer_weights).toEqual({ message: 0.5, exchange: 0.3, conversation: 0.2 });
     expect(found.layer_results_count).toEqual({ message: 0, exchange: 2, conversation: 1 });
     expect(found.total_candidates).toBe(2);
+  });
+
+  test('prefers an exchange with all of the words to a message with most of them', async () => {
+    const found = await ask('/search-multi-layer', { query: 'amber basalt cobalt dolomite' });
+    expect(sources(found)[0]).toBe('All in an exchange');
+    expect(sources(found)).toContain('Most in a message');
   });
 
   test('scores a hit by its ranks in the layers, and keeps out what is excluded', async () => {
