@@ -3,6 +3,7 @@ import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { ApiKey, Prisma } from '../generated/prisma/client.ts';
 import { recordAudit, recordHourly } from './audit.ts';
+import { batched } from './batched.ts';
 import { InvalidInputError, NotAllowedError, NotFoundError } from './errors.ts';
 import { parseInput, text } from './input.ts';
 import type { Services } from './services.ts';
@@ -138,6 +139,37 @@ export async function revokeApiKey(services: Services, viewer: Viewer | null, id
   return key;
 }
 
+interface KeyRow {
+  userId: string;
+  id: string;
+  keyHash: Uint8Array;
+  scopes: Scope[];
+  isOwner: boolean;
+  alive: boolean;
+  usedLately: boolean;
+}
+
+const shownName = ({ prefix, address }: { prefix: string; address: string | null }) =>
+  `${prefix} ${address ?? ''}`;
+
+/** A key by its prefix. Those that are shown at the same time are looked up by one statement. */
+const readKey = batched<{ prefix: string; address: string | null }, KeyRow>(
+  shownName,
+  async (services, keys) => {
+    const rows = await services.database.query<KeyRow & { prefix: string; address: string | null }>(
+      `SELECT asked.prefix, asked.address, k.user_id AS "userId", k.id, k.key_hash AS "keyHash", k.scopes,
+         u.is_owner AS "isOwner",
+         k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AS alive,
+         coalesce(k.last_used_at > now() - interval '1 minute', false)
+           AND k.last_used_address IS NOT DISTINCT FROM asked.address AS "usedLately"
+       FROM unnest($1::text[], $2::text[]) AS asked (prefix, address)
+       JOIN api_keys k ON k.prefix = asked.prefix JOIN users u ON u.id = k.user_id`,
+      [keys.map(({ prefix }) => prefix), keys.map(({ address }) => address)],
+    );
+    return new Map(rows.map((row) => [shownName(row), row]));
+  },
+);
+
 /** What an unknown prefix is compared with, so that it takes as long as a wrong key. */
 const NO_DIGEST = digest('');
 
@@ -149,22 +181,7 @@ export async function findApiKey(services: Services, shown: Credentials): Promis
   const { apiKey, origin } = shown;
   const prefix = FORM.exec(apiKey ?? '')?.[1];
   if (apiKey === undefined || prefix === undefined) return null;
-  const [row] = await services.database.query<{
-    userId: string;
-    id: string;
-    keyHash: Uint8Array;
-    scopes: Scope[];
-    isOwner: boolean;
-    alive: boolean;
-    usedLately: boolean;
-  }>(
-    `SELECT k.user_id AS "userId", k.id, k.key_hash AS "keyHash", k.scopes, u.is_owner AS "isOwner",
-       k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AS alive,
-       coalesce(k.last_used_at > now() - interval '1 minute', false)
-         AND k.last_used_address IS NOT DISTINCT FROM $2 AS "usedLately"
-     FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.prefix = $1`,
-    [prefix, origin.address],
-  );
+  const row = await readKey(services, { prefix, address: origin.address });
   const fits = timingSafeEqual(digest(apiKey), row?.keyHash ?? NO_DIGEST);
   if (!row || !fits || !row.alive) return null;
   const viewer: Viewer = {
@@ -177,8 +194,20 @@ export async function findApiKey(services: Services, shown: Credentials): Promis
   return viewer;
 }
 
+/** Notes that are being written, by process; requests that come meanwhile wait for the same one. */
+const notes = new WeakMap<Services, Map<string, Promise<void>>>();
+
 /** Last use is written once a minute, the audit trail once an hour for each address. */
 async function noteUse(services: Services, viewer: Viewer, id: string): Promise<void> {
+  const own = notes.get(services) ?? new Map<string, Promise<void>>();
+  notes.set(services, own);
+  const name = `${id} ${viewer.origin.address}`;
+  const note = own.get(name) ?? writeUse(services, viewer, id).finally(() => own.delete(name));
+  own.set(name, note);
+  await note;
+}
+
+async function writeUse(services: Services, viewer: Viewer, id: string): Promise<void> {
   try {
     await services.database.query(
       `UPDATE api_keys SET last_used_at = now(), last_used_address = $3

@@ -1,3 +1,4 @@
+import { batched } from './batched.ts';
 import type { Services } from './services.ts';
 import type { Credential, Viewer } from './viewer.ts';
 
@@ -27,28 +28,49 @@ export const SESSION_JOINS = `JOIN users u ON u.id = s.user_id
  */
 async function timeLeftMs(services: Services, userId: string, credential: Credential): Promise<number> {
   if (credential.kind === 'owner-key') return Number.POSITIVE_INFINITY;
-  const rows = await services.database.query<{ left: number | null }>(
-    ...(credential.kind === 'session'
-      ? sessionTimeLeft(userId, credential.id, services.sessions.idleMs)
-      : keyTimeLeft(userId, credential.id)),
-  );
-  if (!rows[0]) return 0;
-  return rows[0].left ?? Number.POSITIVE_INFINITY;
+  const read = credential.kind === 'session' ? readSessionTime : readKeyTime;
+  const row = await read(services, { userId, id: credential.id });
+  if (!row) return 0;
+  return row.left ?? Number.POSITIVE_INFINITY;
 }
 
-const sessionTimeLeft = (userId: string, id: string, idleMs: number): [string, unknown[]] => [
-  `SELECT extract(epoch FROM least(
-       s.expires_at, s.last_seen_at + make_interval(secs => $3 / 1000.0), k.expires_at) - now())::float8 * 1000 AS left
-   FROM sessions s ${SESSION_JOINS}
-   WHERE s.user_id = $1 AND s.id = $2 AND ${sessionHolds('$3')}`,
-  [userId, id, idleMs],
-];
+interface Owned {
+  userId: string;
+  id: string;
+}
 
-const keyTimeLeft = (userId: string, id: string): [string, unknown[]] => [
-  `SELECT extract(epoch FROM k.expires_at - now())::float8 * 1000 AS left
-   FROM api_keys k WHERE k.user_id = $1 AND k.id = $2 AND ${keyHolds}`,
-  [userId, id],
-];
+interface TimeLeft extends Owned {
+  /** Milliseconds; null without an end. */
+  left: number | null;
+}
+
+const nameOf = ({ userId, id }: Owned) => `${userId}/${id}`;
+const byName = (rows: TimeLeft[]) => new Map(rows.map((row) => [nameOf(row), row]));
+/** The users and ids of what is asked for, as the first two parameters of a statement. */
+const ASKED = 'unnest($1::uuid[], $2::uuid[]) AS asked (user_id, id)';
+const askedOf = (keys: Owned[]) => [keys.map(({ userId }) => userId), keys.map(({ id }) => id)];
+
+const readSessionTime = batched<Owned, TimeLeft>(nameOf, async (services, keys) =>
+  byName(
+    await services.database.query<TimeLeft>(
+      `SELECT s.user_id AS "userId", s.id, extract(epoch FROM least(
+         s.expires_at, s.last_seen_at + make_interval(secs => $3 / 1000.0), k.expires_at) - now())::float8 * 1000 AS left
+       FROM ${ASKED} JOIN sessions s ON s.user_id = asked.user_id AND s.id = asked.id ${SESSION_JOINS}
+       WHERE ${sessionHolds('$3')}`,
+      [...askedOf(keys), services.sessions.idleMs],
+    ),
+  ),
+);
+
+const readKeyTime = batched<Owned, TimeLeft>(nameOf, async (services, keys) =>
+  byName(
+    await services.database.query<TimeLeft>(
+      `SELECT k.user_id AS "userId", k.id, extract(epoch FROM k.expires_at - now())::float8 * 1000 AS left
+       FROM ${ASKED} JOIN api_keys k ON k.user_id = asked.user_id AND k.id = asked.id WHERE ${keyHolds}`,
+      askedOf(keys),
+    ),
+  ),
+);
 
 export interface CredentialWatch {
   /**

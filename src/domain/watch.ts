@@ -91,7 +91,7 @@ export async function followRows(
     }
   };
   const first = setTimeout(() => void nudge(), FIRST_READ_MS);
-  const poll = setInterval(() => void nudge(), SAFETY_POLL_MS);
+  const stopPolling = pollTogether(() => void nudge());
   let unlisten: () => Promise<void> = async () => undefined;
   // Not awaited: a subscriber waits as long as its server is away, and the rows can be read all the same.
   services.events
@@ -110,6 +110,23 @@ export async function followRows(
   await stopped;
   over = true;
   clearTimeout(first);
-  clearInterval(poll);
+  stopPolling();
   await unlisten();
+}
+
+const polls = new Set<() => void>();
+let clock: NodeJS.Timeout | undefined;
+
+/** Calls all that is watched in this process at the same moment, so that the database is asked once for all of it. */
+function pollTogether(poll: () => void): () => void {
+  polls.add(poll);
+  clock ??= setInterval(() => {
+    for (const each of polls) each();
+  }, SAFETY_POLL_MS);
+  return () => {
+    polls.delete(poll);
+    if (polls.size > 0) return;
+    clearInterval(clock);
+    clock = undefined;
+  };
 }

@@ -7,6 +7,7 @@ import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { configuredExportUrl } from './config.ts';
+import { readSyncTask } from './one-task.ts';
 import { formatOrigin } from './origin.ts';
 
 export type SyncTaskSelection = Pick<Prisma.SyncTaskFindFirstArgs, 'include' | 'select'>;
@@ -121,6 +122,9 @@ export async function getSyncTask(
 ): Promise<SyncTask | null> {
   requireScope(viewer, 'read');
   if (!isUuid(id)) return null;
+  const { include, select } = selection;
+  // Prisma only where a selection joins something: for one plain row it costs more than the statement itself.
+  if (!include && !select) return readSyncTask(services, { userId: viewer.userId, id: id.toLowerCase() });
   return services.prisma.syncTask.findFirst({ ...selection, where: { userId: viewer.userId, id } });
 }
 
