@@ -15,7 +15,7 @@ import { countMessages, listMessages, type MessagePath } from '../domain/convers
 import { conversationKey, getConversation } from '../domain/conversation/read.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
-import { builder, MAX_PAGE } from './builder.ts';
+import { builder, MAX_PAGE, nodeId } from './builder.ts';
 import { expectedErrors } from './errors.ts';
 import { MessageType } from './message.ts';
 
@@ -85,7 +85,7 @@ const toFilter = (filter: ConversationFilter | null | undefined): ConversationFi
 export const ConversationType = builder.prismaNode('Conversation', {
   description: 'A thread with all of its branches.',
   nullable: true,
-  id: { resolve: (conversation) => conversation.id, description: 'Global id.' },
+  id: nodeId((conversation: { id: string }) => conversation.id, 'Global id.'),
   findUnique: (id, { viewer }) => conversationKey(viewer, id),
   fields: (t) => ({
     provider: t.exposeString('provider', { description: 'Where it was held: chatgpt or claude.' }),

@@ -2,7 +2,7 @@ import { listAssets } from '../domain/asset.ts';
 import { getMessage, listChildren, listSiblings, messageKey } from '../domain/conversation/message.ts';
 import { getConversation } from '../domain/conversation/read.ts';
 import { MessageKind } from '../generated/prisma/enums.ts';
-import { builder } from './builder.ts';
+import { builder, nodeId } from './builder.ts';
 
 export const MessageKindEnum = builder.enumType('MessageKind', {
   description: 'Whether a reader wants to see a message.',
@@ -18,10 +18,10 @@ export const MessageType = builder.prismaNode('Message', {
   description: 'One turn of a conversation.',
   nullable: true,
   // A node's id is unique in its conversation only.
-  id: {
-    resolve: (message) => `${message.conversationId}/${message.nodeId}`,
-    description: 'Global id.',
-  },
+  id: nodeId(
+    (message: { conversationId: string; nodeId: string }) => `${message.conversationId}/${message.nodeId}`,
+    'Global id.',
+  ),
   findUnique: (id, { viewer }) => messageKey(viewer, id),
   fields: (t) => ({
     externalId: t.exposeString('nodeId', { description: 'The provider’s id, unique in its conversation.' }),

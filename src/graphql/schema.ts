@@ -20,9 +20,10 @@ import {
   lexicographicSortSchema,
   printSchema,
 } from 'graphql';
+import { encodeId } from '../domain/global-id.ts';
 import { builder } from './builder.ts';
 
-export const schema = describeGenerated(builder.toSchema());
+export const schema = encodeIdsAtOnce(describeGenerated(builder.toSchema()));
 
 /** Describes the fields that plugins add by themselves and give no option to describe. */
 function describeGenerated(generated: GraphQLSchema): GraphQLSchema {
@@ -33,6 +34,17 @@ function describeGenerated(generated: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(generated.getTypeMap())) {
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
     for (const field of Object.values(type.getFields())) field.description ??= descriptions[field.name];
+  }
+  return generated;
+}
+
+/** Pothos makes a global id by way of promises, which a page of hundreds of nodes feels; see `nodeId` (builder.ts). */
+function encodeIdsAtOnce(generated: GraphQLSchema): GraphQLSchema {
+  for (const type of Object.values(generated.getTypeMap())) {
+    const id = isObjectType(type) ? type.getFields().id : undefined;
+    const localIdOf = id?.extensions.localIdOf;
+    if (!id || typeof localIdOf !== 'function') continue;
+    id.resolve = (row) => encodeId(type.name, localIdOf(row));
   }
   return generated;
 }

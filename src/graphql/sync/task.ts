@@ -1,7 +1,7 @@
 import { queuePosition, syncTaskKey } from '../../domain/sync/task.ts';
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import { SyncPhase, SyncStatus, SyncTrigger } from '../../generated/prisma/enums.ts';
-import { builder } from '../builder.ts';
+import { builder, nodeId } from '../builder.ts';
 
 export const SyncStatusEnum = builder.enumType('SyncStatus', {
   description: 'Where a sync stands.',
@@ -101,7 +101,7 @@ const SyncFailure = builder.objectRef<{ code: string; message: string }>('SyncFa
 export const SyncTaskType = builder.prismaNode('SyncTask', {
   description: 'One run of the importer.',
   nullable: true,
-  id: { resolve: (task) => task.id, description: 'Global id; REST calls it task_id.' },
+  id: nodeId((task: { id: string }) => task.id, 'Global id; REST calls it task_id.'),
   findUnique: (id, { viewer }) => syncTaskKey(viewer, id),
   fields: (t) => ({
     trigger: t.expose('trigger', { type: SyncTriggerEnum, description: 'What began it.' }),
