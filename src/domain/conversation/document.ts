@@ -76,20 +76,36 @@ export async function getChunk(
   const place = path.indexOf(nodeId);
   if (place < 0) throw new NotFoundError('chunk of this document');
   const wanted = path.slice(Math.max(place - context, 0), place + context + 1);
-  const chunks = await services.database.query<Chunk>(
-    `SELECT "nodeId", ordinal, "end" - units AS start, "end",
-       (SELECT text FROM messages WHERE user_id = $1 AND conversation_id = $2 AND node_id = "nodeId") AS text
-     FROM (
-       SELECT node_id AS "nodeId", ordinal, ${UNITS}::float8 AS units,
-         sum(${UNITS}) OVER (ORDER BY ordinal)::float8 AS "end"
-       FROM messages WHERE user_id = $1 AND conversation_id = $2
-     ) AS placed
-     WHERE "nodeId" = ANY($3::text[]) ORDER BY ordinal`,
-    [viewer.userId, id, wanted],
-  );
+  const chunks = await readPlaced(services, viewer.userId, id, wanted);
   const target = chunks.find((chunk) => chunk.nodeId === nodeId);
   if (!target) throw new NotFoundError('chunk of this document');
   return { conversation, target, context: chunks.filter((chunk) => chunk !== target) };
+}
+
+/** Some messages of a conversation, in order, with their places in its text. */
+async function readPlaced(
+  services: Services,
+  userId: string,
+  conversationId: string,
+  nodeIds: string[],
+): Promise<Chunk[]> {
+  const messages = await services.prisma.message.findMany({
+    where: { userId, conversationId, nodeId: { in: nodeIds } },
+    select: { nodeId: true, ordinal: true, text: true },
+    orderBy: { ordinal: 'asc' },
+  });
+  // How much text begins at each of them, up to the next, and before the first.
+  const rows = await services.database.query<{ after: number; units: number }>(
+    `SELECT width_bucket(ordinal, $3::int[]) AS after, sum(${UNITS})::float8 AS units FROM messages
+     WHERE user_id = $1 AND conversation_id = $2 AND ordinal < $4 GROUP BY 1`,
+    [userId, conversationId, messages.map(({ ordinal }) => ordinal), messages.at(-1)?.ordinal ?? 0],
+  );
+  const unitsAfter = new Map(rows.map(({ after, units }) => [after, units]));
+  let start = 0;
+  return messages.map((message, index) => {
+    start += unitsAfter.get(index) ?? 0;
+    return { ...message, start, end: start + message.text.length };
+  });
 }
 
 /** The length of a text in UTF-16 units: those characters count twice that take four bytes in UTF-8. */
