@@ -70,7 +70,8 @@ export const builder = new SchemaBuilder<{
     exposeDescriptions: true,
     defaultConnectionSize: DEFAULT_PAGE,
     maxConnectionSize: MAX_PAGE,
-    onUnusedQuery: 'error',
+    // A resolver may have nothing to load, or the row already; what is selected below it is then read by itself.
+    onUnusedQuery: null,
   },
 });
 

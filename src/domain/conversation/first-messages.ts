@@ -6,7 +6,7 @@ import type { Viewer } from '../viewer.ts';
 /** As Prisma names them, without those that all rows of a conversation share; the time in milliseconds, quicker to read. */
 const COLUMNS = `node_id AS "nodeId", parent_node_id AS "parentNodeId", ordinal, sibling_index AS "siblingIndex",
   sibling_count AS "siblingCount", on_active_path AS "onActivePath", role, author_name AS "authorName", kind,
-  content_type AS "contentType", text, model, extract(epoch FROM created_at)::float8 * 1000 AS "createdAtMs"`;
+  content_type AS "contentType", text, model, (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs"`;
 
 type Row = Omit<Message, 'userId' | 'conversationId' | 'createdAt'> & {
   /** Of its conversation among those that were asked for, from 0. */
