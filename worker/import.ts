@@ -11,7 +11,7 @@ import { indexInBackground } from './indexer.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 2 * 1024 * 1024;
 const BATCH_ELEMENTS = 400;
 /** So many are read, in threads, while one is written. */
 const BATCHES_AHEAD = 2;

@@ -89,20 +89,24 @@ async function readPortion(tx: Transaction, userId: string, ids: string[], porti
   return tx.copyOut(COPY_PORTION);
 }
 
+// The sums are over keys and sizes alone: a long conversation is summed up once for each of its portions.
 const COPY_PORTION = `COPY (
   WITH wanted AS (
     SELECT current_setting('sidecar.user')::uuid AS user_id,
       unnest(current_setting('sidecar.conversations')::uuid[]) AS conversation_id
   ), indexed AS (
     SELECT conversation_id, node_id FROM message_search JOIN wanted USING (user_id, conversation_id)
+  ), summed AS (
+    SELECT user_id, conversation_id, node_id,
+      sum(octet_length(text)) OVER (ORDER BY conversation_id, ordinal) - octet_length(text) AS start
+    FROM messages JOIN wanted USING (user_id, conversation_id)
+  ), portion AS MATERIALIZED (
+    SELECT user_id, conversation_id, node_id FROM summed
+    WHERE start >= current_setting('sidecar.from')::bigint AND start < current_setting('sidecar.to')::bigint
+      AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM indexed)
   )
-  SELECT user_id, conversation_id, node_id, text, said_at, role, kind, on_active_path FROM (
-    SELECT m.*, coalesce(m.created_at, c.created_at) AS said_at,
-      sum(octet_length(text)) OVER (ORDER BY m.conversation_id, ordinal) - octet_length(text) AS start
-    FROM wanted JOIN conversations c ON c.user_id = wanted.user_id AND c.id = wanted.conversation_id
-    JOIN messages m ON m.user_id = c.user_id AND m.conversation_id = c.id) AS message
-  WHERE text <> '' AND start >= current_setting('sidecar.from')::bigint AND start < current_setting('sidecar.to')::bigint
-    AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM indexed)
+  SELECT user_id, conversation_id, node_id, text, created_at, role, kind, on_active_path
+  FROM portion JOIN messages USING (user_id, conversation_id, node_id) WHERE text <> ''
   UNION ALL
   SELECT c.user_id, c.id, '', title, created_at, '', 'VISIBLE', true
   FROM conversations c JOIN wanted ON c.user_id = wanted.user_id AND c.id = wanted.conversation_id

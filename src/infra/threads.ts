@@ -10,10 +10,13 @@ import type { Threads } from '../domain/services.ts';
 /** More would wait for the database. */
 const MAX_THREADS = 2;
 const IDLE_MS = 2_000;
-/** What one conversation of the allowed size and number of values can take; a usual one takes a few megabytes. */
-const MAX_HEAP_MIB = 1_024;
+/**
+ * More than the worst conversation takes that src/archive/slices.ts lets through: where JSON.parse itself meets the limit,
+ * V8 ends the whole process. A usual conversation takes a few megabytes.
+ */
+const MAX_HEAP_MIB = 2_048;
 /** Larger ones keep more garbage resident, smaller ones copy more. */
-const YOUNG_HEAP_MIB = 12;
+const YOUNG_HEAP_MIB = 6;
 
 /** A pool of threads that begin with the first work and end when there is none. `close` waits for what runs. */
 export function openThreads(): Threads & { close(): Promise<void> } {
