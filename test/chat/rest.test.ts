@@ -87,12 +87,16 @@ describe('POST /chat', () => {
       [{ query: 'x', k: 0 }, 'k'],
       [{ query: 'x', session_id: 7 }, 'session_id'],
       [{ query: 'x', search_mode: 'psychic' }, 'search_mode'],
-      [{ query: 'x', search_mode: 'SEMANTIC' }, 'search_mode'],
     ] as const) {
       const { status, json } = await client.rest('POST', '/chat', body);
       expect(status, field).toBe(422);
       expect(json).toMatchObject({ detail: [{ loc: ['body', field] }] });
     }
+    const semantic = await client.rest('POST', '/chat', { query: 'x', search_mode: 'SEMANTIC' });
+    expect(semantic).toMatchObject({
+      status: 503,
+      json: { detail: expect.stringContaining('EMBEDDINGS_MODEL') },
+    });
     const unknown = await client.rest('POST', '/chat', { query: 'x', session_id: 'nonsense' });
     expect(unknown).toMatchObject({ status: 404, json: { detail: 'No such chat session.' } });
   });

@@ -29,7 +29,7 @@ export interface Analysis {
 
 /**
  * What a text, or what the viewer's history says to a query, is about. By the model; by extractTopics and extractSummary
- * without one, or when it fails. Throws an InvalidInputError and a TooManyRequestsError.
+ * without one, or when it fails. Throws an InvalidInputError, a SemanticSearchUnavailableError, and a TooManyRequestsError.
  */
 export async function analyze(
   services: Services,
@@ -38,7 +38,7 @@ export async function analyze(
   signal: AbortSignal,
 ): Promise<Analysis> {
   requireScope(viewer, 'read');
-  const { text, query, k } = parseInput(analyzeInput, input);
+  const { text, query, k, searchMode } = parseInput(analyzeInput, input);
   if ((text === undefined) === (query === undefined)) {
     const message = 'Send either a text, or a query that finds one.';
     throw new InvalidInputError([
@@ -46,7 +46,7 @@ export async function analyze(
     ]);
   }
   await services.limits.spend('chat', viewer);
-  const found = query ? await retrieve(services, viewer, { query, previous: null, k }) : [];
+  const found = query ? await retrieve(services, viewer, { query, previous: null, k, mode: searchMode }) : [];
   const subject =
     text ?? found.map(({ message }) => message.text.slice(0, MAX_MESSAGE_CHARACTERS)).join('\n\n');
   if (subject === '') return { topics: [], summary: '', method: 'extractive' };

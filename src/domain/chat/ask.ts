@@ -79,6 +79,7 @@ export async function openChat(
     query,
     previous: earlier[0]?.query ?? null,
     k: request.k,
+    mode: request.searchMode,
   });
   const prompt = buildPrompt(model, await model.tokenCounter(), { query, earlier, findings });
   const fresh = { query, model: model.name, context: prompt.excerpts.map(toStored) };

@@ -1,22 +1,14 @@
 import { z } from 'zod';
+import { type SearchMode, searchModes } from '../embedding/find.ts';
 import { InvalidInputError } from '../errors.ts';
 import { parseInput, text } from '../input.ts';
-
-/** How the history is searched for a question. */
-export const searchModes = ['AUTO', 'KEYWORD', 'SEMANTIC', 'HYBRID'] as const;
-export type ChatSearchMode = (typeof searchModes)[number];
 
 /** How many messages of the history a question brings along, and how they are found. */
 const retrievalInput = z.strictObject({
   query: text.trim().min(1, 'Say what you want to know.').max(4_000),
   k: z.int().min(1).max(20).default(5),
-  searchMode: z
-    .enum(searchModes)
-    .default('AUTO')
-    .refine(
-      (mode) => mode === 'AUTO' || mode === 'KEYWORD',
-      'This server cannot search by meaning: use AUTO or KEYWORD.',
-    ),
+  /** How the history is searched. */
+  searchMode: z.enum(searchModes).default('AUTO'),
 });
 
 /** Exactly one of `text` and `query` must be there. */
@@ -48,7 +40,7 @@ export const chatInput = z.strictObject({
 export type ChatInput = z.input<typeof chatInput>;
 
 /** A question to be asked for the first time, or a turn to be asked again. */
-export type ChatRequest = { k: number; searchMode: ChatSearchMode } & (
+export type ChatRequest = { k: number; searchMode: SearchMode } & (
   | { query: string; sessionId: string | null; retryTurnId: null }
   | { query: null; sessionId: null; retryTurnId: string }
 );

@@ -1,5 +1,8 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
+import { hasMeaning, requireMeaning } from '../embedding/availability.ts';
+import type { SearchMode } from '../embedding/find.ts';
+import { SemanticSearchUnavailableError } from '../errors.ts';
 import { type SearchHit, search } from '../search.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
@@ -27,18 +30,28 @@ const READABLE = ['VISIBLE', 'TOOL'] as const;
 /** A follow-up with fewer words of meaning says nothing without the question before. */
 const TELLING_WORDS = 3;
 
+/** Of a question, so much is asked for by meaning. */
+const MAX_QUERY_CHARACTERS = 1_000;
+
 /** Of these, so many of the best are looked at. */
 const MAX_CANDIDATES = 60;
 
 /**
  * The `k` messages of the viewer that fit a question best: those that hold all of its words, those that hold the most
- * telling ones, and on a follow-up those that hold words of the question before as well. Their lists are fused by rank.
+ * telling ones, on a follow-up those that hold words of the question before as well, and those that are nearest in
+ * meaning, as `mode` says. Their lists are fused by rank. Throws a SemanticSearchUnavailableError.
  */
 export async function retrieve(
   services: Services,
   viewer: Viewer,
-  { query, previous, k }: { query: string; previous: string | null; k: number },
+  {
+    query,
+    previous,
+    k,
+    mode = 'AUTO',
+  }: { query: string; previous: string | null; k: number; mode?: SearchMode },
 ): Promise<Finding[]> {
+  if (mode === 'SEMANTIC' || mode === 'HYBRID') requireMeaning(services);
   const alone = [
     { query: searchQueryOf([query], 'all'), texts: [] },
     { query: searchQueryOf([query], 'any'), texts: [query] },
@@ -50,11 +63,28 @@ export async function retrieve(
   // "And how long is it?" finds only what it should not.
   const isVague = [...contentWordsOf(query)].length < TELLING_WORDS;
   const wanted = previous === null ? alone : isVague ? [together(previous)] : [...alone, together(previous)];
-  const lists = await Promise.all(
-    wanted.map(async ({ query: terms, texts }) => {
+  const byMeaning =
+    mode === 'KEYWORD' || !hasMeaning(services)
+      ? []
+      : [
+          findByMeaning(
+            services,
+            viewer,
+            isVague && previous !== null ? `${previous} ${query}` : query,
+            mode,
+          ),
+        ];
+  const lists = await Promise.all([
+    ...byMeaning,
+    ...(mode === 'SEMANTIC' ? [] : wanted).map(async ({ query: terms, texts }) => {
       if (terms === null) return [];
       const filter = { kind: [...READABLE] };
-      const hits = await search(services, viewer, { query: terms, filter, limit: MAX_CANDIDATES });
+      const hits = await search(services, viewer, {
+        query: terms,
+        mode: 'KEYWORD',
+        filter,
+        limit: MAX_CANDIDATES,
+      });
       // For a title the search answers the first message, whatever its kind, and once more.
       const readable = hits.filter(
         ({ message }, index) =>
@@ -63,7 +93,7 @@ export async function retrieve(
       );
       return texts.length === 0 ? readable : byTellingWords(readable, texts);
     }),
-  );
+  ]);
   const fused = new Map<string, Finding>();
   for (const list of lists) {
     for (const [index, { message, conversation }] of list.entries()) {
@@ -74,6 +104,25 @@ export async function retrieve(
   }
   const best = [...fused.values()].toSorted((a, b) => b.score - a.score).slice(0, k);
   return addNeighbours(services, viewer, best);
+}
+
+/** Those nearest in meaning; none, where others were found by words, while the model does not answer. */
+async function findByMeaning(
+  services: Services,
+  viewer: Viewer,
+  question: string,
+  mode: SearchMode,
+): Promise<SearchHit[]> {
+  // A question has no operators: a dash in it is a dash.
+  const query = question.replaceAll(/(?<=^|\s)-+/g, '').slice(0, MAX_QUERY_CHARACTERS);
+  if (query.trim() === '') return [];
+  const filter = { kind: [...READABLE] };
+  try {
+    return await search(services, viewer, { query, mode: 'SEMANTIC', filter, limit: MAX_CANDIDATES });
+  } catch (error) {
+    if (mode === 'AUTO' && error instanceof SemanticSearchUnavailableError) return [];
+    throw error;
+  }
 }
 
 /**
