@@ -138,6 +138,21 @@ describe('Without a worker', () => {
     });
   });
 
+  test('a task whose wish another version wrote is given up at once, and says so', async () => {
+    const user = await server.asUser();
+    const { id, taskId, userId } = await started(user);
+    await server.services.prisma.backgroundTask.update({
+      where: { userId_id: { userId, id: taskId } },
+      data: { input: { unheardOf: true } },
+    });
+    expect(await claimBackgroundTask(server.services, userId, taskId)).toBeNull();
+    expect(await readBackground(user.client, id)).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'INPUT_UNREADABLE', message: expect.stringContaining('Ask for it again') },
+    });
+    expect((await askBackground(user.client, 'exportMyData')).id).not.toBe(id);
+  });
+
   test('a task that lost its job gets a new one', async () => {
     const user = await server.asUser();
     const { taskId, userId } = await started(user);

@@ -30,7 +30,7 @@ export async function announceBackground(
 
 /**
  * Begins or resumes a task; null when it is over, is of a kind that this version does not know, or was given up here
- * because it only ever ended its workers.
+ * because it only ever ended its workers, or because another version wrote what it was asked for.
  */
 export async function claimBackgroundTask(
   services: Services,
@@ -54,21 +54,26 @@ export async function claimBackgroundTask(
   );
   if (!row) return null;
   const { kind, attempt, checkpoint } = row;
-  const lease = {
-    userId,
-    taskId,
-    token,
-    kind,
-    attempt,
-    checkpoint,
-    input: backgroundInputs[kind].parse(row.input),
-  };
-  await announceBackground(services, lease, row.seq);
-  if (attempt <= MAX_ATTEMPTS) return lease;
-  const message = `The task ended its worker ${MAX_ATTEMPTS} times without getting any further.`;
-  await finishBackgroundTask(services, lease, { error: { code: 'WORKER_CRASHED', message } });
+  const held = { userId, taskId, token };
+  await announceBackground(services, held, row.seq);
+  const input = backgroundInputs[kind].safeParse(row.input);
+  if (input.success && attempt <= MAX_ATTEMPTS) {
+    return { ...held, kind, attempt, checkpoint, input: input.data };
+  }
+  const error = input.success ? workerCrashed : inputUnreadable;
+  await finishBackgroundTask(services, held, { error });
   return null;
 }
+
+const workerCrashed = {
+  code: 'WORKER_CRASHED',
+  message: `The task ended its worker ${MAX_ATTEMPTS} times without getting any further.`,
+};
+
+const inputUnreadable = {
+  code: 'INPUT_UNREADABLE',
+  message: 'This version of the server cannot read what the task was asked for. Ask for it again.',
+};
 
 /** What one write to the task's row may change. */
 export interface BackgroundChange {
