@@ -154,6 +154,31 @@ describe('An upload', () => {
     });
   });
 
+  test('that was refused may not go on trickling', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let received = '';
+    let isClosed = false;
+    socket.on('data', (data) => {
+      received += data;
+    });
+    // What is written after the end finds nobody.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      isClosed = true;
+    });
+    socket.write(
+      'POST /sync/upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\nContent-Length: 1000000\r\n\r\n',
+    );
+    const trickle = setInterval(() => socket.write('x'), 100);
+    try {
+      await until('the connection is ended', () => isClosed);
+      expect(received).toMatch(/^HTTP\/1\.1 401 /);
+    } finally {
+      clearInterval(trickle);
+      socket.destroy();
+    }
+  });
+
   test('that stands still is given up, and nothing of it stays', async () => {
     const answer = await send('/sync/upload', zipHeaders, (piece) => piece('PK'));
     expect(answer.status).toBe(408);
