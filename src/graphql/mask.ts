@@ -1,6 +1,7 @@
 import { GraphQLError } from 'graphql';
 import { DomainError, SemanticSearchUnavailableError, TooManyRequestsError } from '../domain/errors.ts';
 import type { Logger } from '../domain/services.ts';
+import { Prisma } from '../generated/prisma/client.ts';
 import { currentRequestId } from '../request-context.ts';
 
 /**
@@ -23,6 +24,12 @@ export function createMask(logger: Logger) {
         extensions: { code: cause.code, ...retry, ...missing },
       });
     }
+    if (isForgedCursor(cause)) {
+      return new GraphQLError('The cursor is none that this server gave.', {
+        ...place,
+        extensions: { code: 'INVALID_INPUT' },
+      });
+    }
     // Of a client that left before its answer: nobody reads this, and nothing went wrong.
     if (cause instanceof Error && cause.name === 'AbortError')
       return new GraphQLError('The client left.', place);
@@ -34,3 +41,7 @@ export function createMask(logger: Logger) {
     });
   };
 }
+
+/** P2007: the database takes a value for none of its column's type. Of what clients send only a cursor gets so far. */
+const isForgedCursor = (cause: unknown) =>
+  cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2007';
