@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FileStore } from '@tus/file-store';
-import { Server as TusServer } from '@tus/server';
+import { ERRORS, Server as TusServer } from '@tus/server';
 import type { RequestHandler } from 'express';
 import { v7 as uuidv7 } from 'uuid';
 import { credentialsOf } from '../auth/credentials.ts';
@@ -10,7 +10,7 @@ import { DomainError } from '../domain/errors.ts';
 import { encodeId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
 import { beginUpload, importUploadedFile } from '../domain/sync/upload.ts';
-import type { Authenticate, Viewer } from '../domain/viewer.ts';
+import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { statuses } from './errors.ts';
 
@@ -38,23 +38,16 @@ export function createResumableUpload(
     // The owner stands in the name, so that nobody can go on with somebody else's upload.
     namingFunction: () => `${currentViewer()?.userId ?? 'nobody'}_${uuidv7()}`,
     async onIncomingRequest(request, uploadId) {
-      const viewer = currentViewer();
-      if (request.method === 'OPTIONS') return;
-      if (!viewer) throw { status_code: 401, body: 'Send an API key in the X-API-Key header.\n' };
-      if (request.method !== 'POST' && !uploadId.startsWith(`${viewer.userId}_`)) {
-        throw { status_code: 404, body: 'No such upload.\n' };
-      }
-    },
-    async onUploadCreate(_request, upload) {
-      await beginUpload(services, currentViewer()).catch(refuse);
-      return { metadata: upload.metadata };
+      if (request.method === 'OPTIONS' || request.method === 'POST') return;
+      if (!uploadId.startsWith(`${currentViewer()?.userId}_`)) throw ERRORS.FILE_NOT_FOUND;
     },
     async onUploadFinish(_request, upload) {
       const task = await importUploadedFile(services, currentViewer(), {
         path: join(directory, upload.id),
         fileName: upload.metadata?.filename ?? 'upload.zip',
         requestId: currentRequestId(),
-      }).catch(refuse);
+      }).catch(inJson);
+      if ('status_code' in task) return task;
       // The store's note about the upload, which is none any more.
       await rm(join(directory, `${upload.id}.json`), { force: true });
       const answer = {
@@ -62,21 +55,26 @@ export function createResumableUpload(
         message: 'The import is queued.',
         task_id: encodeId('SyncTask', task.id),
       };
-      return {
-        status_code: 200,
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(answer),
-      };
+      return json(200, answer);
     },
   });
   return async (request, response) => {
     const viewer = await authenticate(credentialsOf(request, request.ip));
+    // Here and not in the library's hooks, whose errors are plain text and have no headers.
+    if (request.method === 'POST') await beginUpload(services, viewer);
+    else if (request.method !== 'OPTIONS') requireScope(viewer, 'write');
     await viewers.run(viewer, () => server.handle(request, response));
   };
 }
 
-/** The library's own form of an error. */
-function refuse(error: unknown): never {
+/** The library's own form of an answer. */
+const json = (status: number, body: object) => ({
+  status_code: status,
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify(body),
+});
+
+function inJson(error: unknown) {
   if (!(error instanceof DomainError)) throw error;
-  throw { status_code: statuses[error.code], body: JSON.stringify({ detail: error.message }) };
+  return json(statuses[error.code], { detail: error.message });
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
 import { dataDirOf, listBelow } from '../support/account.ts';
 import { exportOf } from '../support/exports.ts';
-import type { TestUser } from '../support/server.ts';
+import { startTestServer, type TestUser } from '../support/server.ts';
 import { startSync, untilOver } from '../support/syncs.ts';
 import { until } from '../support/until.ts';
 import { conversations, expectImported, leftovers, MAX_BYTES, setStage } from './stage.ts';
@@ -14,11 +14,11 @@ const RESUMABLE = '/sync/upload/resumable';
 const stage = setStage();
 
 /** The tus protocol 1.0.0 by hand: creation, HEAD and PATCH. */
-function resumable(user: TestUser | null) {
+function resumable(user: TestUser | null, server = stage.server.url) {
   const headers = { 'tus-resumable': '1.0.0', ...(user ? { 'x-api-key': user.apiKey } : {}) };
   return {
     create: (length: number, fileName = 'my export.zip') =>
-      fetch(`${stage.server.url}${RESUMABLE}`, {
+      fetch(`${server}${RESUMABLE}`, {
         method: 'POST',
         headers: {
           ...headers,
@@ -96,6 +96,34 @@ describe('A resumable upload', () => {
     await expectImported(stage, owner, ((await last.json()) as { task_id: string }).task_id);
   });
 
+  test('that is refused is refused as everything else is', async () => {
+    const stranger = await resumable(null).create(10);
+    expect(stranger.status).toBe(401);
+    expect(stranger.headers.get('www-authenticate')).toBe('ApiKey header="X-API-Key"');
+    expect(await stranger.json()).toMatchObject({ detail: expect.stringContaining('X-API-Key') });
+    const reader = await stage.server.asUser(new Set(['read']));
+    expect(await (await resumable(reader).create(10)).json()).toEqual({
+      detail: 'This needs the scope "write".',
+    });
+
+    const tight = await startTestServer({
+      backend: 'postgres',
+      worker: false,
+      env: { RATE_LIMIT_FACTOR: '0.01' },
+    });
+    try {
+      const { create } = resumable(await tight.asUser(), tight.url);
+      expect((await create(10)).status).toBe(201);
+      const refused = await create(10);
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(refused.headers.get('content-type')).toMatch(/^application\/json/);
+      expect(await refused.json()).toEqual({ detail: expect.stringContaining('try again') });
+    } finally {
+      await tight.close();
+    }
+  });
+
   test('that is too large is refused at once', async () => {
     const user = await stage.server.asUser();
     expect((await resumable(user).create(MAX_BYTES + 1)).status).toBe(413);
@@ -110,7 +138,9 @@ describe('A resumable upload', () => {
     const held = stage.server.exports.serve(await exportOf([dialogue('first')]), { held: true });
     const running = await startSync(user.client, held.url);
     expect((await tus.create(10)).status).toBe(409);
-    expect((await tus.patch(url, 0, zip)).status).toBe(409);
+    const refused = await tus.patch(url, 0, zip);
+    expect([refused.status, refused.headers.get('content-type')]).toEqual([409, 'application/json']);
+    expect(await refused.json()).toEqual({ detail: expect.stringContaining('already waiting or running') });
     held.release();
     await untilOver(user.client, running.id);
     const last = await tus.patch(url, zip.length, new Uint8Array());
