@@ -9,7 +9,7 @@ const fieldNames = { rootPath: 'root_path' };
 
 const about = {
   details:
-    'The path is below INGEST_ROOT. Waits up to 25 seconds for the end of the import; then the counts are those so far, and the task goes on.',
+    'For the owner alone. The path is below INGEST_ROOT. Waits up to 25 seconds for the end of the import; then the counts are those so far, and the task goes on.',
   scope: 'write',
   body: ingestInput,
   errors: ['NOT_FOUND', 'CONFLICT', 'TOO_MANY_REQUESTS'],

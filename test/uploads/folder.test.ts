@@ -10,11 +10,11 @@ import { leftovers, setStage } from './stage.ts';
 const stage = setStage();
 
 describe('A folder of the server', () => {
-  const ingest = (user: TestUser, rootPath: string, path = '/ingest/chatgpt-export') =>
+  const ingest = (user: Pick<TestUser, 'client'>, rootPath: string, path = '/ingest/chatgpt-export') =>
     user.client.rest('POST', path, { root_path: rootPath });
 
   test('and a zip below INGEST_ROOT are imported in place', async () => {
-    const user = await stage.server.asUser();
+    const user = stage.server;
     await mkdir(join(stage.ingestRoot, 'folder'));
     await writeFile(
       join(stage.ingestRoot, 'folder', 'conversations.json'),
@@ -39,8 +39,24 @@ describe('A folder of the server', () => {
     expect(await leftovers(stage)).toEqual([]);
   });
 
+  test('is for the owner alone, whatever others may do', async () => {
+    const user = await stage.server.asUser(new Set(['read', 'write', 'admin']));
+    await writeFile(join(stage.ingestRoot, 'owners.zip'), await exportOf([dialogue('private')]));
+    for (const path of ['/ingest/chatgpt-export', '/ingest/chatgpt-export-multi-layer']) {
+      for (const name of ['owners.zip', 'none.zip', '../..']) {
+        expect(await ingest(user, name, path)).toMatchObject({
+          status: 403,
+          json: { detail: 'Only the owner may import files of the server.' },
+        });
+      }
+    }
+    expect((await user.client.rest('GET', '/sync/history')).json).toMatchObject({ total_syncs: 0 });
+    await rm(join(stage.ingestRoot, 'owners.zip'));
+  });
+
   test('outside of INGEST_ROOT is refused, however it is named', async () => {
-    const user = await stage.server.asUser();
+    const user = stage.server;
+    const before = await user.client.rest('GET', '/sync/history');
     await writeFile(join(stage.outside, 'export.zip'), await exportOf([dialogue('secret')]));
     await symlink(stage.outside, join(stage.ingestRoot, 'link'));
     const paths = [
@@ -60,7 +76,7 @@ describe('A folder of the server', () => {
       json: { detail: [{ loc: ['body', 'root_path'] }] },
     });
     const { json } = await user.client.rest('GET', '/sync/history');
-    expect(json).toMatchObject({ total_syncs: 0 });
+    expect(json).toEqual(before.json);
     await rm(join(stage.ingestRoot, 'link'));
   });
 

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { SyncTask } from '../../generated/prisma/client.ts';
+import { NotAllowedError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -16,8 +17,9 @@ const MAX_WAIT_MS = 25_000;
 const POLL_MS = 250;
 
 /**
- * Queues the import of a zip or folder below the server's ingest root. Throws a NotAllowedError outside of it, a
- * NotFoundError, a ConflictError, and a TooManyRequestsError.
+ * Queues the import of a zip or folder below the server's ingest root, for the owner alone: whose archives lie there
+ * nobody can tell. Throws a NotAllowedError for anybody else and outside of the root, a NotFoundError, a ConflictError,
+ * and a TooManyRequestsError.
  */
 export async function startIngest(
   services: Services,
@@ -26,6 +28,8 @@ export async function startIngest(
   requestId?: string,
 ): Promise<SyncTask> {
   requireScope(viewer, 'write');
+  const isOwner = await services.prisma.user.count({ where: { id: viewer.userId, isOwner: true } });
+  if (isOwner === 0) throw new NotAllowedError('Only the owner may import files of the server.');
   await services.limits.spend('sync', viewer);
   const path = await services.ingest.resolve(parseInput(ingestInput, input).rootPath);
   const id = uuidv7();
