@@ -11,6 +11,8 @@ export const rateLimits = {
   /** Started, retried, or read from a folder of the server. */
   sync: { uses: 120, windowSeconds: 3_600 },
   upload: { uses: 120, windowSeconds: 3_600 },
+  /** Zips of conversations or of the whole account. */
+  export: { uses: 20, windowSeconds: 3_600 },
   search: { uses: 600, windowSeconds: 60 },
   chat: { uses: 60, windowSeconds: 60 },
 } satisfies Record<string, { uses: number; windowSeconds: number }>;

@@ -1,6 +1,6 @@
 import { deleteAccount } from '../domain/account/delete.ts';
 import { exportMyData } from '../domain/account/export.ts';
-import { NotFoundError } from '../domain/errors.ts';
+import { NotFoundError, TooManyRequestsError } from '../domain/errors.ts';
 import { BackgroundTaskType } from './background-task.ts';
 import { builder } from './builder.ts';
 import { expectedErrors } from './errors.ts';
@@ -10,7 +10,7 @@ builder.mutationField('exportMyData', (t) =>
     type: BackgroundTaskType,
     description:
       'Makes a zip of everything that is kept of the viewer: conversations, originals, attachments, settings, logs. Its link stands in the task once it is done, for seven days.',
-    errors: { types: expectedErrors },
+    errors: { types: [...expectedErrors, TooManyRequestsError] },
     resolve: (_query, _root, _args, { services, viewer, requestId }) =>
       exportMyData(services, viewer, requestId),
   }),

@@ -1,6 +1,6 @@
 import { exportConversations } from '../domain/conversation/export.ts';
 import type { ExportFormat } from '../domain/conversation/render.ts';
-import { ConflictError } from '../domain/errors.ts';
+import { ConflictError, TooManyRequestsError } from '../domain/errors.ts';
 import { encodeId } from '../domain/global-id.ts';
 import { BackgroundTaskType } from './background-task.ts';
 import { builder } from './builder.ts';
@@ -54,7 +54,7 @@ builder.mutationField('exportConversations', (t) =>
     description:
       'Makes a zip of all conversations that a filter matches, one file each. Its link stands in the task once it is done, for seven days.',
     args: { input: t.arg({ type: ExportConversationsInput, description: 'Which, and as what.' }) },
-    errors: { types: [...expectedErrors, ConflictError] },
+    errors: { types: [...expectedErrors, ConflictError, TooManyRequestsError] },
     resolve: (_query, _root, { input: { filter, format, path } }, { services, viewer, requestId }) =>
       exportConversations(
         services,

@@ -6,6 +6,7 @@ import { nowhere } from '../../src/domain/viewer.ts';
 import { openDatabase } from '../../src/infra/database.ts';
 import { createRateLimits } from '../../src/infra/rate-limits.ts';
 import { openRedis } from '../../src/infra/redis.ts';
+import { askBackground } from '../support/background.ts';
 import { createTestClient } from '../support/client.ts';
 import { startRedis } from '../support/redis.ts';
 import { backends, startTestServer, type TestServer, type TestServerOptions } from '../support/server.ts';
@@ -65,6 +66,18 @@ describe.each(backends)('On %s', (backend) => {
     const upload = await client.rest('POST', '/sync/upload', Buffer.from('no zip'));
     const second = await client.rest('POST', '/sync/upload', Buffer.from('no zip'));
     expect([upload.status, second.status]).toEqual([202, 409]);
+  });
+
+  test('exports are limited by user, in whatever form they are asked for', async () => {
+    const server = await start({ backend });
+    const [user, other] = [await server.asUser(), await server.asUser()];
+    expect(await askBackground(user.client, 'exportMyData')).toMatchObject({ kind: 'ACCOUNT_EXPORT' });
+    for (const call of ['exportMyData', 'exportConversations(input: {})']) {
+      expect(await askBackground(user.client, call)).toMatchObject({ __typename: 'TooManyRequests' });
+    }
+    expect(await askBackground(other.client, 'exportConversations(input: {})')).toMatchObject({
+      kind: 'CONVERSATION_EXPORT',
+    });
   });
 
   test('search is limited by user, with the seconds to wait in the error', async () => {

@@ -10,13 +10,17 @@ import { requireScope, type Viewer } from '../viewer.ts';
 import { accountReadme } from './readme.ts';
 import { auditOf, chatsOf, listAssetRows, listVersions, recordsOf } from './records.ts';
 
-/** Queues the making of a zip of everything that is kept of the viewer; see `readme.ts` for what is in it. */
+/**
+ * Queues the making of a zip of everything that is kept of the viewer; see `readme.ts` for what is in it. Throws a
+ * TooManyRequestsError.
+ */
 export async function exportMyData(
   services: Services,
   viewer: Viewer | null,
   requestId?: string,
 ): Promise<BackgroundTask> {
   requireScope(viewer, 'read');
+  await services.limits.spend('export', viewer);
   return startBackgroundTask(
     services,
     viewer,

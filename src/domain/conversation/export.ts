@@ -51,7 +51,10 @@ export async function exportConversation(
   };
 }
 
-/** Queues the making of a zip of all conversations that a filter matches, each as a file. Throws as `startBackgroundTask` does. */
+/**
+ * Queues the making of a zip of all conversations that a filter matches, each as a file. Throws as `startBackgroundTask`
+ * does, and a TooManyRequestsError.
+ */
 export async function exportConversations(
   services: Services,
   viewer: Viewer | null,
@@ -59,6 +62,7 @@ export async function exportConversations(
   requestId?: string,
 ): Promise<BackgroundTask> {
   requireScope(viewer, 'read');
+  await services.limits.spend('export', viewer);
   return startBackgroundTask(services, viewer, 'CONVERSATION_EXPORT', input, {
     requestId,
     audit: { action: 'data.exported', subject: 'conversations' },
