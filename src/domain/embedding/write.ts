@@ -74,7 +74,8 @@ export async function ensureIndex(
   await services.database.transaction(async (tx) => {
     // A statement that makes an index takes no parameters.
     const [names] = await tx.query<{ index: string; user: string; model: string }>(
-      'SELECT quote_ident($1) AS index, quote_literal($2) AS user, quote_literal($3) AS model',
+      `SELECT quote_ident($1) AS index, quote_literal($2) AS user, quote_literal($3) AS model
+       WHERE to_regclass('sidecar_vectors.' || quote_ident($1)) IS NULL`,
       [indexName(userId, space), userId, model],
     );
     if (!names) return;
