@@ -1,5 +1,6 @@
 import { complexityFromQuery } from '@pothos/plugin-complexity';
 import {
+  type DocumentNode,
   type ExecutionArgs,
   type GraphQLField,
   getNamedType,
@@ -45,17 +46,29 @@ function itemsOf(args: Record<string, unknown>, typeName: string, isList: boolea
   return isList ? LIST_LENGTH : 1;
 }
 
+/** Weighed lately, by document (Yoga keeps those) and by what comes with it; a client that polls asks the same for ever. */
+const weighed = new WeakMap<DocumentNode, Map<string, number>>();
+const KEPT_OF_A_DOCUMENT = 20;
+const KEPT_CHARACTERS = 500;
+
 /**
  * The cost of an operation with the variables that it comes with; 0 for one that execution itself will refuse. Throws a
  * DomainError for an argument that is no id of this server.
  */
-export function costOf({
-  schema,
-  document,
-  operationName,
-  variableValues,
-  contextValue,
-}: ExecutionArgs): number {
+export function costOf(args: ExecutionArgs): number {
+  const { document, operationName, variableValues } = args;
+  const asked = JSON.stringify([operationName, variableValues]);
+  const known = weighed.get(document) ?? new Map<string, number>();
+  const cost = known.get(asked) ?? weigh(args);
+  if (asked.length <= KEPT_CHARACTERS) {
+    if (known.size >= KEPT_OF_A_DOCUMENT) known.clear();
+    known.set(asked, cost);
+    weighed.set(document, known);
+  }
+  return cost;
+}
+
+function weigh({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs): number {
   const operation = getOperationAST(document, operationName);
   const variables = { ...variableValues };
   if (!operation || getVariableValues(schema, operation.variableDefinitions ?? [], variables).errors)
