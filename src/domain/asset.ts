@@ -1,6 +1,7 @@
 import { validate as isUuid, NIL } from 'uuid';
 import type { Asset, Prisma } from '../generated/prisma/client.ts';
 import { emptyTally } from './import/batch.ts';
+import { batchedLists, MAX_LISTED, type RowBudget } from './row-budget.ts';
 import type { Services, StoredFile } from './services.ts';
 import { type Lease, lockTask, writeTask } from './sync/lease.ts';
 import { requireScope, type Viewer } from './viewer.ts';
@@ -18,28 +19,85 @@ export function assetKey(viewer: Viewer | null, id: string): Prisma.AssetWhereUn
   return { userId_id: { userId: viewer.userId, id: isUuid(id) ? id : NIL } };
 }
 
-/** What a message, or a whole conversation, points to, each file once and in order of appearance. */
-export async function listAssets(
+/** Something that points to files. */
+interface Pointer {
+  conversationId: string;
+  nodeId: string;
+}
+
+type AssetRow = Omit<Asset, 'userId' | 'sizeBytes'> & {
+  /** Of what points to it among what was asked for, from 0. */
+  position: number;
+  sizeBytes: string | null;
+};
+
+/** The first 100 files that a message points to, each once and in order of appearance. Spends them of `budget`. */
+export async function listMessageAssets(
+  services: Services,
+  viewer: Viewer | null,
+  { conversationId, nodeId }: Pointer,
+  budget: RowBudget,
+): Promise<Asset[]> {
+  requireScope(viewer, 'read');
+  return readOfMessage(services, viewer, budget, { conversationId, nodeId });
+}
+
+/** The same for a whole conversation. */
+export async function listConversationAssets(
   services: Services,
   viewer: Viewer | null,
   conversationId: string,
-  nodeId?: string,
+  budget: RowBudget,
 ): Promise<Asset[]> {
   requireScope(viewer, 'read');
-  const rows = await services.database.query<Omit<Asset, 'sizeBytes'> & { sizeBytes: string | null }>(
-    `SELECT a.user_id AS "userId", a.id, a.provider, a.external_id AS "externalId",
+  return readOfConversation(services, viewer, budget, conversationId);
+}
+
+const nameOf = ({ conversationId, nodeId }: Pointer) => `${conversationId}/${nodeId}`;
+
+const readOfMessage = batchedLists<Pointer, Asset>(nameOf, async (services, viewer, asked) =>
+  readLinked(services, viewer, asked.map(nameOf), {
+    asked: 'unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS asked (conversation_id, node_id, position)',
+    condition: 'l.node_id = asked.node_id',
+    values: [asked.map(({ conversationId }) => conversationId), asked.map(({ nodeId }) => nodeId)],
+  }),
+);
+
+const readOfConversation = batchedLists<string, Asset>(
+  (id) => id,
+  async (services, viewer, ids) =>
+    readLinked(services, viewer, ids, {
+      asked: 'unnest($2::uuid[]) WITH ORDINALITY AS asked (conversation_id, position)',
+      condition: 'true',
+      values: [ids],
+    }),
+);
+
+async function readLinked(
+  services: Services,
+  viewer: Viewer,
+  names: string[],
+  { asked, condition, values }: { asked: string; condition: string; values: unknown[] },
+): Promise<Map<string, Asset[]>> {
+  const rows = await services.database.query<AssetRow>(
+    `SELECT asked.position::int - 1 AS position, a.id, a.provider, a.external_id AS "externalId",
        a.conversation_external_id AS "conversationExternalId", a.name, a.mime_type AS "mimeType",
        a.size_bytes::text AS "sizeBytes", a.sha256, a.task_id AS "taskId"
-     FROM assets a JOIN (
+     FROM ${asked}, LATERAL (
        SELECT l.asset_id, min(ARRAY[m.ordinal, l.ordinal]) AS place
        FROM message_assets l JOIN messages m USING (user_id, conversation_id, node_id)
-       WHERE l.user_id = $1 AND l.conversation_id = $2 AND ($3::text IS NULL OR l.node_id = $3)
-       GROUP BY l.asset_id
-     ) linked ON linked.asset_id = a.id
-     WHERE a.user_id = $1 ORDER BY linked.place, a.id`,
-    [viewer.userId, conversationId, nodeId ?? null],
+       WHERE l.user_id = $1 AND l.conversation_id = asked.conversation_id AND ${condition}
+       GROUP BY l.asset_id ORDER BY place, l.asset_id LIMIT ${MAX_LISTED}
+     ) linked JOIN assets a ON a.id = linked.asset_id
+     WHERE a.user_id = $1 ORDER BY asked.position, linked.place, a.id`,
+    [viewer.userId, ...values],
   );
-  return rows.map((row) => ({ ...row, sizeBytes: row.sizeBytes === null ? null : BigInt(row.sizeBytes) }));
+  const lists = names.map((): Asset[] => []);
+  for (const { position, sizeBytes, ...row } of rows) {
+    const size = sizeBytes === null ? null : BigInt(sizeBytes);
+    lists[position]?.push({ ...row, userId: viewer.userId, sizeBytes: size });
+  }
+  return new Map(names.map((name, index) => [name, lists[index] ?? []]));
 }
 
 export interface MissingAsset {

@@ -1,5 +1,5 @@
 import { resolveCursorConnection } from '@pothos/plugin-relay';
-import { listAssets } from '../domain/asset.ts';
+import { listConversationAssets } from '../domain/asset.ts';
 import { deleteConversation } from '../domain/conversation/delete.ts';
 import { archiveConversation, renameConversation } from '../domain/conversation/edit.ts';
 import type { ConversationFilter } from '../domain/conversation/filter.ts';
@@ -18,6 +18,7 @@ import { encodeId, localId } from '../domain/global-id.ts';
 import { builder, MAX_PAGE, nodeId } from './builder.ts';
 import { expectedErrors } from './errors.ts';
 import { MessageType } from './message.ts';
+import { rowBudgetOf } from './row-budget.ts';
 
 export const MessagePathEnum = builder.enumType('MessagePath', {
   description: 'Which messages of a conversation.',
@@ -106,9 +107,9 @@ export const ConversationType = builder.prismaNode('Conversation', {
     branches: t.exposeInt('branchCount', { description: 'Number of ways from the root to a last message.' }),
     assets: t.prismaField({
       type: ['Asset'],
-      description: 'The files that its messages point to, each once.',
-      resolve: (_query, conversation, _args, { services, viewer }) =>
-        listAssets(services, viewer, conversation.id),
+      description: 'The files that its messages point to, each once, the first 100.',
+      resolve: (_query, conversation, _args, { services, viewer }, info) =>
+        listConversationAssets(services, viewer, conversation.id, rowBudgetOf(info)),
     }),
     messages: t.prismaConnection({
       type: MessageType,

@@ -31,7 +31,7 @@ builder.objectType(NotSignedInError, {
 
 builder.objectType(NotAllowedError, {
   name: 'NotAllowed',
-  description: 'The API key lacks the scope that this needs.',
+  description: 'The viewer may not do this: the key or session lacks a scope, or it is for the owner alone.',
   interfaces: [ErrorInterface],
 });
 

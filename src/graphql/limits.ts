@@ -18,6 +18,7 @@ import { createLRUCache, type Plugin } from 'graphql-yoga';
 import { DomainError } from '../domain/errors.ts';
 import type { GraphQLContext } from './context.ts';
 import { costOf, MAX_COST } from './cost.ts';
+import { refuseTooManyRows } from './row-budget.ts';
 
 /** Ten times what a rich client asks in one document; what is larger belongs into variables. */
 const MAX_CHARACTERS = 32_768;
@@ -57,6 +58,7 @@ export function limitOperations(): Plugin<GraphQLContext>[] {
     maxDirectivesPlugin({ ...onExcess, n: MAX_DIRECTIVES }),
     refuseCycles(),
     limitCost(),
+    refuseTooManyRows(),
     answerWithStatus(),
   ];
 }

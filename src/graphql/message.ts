@@ -1,8 +1,10 @@
-import { listAssets } from '../domain/asset.ts';
-import { getMessage, listChildren, listSiblings, messageKey } from '../domain/conversation/message.ts';
+import { listMessageAssets } from '../domain/asset.ts';
+import { getParent, listChildren, listSiblings } from '../domain/conversation/alternatives.ts';
+import { messageKey } from '../domain/conversation/message.ts';
 import { getConversation } from '../domain/conversation/read.ts';
 import { MessageKind } from '../generated/prisma/enums.ts';
 import { builder, nodeId } from './builder.ts';
+import { OWN_STATEMENT, rowBudgetOf } from './row-budget.ts';
 
 export const MessageKindEnum = builder.enumType('MessageKind', {
   description: 'Whether a reader wants to see a message.',
@@ -47,35 +49,36 @@ export const MessageType = builder.prismaNode('Message', {
       type: 'Message',
       nullable: true,
       description: 'What it answers; null at a root.',
-      resolve: (_query, message, _args, { services, viewer }) =>
-        message.parentNodeId === null
-          ? null
-          : getMessage(services, viewer, message.conversationId, message.parentNodeId),
+      resolve: (_query, message, _args, { services, viewer }, info) =>
+        getParent(services, viewer, message, rowBudgetOf(info)),
     }),
     children: t.prismaField({
       type: ['Message'],
-      description: 'The answers to it, alternatives in order.',
-      resolve: (_query, message, _args, { services, viewer }) =>
-        listChildren(services, viewer, message.conversationId, message.nodeId),
+      description: 'The answers to it, alternatives in order, the first 100.',
+      resolve: (_query, message, _args, { services, viewer }, info) =>
+        listChildren(services, viewer, message, rowBudgetOf(info)),
     }),
     siblings: t.prismaField({
       type: ['Message'],
       description:
-        'The alternatives at this place in order, itself included: what a reader switches between.',
-      resolve: (_query, message, _args, { services, viewer }) => listSiblings(services, viewer, message),
+        'The alternatives at this place in order, itself included: what a reader switches between. The first 100; `siblingCount` counts them all.',
+      resolve: (_query, message, _args, { services, viewer }, info) =>
+        listSiblings(services, viewer, message, rowBudgetOf(info)),
     }),
     assets: t.prismaField({
       type: ['Asset'],
-      description: 'The files that it points to.',
-      resolve: (_query, message, _args, { services, viewer }) =>
-        listAssets(services, viewer, message.conversationId, message.nodeId),
+      description: 'The files that it points to, the first 100.',
+      resolve: (_query, message, _args, { services, viewer }, info) =>
+        listMessageAssets(services, viewer, message, rowBudgetOf(info)),
     }),
     conversation: t.prismaField({
       type: 'Conversation',
       nullable: true,
       description: 'Where it was said; null when that was deleted meanwhile.',
-      resolve: (query, message, _args, { services, viewer }) =>
-        getConversation(services, viewer, message.conversationId, query),
+      resolve: (query, message, _args, { services, viewer }, info) => {
+        rowBudgetOf(info).spend(OWN_STATEMENT);
+        return getConversation(services, viewer, message.conversationId, query);
+      },
     }),
   }),
 });

@@ -4,15 +4,25 @@ import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
 
 /** As Prisma names them, without those that all rows of a conversation share; the time in milliseconds, quicker to read. */
-const COLUMNS = `node_id AS "nodeId", parent_node_id AS "parentNodeId", ordinal, sibling_index AS "siblingIndex",
+export const MESSAGE_COLUMNS = `node_id AS "nodeId", parent_node_id AS "parentNodeId", ordinal, sibling_index AS "siblingIndex",
   sibling_count AS "siblingCount", on_active_path AS "onActivePath", role, author_name AS "authorName", kind,
   content_type AS "contentType", text, model, (extract(epoch FROM created_at) * 1000)::float8 AS "createdAtMs"`;
 
-type Row = Omit<Message, 'userId' | 'conversationId' | 'createdAt'> & {
-  /** Of its conversation among those that were asked for, from 0. */
-  position: number;
+export type MessageRow = Omit<Message, 'userId' | 'conversationId' | 'createdAt'> & {
   createdAtMs: number | null;
 };
+
+export function toMessage(
+  { userId }: Viewer,
+  conversationId: string,
+  { createdAtMs, ...row }: MessageRow,
+): Message {
+  const createdAt = createdAtMs === null ? null : new Date(createdAtMs);
+  return { ...row, userId, conversationId, createdAt };
+}
+
+/** `position` is that of its conversation among those that were asked for, from 0. */
+type Row = MessageRow & { position: number };
 
 /** A viewer is made for each request and goes with it, and so do its loaders. */
 const loaders = new WeakMap<Viewer, Map<string, DataLoader<string, Message[]>>>();
@@ -53,17 +63,16 @@ async function readFirst(
   const distinct = [...new Set(ids)];
   const rows = await services.database.query<Row>(
     `SELECT c.position::int - 1 AS position, m.* FROM unnest($2::uuid[]) WITH ORDINALITY AS c (id, position), LATERAL (
-       SELECT ${COLUMNS} FROM messages
+       SELECT ${MESSAGE_COLUMNS} FROM messages
        WHERE user_id = $1 AND conversation_id = c.id AND (on_active_path OR $3)
        ORDER BY ordinal LIMIT $4
      ) m`,
     [viewer.userId, distinct, path === 'ALL', limit],
   );
   const byConversation = new Map<string, Message[]>(distinct.map((id) => [id, []]));
-  for (const { position, createdAtMs, ...row } of rows) {
+  for (const { position, ...row } of rows) {
     const conversationId = distinct[position] ?? '';
-    const createdAt = createdAtMs === null ? null : new Date(createdAtMs);
-    byConversation.get(conversationId)?.push({ ...row, userId: viewer.userId, conversationId, createdAt });
+    byConversation.get(conversationId)?.push(toMessage(viewer, conversationId, row));
   }
   return ids.map((id) => byConversation.get(id) ?? []);
 }

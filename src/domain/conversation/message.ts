@@ -96,45 +96,6 @@ function messagesOf(viewer: Viewer, conversationId: string, path: MessagePath): 
   return { userId: viewer.userId, conversationId, ...(path === 'ACTIVE' ? { onActivePath: true } : {}) };
 }
 
-/** Null when there is none or it is somebody else's. */
-export async function getMessage(
-  services: Services,
-  viewer: Viewer | null,
-  conversationId: string,
-  nodeId: string,
-): Promise<Message | null> {
-  requireScope(viewer, 'read');
-  if (!isUuid(conversationId)) return null;
-  return services.prisma.message.findFirst({ where: { userId: viewer.userId, conversationId, nodeId } });
-}
-
-/** The answers and edits that follow a message, in sibling order. */
-export async function listChildren(
-  services: Services,
-  viewer: Viewer | null,
-  conversationId: string,
-  nodeId: string,
-): Promise<Message[]> {
-  requireScope(viewer, 'read');
-  return services.prisma.message.findMany({
-    where: { userId: viewer.userId, conversationId, parentNodeId: nodeId },
-    orderBy: { siblingIndex: 'asc' },
-  });
-}
-
-/** The alternatives at a message's place, itself included, in sibling order. */
-export async function listSiblings(
-  services: Services,
-  viewer: Viewer | null,
-  { conversationId, parentNodeId }: Message,
-): Promise<Message[]> {
-  requireScope(viewer, 'read');
-  return services.prisma.message.findMany({
-    where: { userId: viewer.userId, conversationId, parentNodeId },
-    orderBy: { siblingIndex: 'asc' },
-  });
-}
-
 /** The key under which a viewer's own message would stand, whose id is `conversation/node`; names no row when it is somebody else's. */
 export function messageKey(viewer: Viewer | null, id: string): Prisma.MessageWhereUniqueInput {
   requireScope(viewer, 'read');
