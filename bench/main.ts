@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import type { BenchOptions } from './import/stage.ts';
 import { benchImport } from './import.ts';
+import { benchQuality } from './quality.ts';
 import { benchRss } from './rss.ts';
 import { benchSearch } from './search.ts';
 import { benchSubscriptions } from './subscriptions.ts';
@@ -13,6 +14,7 @@ import { benchUsers } from './users.ts';
 const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   api: benchApi,
   import: benchImport,
+  quality: benchQuality,
   rss: benchRss,
   search: benchSearch,
   subscriptions: benchSubscriptions,
