@@ -22,5 +22,5 @@ USER node
 EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# A worker is the same image with the command: node worker/main.ts
-CMD ["node", "src/main.ts"]
+# A worker is the same image with the command: node --max-semi-space-size=8 worker/main.ts
+CMD ["node", "--max-semi-space-size=8", "src/main.ts"]
