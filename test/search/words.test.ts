@@ -21,6 +21,9 @@ const texts = {
   capital: 'An important capitol',
   versions:
     'Upgrade openssl 3.0.13-r2 at https://downloads.example.org/pkg?id=42 or mail admin@mail.example.net',
+  trowel: 'One trowel',
+  trowels: 'Another trowel',
+  towel: 'The azure towel',
   late: `${'filler words come first '.repeat(30_000)} the pterodactyl comes last`,
 };
 
@@ -169,6 +172,9 @@ describe('A query without a hit', () => {
     ['runing databases', 'running databases'],
     ['Strase', 'strasse'],
     ['канига', 'книга'],
+    ['trwel', 'trowel'],
+    // The word of fewer messages, which stands with the other one.
+    ['azure trwel', 'azure towel'],
   ])('%s asks whether %s was meant', async (query, meant) => {
     const { didYouMean, totalCount } = await search(user, query);
     expect(totalCount).toBe(0);

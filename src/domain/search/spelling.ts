@@ -18,8 +18,8 @@ const MIN_SIMILARITY = 0.45;
 
 /**
  * The query with words that none of the viewer's messages holds replaced by words that some do: by those one slip of the
- * keyboard away, else by the most similar word of a title. Null when there is nothing to put right. Meant for a query
- * that found nothing.
+ * keyboard away, rather by one that stands together with the rest of the query, else by the most similar word of a title.
+ * Null when there is nothing to put right. Meant for a query that found nothing.
  */
 export async function suggestSpelling(
   services: Services,
@@ -35,8 +35,10 @@ export async function suggestSpelling(
   );
   for (const { raw, folded } of words.slice(0, MAX_WORDS)) {
     if (await isKnown(services, viewer.userId, folded)) continue;
+    const rest = parseQuery(corrected.replaceAll(raw, ' ')).tsquery;
     const better =
-      (await commonestNear(services, viewer.userId, folded)) ??
+      (rest && (await commonestNear(services, viewer.userId, folded, rest))) ??
+      (await commonestNear(services, viewer.userId, folded, null)) ??
       (await similarInTitles(services, viewer.userId, folded));
     if (better !== null) corrected = corrected.replaceAll(raw, better);
   }
@@ -52,8 +54,16 @@ async function isKnown(services: Services, userId: string, word: string): Promis
   return rows.length > 0;
 }
 
-/** The index is asked for all near words at once; the texts then say how the word is written. */
-async function commonestNear(services: Services, userId: string, word: string): Promise<string | null> {
+/**
+ * The index is asked for all near words at once, only where the rest of the query matches when there is one; the texts then
+ * say how the word is written.
+ */
+async function commonestNear(
+  services: Services,
+  userId: string,
+  word: string,
+  rest: string | null,
+): Promise<string | null> {
   const { words, tsquery } = nearWords(word);
   const rows = await services.database.query<{ text: string }>(
     `SELECT coalesce(left(m.text, $3), c.title) AS text FROM (
@@ -61,7 +71,7 @@ async function commonestNear(services: Services, userId: string, word: string): 
      ) s
      JOIN conversations c ON c.user_id = $1 AND c.id = s.conversation_id
      LEFT JOIN messages m ON m.user_id = $1 AND m.conversation_id = s.conversation_id AND m.node_id = s.node_id`,
-    [userId, tsquery, SAMPLE_CHARACTERS, SAMPLE_MESSAGES],
+    [userId, rest === null ? tsquery : `(${tsquery}) & (${rest})`, SAMPLE_CHARACTERS, SAMPLE_MESSAGES],
   );
   const counts = new Map<string, number>();
   for (const { text } of rows) {
