@@ -1,5 +1,6 @@
 import type { ExportArchive } from '../src/archive/export.ts';
 import { ArchiveError } from '../src/archive/types.ts';
+import { removeContentsOfDeleted } from '../src/domain/account/delete.ts';
 import {
   listMissingAssets,
   type MissingAsset,
@@ -32,12 +33,20 @@ export async function importAssets(
     for (let from = 0; from < page.length; from += AT_ONCE) {
       signal.throwIfAborted();
       const several = page.slice(from, from + AT_ONCE);
-      const outcomes = await Promise.all(
+      const settled = await Promise.allSettled(
         several.map((asset) => storeAsset(services, lease, archive, asset, signal)),
       );
+      const outcomes = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
       const stored = outcomes.filter((outcome) => outcome !== null && 'sha256' in outcome);
       const problems = outcomes.filter((outcome) => outcome !== null && 'outcome' in outcome);
-      if (stored.length > 0) reporter.written(await markAssetsStored(services, lease, stored));
+      try {
+        const failed = settled.find((each) => each.status === 'rejected');
+        if (failed) throw failed.reason;
+        if (stored.length > 0) reporter.written(await markAssetsStored(services, lease, stored));
+      } catch (error) {
+        await removeContentsOfDeleted(services, lease, stored);
+        throw error;
+      }
       await recordProblems(services, lease, problems);
       reporter.bytes(archive.totalBytes, archive.totalBytes);
     }

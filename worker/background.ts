@@ -82,7 +82,7 @@ async function runLease(
       report: progress.report,
       keep: (checkpoint) => progress.write({ checkpoint }),
       async store(name, content) {
-        await storeMadeFile(services, lease, name, content);
+        await storeMadeFile(services, lease, name, eachHeard(content, progress.moved));
         stored = true;
       },
     });
@@ -133,6 +133,13 @@ async function end(
   });
 }
 
+async function* eachHeard<T>(source: AsyncIterable<T>, onEach: () => void): AsyncGenerator<T> {
+  for await (const each of source) {
+    onEach();
+    yield each;
+  }
+}
+
 /** Turns what a run reports into the task's row, a few times a second. `onLost` hears when that is refused. */
 function openProgress(services: Services, lease: BackgroundLease, onLost: (error: unknown) => void) {
   let next: BackgroundChange | null = null;
@@ -160,6 +167,10 @@ function openProgress(services: Services, lease: BackgroundLease, onLost: (error
     write(change: BackgroundChange) {
       movedAtMs = Date.now();
       return write(change);
+    },
+    /** Something came through that is no progress to tell of, such as a part of a large file. */
+    moved() {
+      movedAtMs = Date.now();
     },
     idleMs: () => Date.now() - movedAtMs,
     /** Writes what is not yet written. */

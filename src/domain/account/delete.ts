@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { recordAudit } from '../audit.ts';
 import { cancelBackgroundTask } from '../background/cancel.ts';
+import { removeUnlessWanted } from '../background/file.ts';
 import { backgroundJobId } from '../background/task.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
-import type { Services, Transaction } from '../services.ts';
+import type { HeldLease } from '../lease.ts';
+import type { Services, StoredFile, Transaction } from '../services.ts';
 import { cancelSync } from '../sync/cancel.ts';
 import { jobIdOf } from '../sync/task.ts';
 import { nowhere, requireScope, type Viewer } from '../viewer.ts';
@@ -136,4 +138,18 @@ async function clearWorkspace(services: Services, userId: string, { syncs, other
 export async function removeFilesOfNobody(services: Services, userId: string): Promise<void> {
   const users = await services.prisma.user.count({ where: { id: userId } });
   if (users === 0) await services.files.removeAll(userId);
+}
+
+/**
+ * For a worker whose sync can no longer name the contents that it stored. While the task is there, somebody else may be
+ * about to name the same; when it went with its account, nobody is, also where the owner's account began anew.
+ */
+export async function removeContentsOfDeleted(
+  services: Services,
+  lease: HeldLease,
+  stored: Pick<StoredFile, 'sha256'>[],
+): Promise<void> {
+  const tasks = await services.prisma.syncTask.count({ where: { userId: lease.userId, id: lease.taskId } });
+  if (tasks > 0) return;
+  for (const { sha256 } of stored) await removeUnlessWanted(services, lease, sha256);
 }

@@ -1,6 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import { NotFoundError } from '../errors.ts';
-import { type HeldLease, LeaseLostError } from '../lease.ts';
+import { type HeldLease, holdsLeased, LeaseLostError } from '../lease.ts';
 import type { Services, StoredFile } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 
@@ -17,7 +17,7 @@ export interface MadeFile {
 
 /**
  * Stores what a task makes. Its row names the file before the store has it, so that none is ever left that no row
- * knows, whatever happens in between. Throws a LeaseLostError, with nothing stored.
+ * knows, whatever happens in between. Throws a LeaseLostError, with nothing left of it.
  */
 export async function storeMadeFile(
   services: Services,
@@ -26,7 +26,7 @@ export async function storeMadeFile(
   content: AsyncIterable<Uint8Array>,
 ): Promise<StoredFile> {
   await forgetEarlierAttempt(services, lease);
-  return services.files.put(lease.userId, content, async ({ sha256, sizeBytes }) => {
+  const stored = await services.files.put(lease.userId, content, async ({ sha256, sizeBytes }) => {
     const [row] = await services.database.query(
       `UPDATE background_tasks SET file_sha256 = $4, file_name = $5, file_bytes = $6,
          expires_at = now() + make_interval(days => $7), seq = seq + 1, heartbeat_at = now()
@@ -35,6 +35,28 @@ export async function storeMadeFile(
     );
     if (!row) throw new LeaseLostError();
   });
+  // Whoever took the task away meanwhile removed what was not there yet.
+  if (await holdsLeased(services, 'background_tasks', lease)) return stored;
+  await removeUnlessWanted(services, lease, stored.sha256);
+  throw new LeaseLostError();
+}
+
+/**
+ * Removes a content that a task stored in vain, unless something else has the same. The task's own row counts only when
+ * it is over with success: otherwise its mention of the content is about to go.
+ */
+export async function removeUnlessWanted(
+  services: Services,
+  { userId, taskId }: HeldLease,
+  sha256: Uint8Array,
+): Promise<void> {
+  const [wanted] = await services.database.query(
+    `SELECT FROM assets WHERE user_id = $1 AND sha256 = $3
+     UNION ALL SELECT FROM background_tasks
+       WHERE user_id = $1 AND file_sha256 = $3 AND (id <> $2 OR status = 'COMPLETED')`,
+    [userId, taskId, sha256],
+  );
+  if (!wanted) await services.files.remove(userId, sha256);
 }
 
 /** A worker that died after it had stored the file left it behind. */
