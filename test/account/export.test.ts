@@ -21,6 +21,29 @@ async function unzip(bytes: Buffer): Promise<Map<string, Buffer>> {
   return new Map(await Promise.all(files.map(async (file) => [file.path, await file.buffer()] as const)));
 }
 
+/** Where each table with a user's rows stands in an export, or why it does not. */
+const places: Record<string, string> = {
+  api_keys: 'account/api-keys.json',
+  assets: 'assets/assets.jsonl',
+  audit_events: 'account/audit.jsonl',
+  background_tasks: 'account/tasks.jsonl',
+  chat_sessions: 'chat/sessions.jsonl',
+  chat_turns: 'chat/sessions.jsonl',
+  conversation_versions: 'originals/chatgpt/conversations-001.json',
+  conversations: 'conversations/conversations-001.jsonl',
+  deleted_conversations: 'account/deleted-conversations.jsonl',
+  imported_archives: 'sync/archives.json',
+  known_sources: 'sync/sources.json',
+  message_assets: 'conversations/conversations-001.jsonl',
+  message_search: 'left out: made of the messages',
+  message_vectors: 'left out: made of the messages',
+  messages: 'conversations/conversations-001.jsonl',
+  sessions: 'account/sessions.json',
+  sync_configs: 'sync/settings.json',
+  sync_problems: 'sync/problems.jsonl',
+  sync_tasks: 'sync/tasks.jsonl',
+};
+
 const jsonIn = (files: Map<string, Buffer>, path: string) =>
   JSON.parse(files.get(path)?.toString() ?? 'null');
 const linesIn = (files: Map<string, Buffer>, path: string): Json[] =>
@@ -126,6 +149,29 @@ describe.each(backends)('On %s', (backend) => {
         sha256: createHash('sha256').update(content).digest('hex'),
       })),
     );
+  });
+
+  test('every table with a user’s rows is in the export, or is left out for a reason', async () => {
+    const user = await server.asUser();
+    const zip = await zipOf({ 'conversations.json': JSON.stringify([dialogue('plain')]) });
+    const { url } = server.exports.serve(zip, { etag: '"first"' });
+    expect(await sync(user.client, url)).toMatchObject({ status: 'COMPLETED' });
+    const { files } = await exported(user);
+    const tables = await server.services.database.query<{ name: string }>(
+      `SELECT DISTINCT table_name AS name FROM information_schema.columns WHERE column_name = 'user_id'
+         AND table_schema IN ('public', 'sidecar_vectors')`,
+    );
+    expect(tables.length).toBeGreaterThan(15);
+    for (const { name } of tables) {
+      const place = places[name] ?? `${name} is neither in the export nor left out`;
+      if (!place.startsWith('left out: ')) expect([...files.keys()]).toContain(place);
+    }
+    const [source] = jsonIn(files, 'sync/sources.json');
+    expect(source).toEqual({
+      etag: '"first"',
+      lastModified: null,
+      archiveSha256: createHash('sha256').update(zip).digest('hex'),
+    });
   });
 
   test('an export is its user’s alone, and holds nothing of anybody else', async () => {

@@ -16,13 +16,16 @@ originals/*/*.json       the conversations byte for byte as the exports held the
 assets/                  attachments as they came; assets.jsonl says what each is ("path" is null when no export
                          held its content, or the server could not read it any more)
 sync/                    settings (without the export's address, which is a secret), imports, what they could
-                         not read ("taskId" is the import), and the hashes of archives that are in whole
+                         not read ("taskId" is the import), the hashes of archives that are in whole, and what
+                         addresses gave last ("etag", "lastModified"; without the addresses)
 chat/sessions.jsonl      your talks with your history
 account/audit.jsonl      what was done to the account, when and from where
 account/api-keys.json    the names and uses of your API keys, never the keys
 account/sessions.json    where you are signed in
 account/tasks.jsonl      exports and other work that you asked for
 account/deleted-conversations.jsonl   conversations that you deleted and that imports leave out
+
+Left out are secrets (keys, sign-ins, addresses of exports) and what search makes of the messages.
 
 What changed while this was made may be in it or not.
 `;

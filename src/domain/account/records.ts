@@ -16,6 +16,10 @@ export async function recordsOf(services: Services, userId: string): Promise<[st
     ['profile.json', await prisma.user.findUnique({ where: { id: userId } })],
     ['sync/settings.json', config && { ...settings, hasExportUrl: exportUrlSealed !== null }],
     ['sync/archives.json', await prisma.importedArchive.findMany({ where, omit: { userId: true } })],
+    [
+      'sync/sources.json',
+      await prisma.knownSource.findMany({ where, omit: { urlHash: true, userId: true } }),
+    ],
     ['account/api-keys.json', await prisma.apiKey.findMany({ where, omit: { keyHash: true, userId: true } })],
     [
       'account/sessions.json',
