@@ -65,13 +65,13 @@ export const routes: Route[] = [
 
 const MAX_BODY = '256kb';
 
+const streamPaths = new Set(routes.filter((route) => route.readsStream).map((route) => route.path));
+
 /** Whether an archive may come to this path, which takes as long as its client's line needs. */
 export function takesUpload(path: string): boolean {
   const plain = path.toLowerCase().replace(/\/$/, '');
   return (
-    plain === RESUMABLE_UPLOAD_PATH ||
-    plain.startsWith(`${RESUMABLE_UPLOAD_PATH}/`) ||
-    routes.some((route) => route.readsStream && route.path === plain)
+    plain === RESUMABLE_UPLOAD_PATH || plain.startsWith(`${RESUMABLE_UPLOAD_PATH}/`) || streamPaths.has(plain)
   );
 }
 
