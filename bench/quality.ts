@@ -1,13 +1,13 @@
 import { searchLayers } from '../src/domain/retrieval/layers.ts';
 import { suggestSpelling } from '../src/domain/search/spelling.ts';
-import { type SearchHit, search } from '../src/domain/search.ts';
+import { search } from '../src/domain/search.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Viewer } from '../src/domain/viewer.ts';
 import { type BenchOptions, openStage } from './import/stage.ts';
 import { compareDiversity } from './quality/diversity.ts';
 import { openMeaning } from './quality/meaning.ts';
 import { DEPTH, meanOf, type Place, type Score, scoreOf } from './quality/measure.ts';
-import { keyOf, plant } from './quality/planted.ts';
+import { placeOf, plant } from './quality/planted.ts';
 import { makeQuestions, type Question } from './quality/questions.ts';
 import { fillArchive, settle } from './search/archive.ts';
 import { printTable } from './table.ts';
@@ -20,7 +20,7 @@ type Ask = (query: string) => Promise<Place[]>;
 
 /**
  * Prints how well searches answer questions whose answers the generator planted: recall@10 and MRR by kind of question,
- * then how diverse the hits are. Last come the questions that the search by words did not answer.
+ * then how diverse the hits are. Last come the questions that the search by words answered in part or not at all.
  */
 export async function benchQuality(options: BenchOptions): Promise<void> {
   const conversations = Math.round((options.mb[0] ?? DEFAULT_MB) * CONVERSATIONS_PER_MB);
@@ -49,8 +49,10 @@ export async function benchQuality(options: BenchOptions): Promise<void> {
       await meaning.close();
     }
     await compareDiversity(services, viewer, planted);
-    const missed = questions.filter((_, index) => keyword[index]?.recall === 0);
-    for (const { kind, query } of missed) process.stdout.write(`not found, ${kind}: ${query}\n`);
+    for (const [index, { kind, query }] of questions.entries()) {
+      const { recall } = keyword[index] ?? { recall: 0 };
+      if (recall < 1) process.stdout.write(`recall ${recall.toFixed(2)}, ${kind}: ${query}\n`);
+    }
   } finally {
     await stage.close();
   }
@@ -66,11 +68,6 @@ const byWords =
     const meant = await suggestSpelling(services, viewer, query);
     return meant === null ? [] : (await find(meant)).map(placeOf);
   };
-
-const placeOf = ({ conversation, message }: Pick<SearchHit, 'conversation' | 'message'>): Place => ({
-  externalId: conversation.externalId,
-  key: keyOf(conversation.externalId, message.nodeId),
-});
 
 async function scoreAll(questions: Question[], ask: Ask): Promise<Score[]> {
   const scores: Score[] = [];

@@ -35,5 +35,6 @@ export function meanOf(scores: Score[]): Score {
   };
 }
 
+/** 0 of none. */
 export const mean = (values: number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);

@@ -1,5 +1,7 @@
+import type { Found } from '../../src/domain/retrieval/passages.ts';
 import { conversationAt, textOf, topicOf } from '../generator/index.ts';
 import { SEED } from '../search/archive.ts';
+import type { Place } from './measure.ts';
 
 /** A message as the generator wrote it. */
 export interface PlantedMessage {
@@ -33,6 +35,12 @@ export interface Planted {
 }
 
 export const keyOf = (externalId: string, nodeId: string) => `${externalId}/${nodeId}`;
+
+/** Where a hit stands, by its names in the export. */
+export const placeOf = ({ conversation, message }: Pick<Found, 'conversation' | 'message'>): Place => ({
+  externalId: conversation.externalId,
+  key: keyOf(conversation.externalId, message.nodeId),
+});
 
 /** Words as a reader would count them, in small letters. */
 export const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
