@@ -17,8 +17,11 @@ const EACH = 10;
 const QUESTION_STREAM = 77;
 const MAX_TRIES = 10_000;
 
-/** A word of a topic, which is in many messages and yet tells something. */
-const isTelling = (messages: number) => messages >= 5 && messages <= 300;
+/** A word that is in many messages and yet tells something. */
+const isTelling = (word: string, { frequency }: Planted) => {
+  const messages = frequency.get(word) ?? 0;
+  return word.length >= 4 && messages >= 5 && messages <= 300;
+};
 
 /**
  * Ten questions of each kind. Which messages answer them is read off what the generator wrote, by comparing plain words:
@@ -69,9 +72,10 @@ const kinds: Record<string, (planted: Planted, random: Random, number: number) =
     const phrase = words.slice(from, from + 4).join(' ');
     return { query: `"${phrase}"`, answers: keysWhere(({ words: all }) => all.includes(` ${phrase} `)) };
   },
-  'words of a sentence'({ messages, keysWhere, frequency }, random) {
+  'words of a sentence'(planted, random) {
+    const { messages, keysWhere } = planted;
     const sentence = random.pick(sentencesOf(random.pick(messages)));
-    const telling = new Set(sentence?.filter((word) => isTelling(frequency.get(word) ?? 0)));
+    const telling = new Set(sentence?.filter((word) => isTelling(word, planted)));
     // Backwards: nobody remembers the order.
     const words = [...telling].slice(0, 3).toReversed();
     return words.length < 3 ? null : { query: words.join(' '), answers: keysWhere(holdsAll(words)) };
@@ -81,12 +85,12 @@ const kinds: Record<string, (planted: Planted, random: Random, number: number) =
     const words = wordsOf(title).filter((word) => word !== 'and');
     return { query: words.toReversed().join(' '), answers: new Set([externalId]) };
   },
-  'without accents'({ messages, keysWhere, frequency }, random) {
-    const { text } = random.pick(messages);
+  'without accents'(planted, random) {
+    const { text } = random.pick(planted.messages);
     const [, before = '', accented = ''] = /([\p{L} ,]+) \(([\p{L} ]+)\)[.?]/u.exec(text) ?? [];
-    const near = wordsOf(before).find((word) => isTelling(frequency.get(word) ?? 0));
+    const near = wordsOf(before).find((word) => isTelling(word, planted));
     if (near === undefined || withoutAccents(accented) === accented.toLowerCase()) return null;
-    const answers = keysWhere(holdsAll([near, ...wordsOf(accented)]));
+    const answers = planted.keysWhere(holdsAll([near, ...wordsOf(accented)]));
     return { query: `${withoutAccents(accented)} ${near}`, answers };
   },
   'Chinese and Japanese'({ messages, keysWhere }, random) {
