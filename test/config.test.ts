@@ -1,18 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, loadConfig, variableNames } from '../src/config.ts';
-
-/** What is wrong with an environment, one entry a problem. */
-function problemsOf(env: Record<string, string>): string[] {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-}
+import { loadConfig, variableNames } from '../src/config.ts';
+import { problemsOf } from './support/config.ts';
 
 describe('Without any variable', () => {
   test('everything is embedded, on loopback, with sensible limits', () => {

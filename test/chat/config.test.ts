@@ -1,15 +1,6 @@
 import { expect, test } from 'vitest';
-import { ConfigError, loadConfig } from '../../src/config.ts';
-
-const problemsOf = (env: Record<string, string>): string[] => {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-};
+import { loadConfig } from '../../src/config.ts';
+import { problemsOf } from '../support/config.ts';
 
 test('a model needs its server and its name, and no password in the address', () => {
   expect(loadConfig({}).chat).toBeNull();
