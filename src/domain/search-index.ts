@@ -105,8 +105,10 @@ const COPY_PORTION = `COPY (
     WHERE start >= current_setting('sidecar.from')::bigint AND start < current_setting('sidecar.to')::bigint
       AND (conversation_id, node_id) NOT IN (SELECT conversation_id, node_id FROM indexed)
   )
-  SELECT user_id, conversation_id, node_id, text, created_at, role, kind, on_active_path
-  FROM portion JOIN messages USING (user_id, conversation_id, node_id) WHERE text <> ''
+  SELECT portion.user_id, conversation_id, node_id, text, coalesce(m.created_at, c.created_at), role, kind, on_active_path
+  FROM portion JOIN messages m USING (user_id, conversation_id, node_id)
+    JOIN conversations c ON c.user_id = portion.user_id AND c.id = portion.conversation_id
+  WHERE text <> ''
   UNION ALL
   SELECT c.user_id, c.id, '', title, created_at, '', 'VISIBLE', true
   FROM conversations c JOIN wanted ON c.user_id = wanted.user_id AND c.id = wanted.conversation_id
