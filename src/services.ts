@@ -105,6 +105,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       reader: { merge: mergeVersions },
       threads,
       sessions: config.sessions,
+      allowedEmails: config.google?.allowedEmails ?? null,
       chat: await openChat(config, logger),
       embeddings: await openEmbeddings(config, logger),
       vectors: await prepareVectors(database, logger, config.embeddings !== null),

@@ -7,7 +7,7 @@ import type { SessionCookie } from './session-cookie.ts';
 
 declare module 'express-session' {
   interface SessionData {
-    /** Who is signed in. */
+    /** Who signs in by this request; never what the store hands out, for the session may have been ended since. */
     signIn?: SignIn;
   }
 }
@@ -39,10 +39,9 @@ function createStore(services: Services, cookie: SessionCookie): session.Store {
     override get(id: string, done: (error: unknown, data?: session.SessionData | null) => void): void {
       loadSession(services, id).then((stored) => {
         if (!stored) return done(null, null);
-        const { signIn, data } = stored;
         const fresh = new session.Cookie();
         Object.assign(fresh, cookieOptions(cookie), { originalMaxAge: cookie.lifetimeMs });
-        done(null, { ...data, ...(signIn && { signIn }), cookie: fresh });
+        done(null, { ...stored, cookie: fresh });
       }, done);
     }
 

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { ApiKey, Prisma } from '../generated/prisma/client.ts';
+import { isLetIn } from './allowed-emails.ts';
 import { recordAudit, recordHourly } from './audit.ts';
 import { batched } from './batched.ts';
 import { InvalidInputError, NotAllowedError, NotFoundError } from './errors.ts';
@@ -145,6 +146,7 @@ interface KeyRow {
   keyHash: Uint8Array;
   scopes: Scope[];
   isOwner: boolean;
+  email: string | null;
   alive: boolean;
   usedLately: boolean;
 }
@@ -158,7 +160,7 @@ const readKey = batched<{ prefix: string; address: string | null }, KeyRow>(
   async (services, keys) => {
     const rows = await services.database.query<KeyRow & { prefix: string; address: string | null }>(
       `SELECT asked.prefix, asked.address, k.user_id AS "userId", k.id, k.key_hash AS "keyHash", k.scopes,
-         u.is_owner AS "isOwner",
+         u.is_owner AS "isOwner", u.email,
          k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AS alive,
          coalesce(k.last_used_at > now() - interval '1 minute', false)
            AND k.last_used_address IS NOT DISTINCT FROM asked.address AS "usedLately"
@@ -183,7 +185,7 @@ export async function findApiKey(services: Services, shown: Credentials): Promis
   if (apiKey === undefined || prefix === undefined) return null;
   const row = await readKey(services, { prefix, address: origin.address });
   const fits = timingSafeEqual(digest(apiKey), row?.keyHash ?? NO_DIGEST);
-  if (!row || !fits || !row.alive) return null;
+  if (!row || !fits || !row.alive || !isLetIn(services, row)) return null;
   const viewer: Viewer = {
     userId: row.userId,
     scopes: new Set(row.scopes.filter((scope) => scope !== 'admin' || row.isOwner)),

@@ -30,6 +30,7 @@ export type AuditAction =
   | 'chat.deleted'
   | 'data.exported'
   | 'account.linked'
+  | 'account.unlinked'
   | 'account.deleted';
 
 /**

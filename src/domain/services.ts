@@ -25,6 +25,8 @@ export interface Services {
   reader: ConversationReader;
   threads: Threads;
   sessions: SessionLimits;
+  /** Addresses or domains of those who may come in beside the owner; null lets everybody in. */
+  allowedEmails: string[] | null;
   /** Null when no model is configured. */
   chat: ChatModel | null;
   /** Null when none is configured. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
+import { isLetIn } from './allowed-emails.ts';
 import { recordAudit } from './audit.ts';
 import { SESSION_JOINS, sessionHolds } from './credential.ts';
 import { NotAllowedError, NotFoundError, NotSignedInError } from './errors.ts';
@@ -20,7 +21,7 @@ export interface SignIn {
 
 /** A browser's state between requests to /auth. */
 export interface StoredSession {
-  /** Null until the sign-in is done. */
+  /** Who has just signed in under a new secret; null for all that is stored besides. */
   signIn: SignIn | null;
   /** State and PKCE verifier of a sign-in that has begun. */
   data: Record<string, unknown>;
@@ -49,15 +50,16 @@ export async function findSession(
     id: string;
     userId: string;
     isOwner: boolean;
+    email: string | null;
     keyScopes: Scope[] | null;
     seenLately: boolean;
   }>(
-    `SELECT s.id, s.user_id AS "userId", u.is_owner AS "isOwner", k.scopes AS "keyScopes",
+    `SELECT s.id, s.user_id AS "userId", u.is_owner AS "isOwner", u.email, k.scopes AS "keyScopes",
        s.last_seen_at > now() - interval '1 minute' AS "seenLately"
      FROM sessions s ${SESSION_JOINS} WHERE s.token_hash = $1 AND ${sessionHolds('$2')}`,
     [tokenHash(secret), services.sessions.idleMs],
   );
-  if (!row) return null;
+  if (!row || !isLetIn(services, row)) return null;
   if (!row.seenLately) await noteSeen(services, row.id, origin);
   const scopes = row.keyScopes ?? (['read', 'write', 'admin'] as const);
   return {
@@ -82,29 +84,26 @@ async function noteSeen(services: Services, id: string, { address }: Origin): Pr
   }
 }
 
-/** What is stored of the browser that holds this secret; null when it is unknown or ended. */
-export async function loadSession(services: Services, secret: string): Promise<StoredSession | null> {
-  const [row] = await services.database.query<{
-    userId: string | null;
-    data: Record<string, unknown>;
-    address: string | null;
-    userAgent: string | null;
-  }>(
-    `SELECT s.user_id AS "userId", s.data, s.address, s.user_agent AS "userAgent"
+/**
+ * State and PKCE verifier of the browser that holds this secret; null when it is unknown or ended. Never who is signed in:
+ * what was read may be written back after the session was ended.
+ */
+export async function loadSession(
+  services: Services,
+  secret: string,
+): Promise<Record<string, unknown> | null> {
+  const [row] = await services.database.query<{ data: Record<string, unknown> }>(
+    `SELECT s.data - 'apiKeyId' AS data
      FROM sessions s LEFT ${SESSION_JOINS}
      WHERE s.token_hash = $1 AND s.expires_at > now() AND (s.user_id IS NULL OR (${sessionHolds('$2')}))`,
     [tokenHash(secret), services.sessions.idleMs],
   );
-  if (!row) return null;
-  const { apiKeyId, ...data } = row.data;
-  const origin = { address: row.address, userAgent: row.userAgent };
-  const signIn = row.userId && { userId: row.userId, apiKeyId: (apiKeyId as string) ?? null, origin };
-  return { signIn: signIn || null, data };
+  return row?.data ?? null;
 }
 
 /**
- * Stores a browser's state. A secret that is stored already keeps its user and its absolute end: whoever signs in gets
- * a new one, so that a cookie from before, which others may know, never becomes one that is signed in.
+ * Stores a browser's state. A secret that is stored already keeps its user, its key and its absolute end: whoever signs
+ * in gets a new one, so that a cookie from before, which others may know, never becomes one that is signed in.
  */
 export async function saveSession(
   services: Services,
@@ -117,7 +116,8 @@ export async function saveSession(
     const [row] = await tx.query<{ id: string; isNew: boolean }>(
       `INSERT INTO sessions (id, token_hash, user_id, data, user_agent, address, expires_at)
        VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7 / 1000.0))
-       ON CONFLICT (token_hash) DO UPDATE SET data = EXCLUDED.data
+       ON CONFLICT (token_hash) DO UPDATE
+         SET data = EXCLUDED.data || jsonb_strip_nulls(jsonb_build_object('apiKeyId', sessions.data->'apiKeyId'))
        RETURNING id, xmax = 0 AS "isNew"`,
       [
         uuidv7(),
@@ -199,10 +199,18 @@ export async function endSession(services: Services, viewer: Viewer | null, id: 
 /** Ends all of the viewer's sessions, the one that the request came with as well; API keys stay. Answers how many. */
 export async function signOutEverywhere(services: Services, viewer: Viewer | null): Promise<number> {
   requireScope(viewer, 'write');
+  return endAllSessions(services, viewer, (tx) => recordAudit(tx, viewer, 'session.all_ended'));
+}
+
+/** Ends all sessions of a user together with what `also` does. Answers how many. */
+export async function endAllSessions(
+  services: Services,
+  viewer: Viewer,
+  also: (tx: Transaction) => Promise<void>,
+): Promise<number> {
   return end(services, viewer, async (tx) => {
-    const ended = await tx.execute('DELETE FROM sessions WHERE user_id = $1', [viewer.userId]);
-    await recordAudit(tx, viewer, 'session.all_ended');
-    return ended;
+    await also(tx);
+    return tx.execute('DELETE FROM sessions WHERE user_id = $1', [viewer.userId]);
   });
 }
 

@@ -1,9 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
+import { isAllowedEmail } from './allowed-emails.ts';
 import { recordAudit } from './audit.ts';
-import { NotAllowedError } from './errors.ts';
+import { NotAllowedError, NotFoundError } from './errors.ts';
 import { text } from './input.ts';
 import type { Services } from './services.ts';
+import { endAllSessions } from './session.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
 const MAX_NAME_LENGTH = 200;
@@ -21,16 +23,6 @@ const claimsSchema = z.object({
     .nullish()
     .catch(null),
 });
-
-/** Whether an e-mail address is one of the allowed, which are addresses, or domains with or without an @ in front. */
-export function isAllowedEmail(allowed: string[], email: string): boolean {
-  const address = email.toLowerCase();
-  const domain = address.slice(address.lastIndexOf('@') + 1);
-  return allowed.some((entry) => {
-    const wanted = entry.toLowerCase();
-    return wanted.lastIndexOf('@') > 0 ? wanted === address : wanted.replace(/^@/, '') === domain;
-  });
-}
 
 /**
  * The user whom Google vouches for, made when they first come; answers their id. Google's `sub` alone says who it is,
@@ -68,6 +60,7 @@ export async function linkGoogle(
   allowedEmails: string[] | null,
 ): Promise<string> {
   requireScope(viewer, 'admin');
+  await requireLinking(services, viewer);
   const { sub, email, name, picture } = readClaims(userinfo, allowedEmails);
   await services.database.transaction(async (tx) => {
     const linked = await tx.execute(
@@ -83,6 +76,45 @@ export async function linkGoogle(
     await recordAudit(tx, viewer, 'account.linked', email);
   });
   return viewer.userId;
+}
+
+/**
+ * Whether a viewer may make a Google account the owner's. It stays for good, so what can be revoked is not enough: a key
+ * that was made, or a session that hangs on one. Throws a NotAllowedError.
+ */
+export async function requireLinking(services: Services, viewer: Viewer | null): Promise<void> {
+  requireScope(viewer, 'admin');
+  const { userId, credential } = viewer;
+  if (credential?.kind === 'owner-key') return;
+  const [session] =
+    credential?.kind === 'session'
+      ? await services.database.query(
+          `SELECT FROM sessions WHERE user_id = $1 AND id = $2 AND data->>'apiKeyId' IS NULL`,
+          [userId, credential.id],
+        )
+      : [];
+  if (!session) {
+    throw new NotAllowedError(
+      'A key that was made cannot link a Google account: sign in with the server’s own API_KEY first.',
+    );
+  }
+}
+
+/**
+ * Takes the owner's Google account away, and with it all of their sessions; the server's key still opens the account.
+ * Answers how many were ended. Throws a NotFoundError when there is none.
+ */
+export async function unlinkGoogle(services: Services, viewer: Viewer | null): Promise<number> {
+  requireScope(viewer, 'admin');
+  return endAllSessions(services, viewer, async (tx) => {
+    const unlinked = await tx.execute(
+      `UPDATE users SET google_sub = NULL, email = NULL, email_verified = false, picture_url = NULL
+       WHERE id = $1 AND is_owner AND google_sub IS NOT NULL`,
+      [viewer.userId],
+    );
+    if (unlinked === 0) throw new NotFoundError('linked Google account');
+    await recordAudit(tx, viewer, 'account.unlinked');
+  });
 }
 
 /** Throws a NotAllowedError for a person who may not come in. */

@@ -8,6 +8,7 @@ import {
   signOut,
   signOutEverywhere,
 } from '../domain/session.ts';
+import { unlinkGoogle } from '../domain/sign-in.ts';
 import { builder } from './builder.ts';
 import { expectedErrors } from './errors.ts';
 
@@ -80,6 +81,18 @@ builder.mutationField('signOutEverywhere', (t) =>
     errors: { types: expectedErrors },
     resolve: async (_root, _args, { services, viewer }) => ({
       sessions: await signOutEverywhere(services, viewer),
+    }),
+  }),
+);
+
+builder.mutationField('unlinkGoogle', (t) =>
+  t.field({
+    type: SignedOut,
+    description:
+      'Takes the owner’s Google account away and ends all of their sessions; the server’s API_KEY still opens the account. Needs the scope ADMIN.',
+    errors: { types: [...expectedErrors, NotFoundError] },
+    resolve: async (_root, _args, { services, viewer }) => ({
+      sessions: await unlinkGoogle(services, viewer),
     }),
   }),
 );

@@ -7,9 +7,9 @@ import type { SessionCookie } from '../auth/session-cookie.ts';
 import { DomainError, NotAllowedError, NotSignedInError } from '../domain/errors.ts';
 import type { Services } from '../domain/services.ts';
 import { signOut } from '../domain/session.ts';
-import { linkGoogle, signInWithGoogle } from '../domain/sign-in.ts';
+import { linkGoogle, requireLinking, signInWithGoogle } from '../domain/sign-in.ts';
 import { getViewerUser } from '../domain/user.ts';
-import { type Authenticate, type Origin, requireScope, type Viewer } from '../domain/viewer.ts';
+import type { Authenticate, Origin, Viewer } from '../domain/viewer.ts';
 import * as descriptions from './auth-descriptions.ts';
 import { sendPage } from './auth-page.ts';
 import { bodyOf } from './json-body.ts';
@@ -60,7 +60,7 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
         link: request.query.link === 'true',
       };
       if (purpose.link) {
-        requireScope(await viewerOf(request), 'admin');
+        await requireLinking(services, await viewerOf(request));
         if (isForeign(request)) throw new NotAllowedError('Open this address from a page of this server.');
       }
       redirectToGoogle(google, purpose)(request, response, next);

@@ -162,6 +162,10 @@ export const mutations: Record<string, OperationCase> = {
     document: 'mutation { signOut { ... on Error { code } } }',
     expected: /NOT_ALLOWED/,
   },
+  unlinkGoogle: {
+    document: 'mutation { unlinkGoogle { ... on Error { code } } }',
+    expected: /NOT_ALLOWED/,
+  },
   signOutEverywhere: {
     document: 'mutation { signOutEverywhere { ... on SignedOut { sessions } } }',
     expected: /"sessions":0/,
