@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Logger as PinoLogger } from 'pino';
 import { pinoHttp } from 'pino-http';
 import { credentialsOf } from './auth/credentials.ts';
@@ -9,7 +9,7 @@ import { limitWrongKeys } from './auth/wrong-keys.ts';
 import type { Config } from './config.ts';
 import { allowOrigins } from './cross-origin.ts';
 import { TooManyRequestsError } from './domain/errors.ts';
-import type { Services } from './domain/services.ts';
+import type { Logger, Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
@@ -46,6 +46,7 @@ export function createApp(
   handler.set('trust proxy', http.trustProxy);
   const origins = requestOrigins(handler, http.corsOrigins);
   handler.use(requestLog(logger));
+  if (!isOpen && http.trustProxy === false) handler.use(warnOfProxy(services.logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
   handler.use(securityHeaders(config.environment));
   if (http.corsOrigins.length > 0) handler.use(allowOrigins(http.corsOrigins));
@@ -96,6 +97,21 @@ export function createApp(
 
 /** Longer than a proxy keeps a connection that nobody uses, so that it never sends a request to one that just closes. */
 const KEEP_ALIVE_MS = 65_000;
+
+/** Limits go by address, and behind a proxy that is not trusted all clients would share one. */
+function warnOfProxy(log: Logger): RequestHandler {
+  let isWarned = false;
+  return (request, _response, next) => {
+    if (!isWarned && request.headers['x-forwarded-for'] !== undefined) {
+      isWarned = true;
+      log.warn(
+        {},
+        'a request came with X-Forwarded-For, but TRUST_PROXY is not set: behind a proxy all clients count as one address',
+      );
+    }
+    next();
+  };
+}
 
 /** A request that is refused before GraphQL sees it, in words that its clients read. */
 const inGraphQL: ErrorRequestHandler = (error, _request, response, next) => {

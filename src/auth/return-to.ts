@@ -11,6 +11,11 @@ export function safeReturnTo(wanted: unknown): string {
   if (typeof wanted !== 'string' || wanted.length > MAX_LENGTH) return '/';
   if (!/^\/(?!\/)[^\\\p{Cc}]*$/u.test(wanted)) return '/';
   const url = URL.parse(wanted, HERE);
-  if (url?.origin !== HERE || url.pathname.startsWith('//') || url.pathname.startsWith('/auth/')) return '/';
+  if (
+    url?.origin !== HERE ||
+    url.pathname.startsWith('//') ||
+    url.pathname.toLowerCase().startsWith('/auth/')
+  )
+    return '/';
   return `${url.pathname}${url.search}${url.hash}`;
 }

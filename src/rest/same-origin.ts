@@ -13,7 +13,7 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 export function refuseForeignPages(cookie: SessionCookie, corsOrigins: string[]): RequestHandler {
   return (request, _response, next) => {
     if (SAFE_METHODS.includes(request.method) || request.headers['x-api-key']) return next();
-    if (!cookie.isIn(request.headers.cookie) && !request.path.startsWith('/auth/')) return next();
+    if (!cookie.isIn(request.headers.cookie) && !isSignIn(request)) return next();
     const { origin } = request.headers;
     const isListed = origin !== undefined && corsOrigins.includes(origin);
     if (!isListed && isForeign(request))
@@ -21,6 +21,9 @@ export function refuseForeignPages(cookie: SessionCookie, corsOrigins: string[])
     next();
   };
 }
+
+/** Express knows no case of letters in a path. */
+const isSignIn = ({ path }: Request) => path.toLowerCase().startsWith('/auth/');
 
 /** Whether a page of another site made a browser send this. */
 export function isForeign(request: Request): boolean {

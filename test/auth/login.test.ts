@@ -192,6 +192,7 @@ test.each([
   ['/x\r\nSet-Cookie: x=y', '/'],
   ['/.//evil.example', '/'],
   ['/auth/login', '/'],
+  ['/AUTH/login', '/'],
   ['evil', '/'],
   ['', '/'],
 ])('after a sign-in that wants to return to %j the browser goes to %j', async (wanted, expected) => {

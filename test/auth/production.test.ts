@@ -81,7 +81,7 @@ test('in production the cookie is bound to this host and to https, and an open d
   await site.close();
 });
 
-test('a list of who may sign in is no open door', async () => {
+test('a list of who may sign in is no open door, and a proxy that nobody trusts is logged once', async () => {
   const site = await startSignInServer({
     env: {
       ...production,
@@ -90,5 +90,11 @@ test('a list of who may sign in is no open door', async () => {
     },
   });
   expect(site.server.logged()).not.toContain('ALLOWED_EMAILS is not set');
+  // Nor is it told of a proxy before one is there, nor more than once.
+  expect(site.server.logged()).not.toContain('TRUST_PROXY is not set');
+  for (const address of ['203.0.113.1', '203.0.113.2']) {
+    await createCookieBrowser(site.server.url, { 'x-forwarded-for': address }).get('/healthz');
+  }
+  expect(site.server.logged().split('TRUST_PROXY is not set')).toHaveLength(2);
   await site.close();
 });

@@ -145,6 +145,12 @@ describe('API keys', () => {
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
+  test('that are empty, as GraphiQL sends them, are no guesses', async () => {
+    const server = await start();
+    expect(await statusesOf(3, () => ask(server, ''))).toEqual([401, 401, 401]);
+    expect((await ask(server, server.apiKey)).status).toBe(200);
+  });
+
   test('that are right cost nothing', async () => {
     const server = await start();
     expect(await statusesOf(20, () => ask(server, server.apiKey))).toEqual(
