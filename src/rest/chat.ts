@@ -5,7 +5,8 @@ import { type ChatInput, parseHistoryLimit } from '../domain/chat/input.ts';
 import { deleteChatSession, getChatSession, listChatTurns } from '../domain/chat/session.ts';
 import { suggest } from '../domain/chat/suggestions.ts';
 import { stateOf } from '../domain/chat/turn.ts';
-import { DomainError, NotFoundError } from '../domain/errors.ts';
+import { createCredentialWatch } from '../domain/credential.ts';
+import { DomainError, NotFoundError, NotSignedInError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
 import * as descriptions from './chat-descriptions.ts';
@@ -59,8 +60,10 @@ export const chatRoutes: Route[] = [
     about: descriptions.stream,
     fieldNames,
     async handle(services, call) {
-      const events = await openChat(services, call.viewer, toInput(call.body), call.signal);
-      return eventStream(toStreamed(services, events, call));
+      const signedOut = new AbortController();
+      const signal = AbortSignal.any([call.signal, signedOut.signal]);
+      const events = await openChat(services, call.viewer, toInput(call.body), signal);
+      return eventStream(toStreamed(services, events, call, signedOut));
     },
   },
   {
@@ -177,18 +180,26 @@ type Streamed = {
 async function* toStreamed(
   services: Services,
   events: AsyncGenerator<ChatEvent>,
-  { signal, requestId }: Call,
+  { viewer, signal, requestId }: Call,
+  signedOut: AbortController,
 ): AsyncGenerator<Streamed> {
+  // An answer may take minutes: it ends with the session or key that asked for it.
+  const unwatch = viewer
+    ? createCredentialWatch(services).watch(viewer, () => signedOut.abort(new NotSignedInError()))
+    : () => undefined;
   try {
     for await (const event of events) yield toEvent(event);
   } catch (error) {
     if (signal.aborted) return;
-    if (error instanceof DomainError) yield { type: 'error', data: { detail: error.message } };
+    if (signedOut.signal.aborted) yield { type: 'error', data: { detail: new NotSignedInError().message } };
+    else if (error instanceof DomainError) yield { type: 'error', data: { detail: error.message } };
     else {
       services.logger.error({ error, requestId }, 'a chat failed unexpectedly');
       const detail = `Something went wrong. Quote the request id ${requestId}.`;
       yield { type: 'error', data: { detail, request_id: requestId } };
     }
+  } finally {
+    unwatch();
   }
 }
 
