@@ -10,13 +10,12 @@ import {
   releaseBackgroundTask,
   writeBackgroundTask,
 } from '../src/domain/background/lease.ts';
-import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
 import { exportAccount } from './account-export.ts';
 import { exportFiltered } from './conversation-export.ts';
 import { embedMessages } from './embedding.ts';
-import { guardLease, inWords } from './guard.ts';
+import { guardLease, inWords, lastWords } from './guard.ts';
 import { HandedBackError, type Processor } from './processor.ts';
 import { reindex } from './reindex.ts';
 
@@ -122,14 +121,8 @@ async function end(
     await releaseBackgroundTask(services, lease);
     throw new HandedBackError();
   }
-  const known = error instanceof SyncError || error instanceof DomainError;
-  const worthRetrying = error instanceof SyncError ? error.retryable : !known;
-  if (worthRetrying && lease.attempt < MAX_ATTEMPTS) throw error;
-  if (!known) logger.error({ error }, 'a task was given up');
   await finishBackgroundTask(services, lease, {
-    error: known
-      ? { code: error.code, message: error.message }
-      : { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' },
+    error: lastWords(error, lease.attempt < MAX_ATTEMPTS, logger),
   });
 }
 

@@ -1,4 +1,5 @@
-import { SyncError } from '../src/domain/errors.ts';
+import { ArchiveError } from '../src/archive/types.ts';
+import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { type HeldLease, holdsLeased, type LeasedTable, LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
 
@@ -46,4 +47,21 @@ const isDiskFull = (error: unknown) =>
 export function inWords(error: unknown): unknown {
   if (!isDiskFull(error)) return error;
   return new SyncError('NO_SPACE', 'The server’s disk is full. Make room, then retry.', { cause: error });
+}
+
+/**
+ * What a task's owner is told at the end of a run that failed. Throws the error itself, for the queue, when trying again
+ * could help and `mayRetry`.
+ */
+export function lastWords(
+  error: unknown,
+  mayRetry: boolean,
+  logger: Services['logger'],
+): { code: string; message: string } {
+  const known = error instanceof SyncError || error instanceof ArchiveError || error instanceof DomainError;
+  const worthRetrying = error instanceof SyncError ? error.retryable : !known;
+  if (worthRetrying && mayRetry) throw error;
+  if (known) return { code: error.code, message: error.message };
+  logger.error({ error }, 'a task was given up');
+  return { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' };
 }

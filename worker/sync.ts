@@ -1,14 +1,12 @@
-import { ArchiveError } from '../src/archive/types.ts';
 import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { startEmbedding } from '../src/domain/embedding/start.ts';
-import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
 import { rememberArchive } from '../src/domain/sync/known-archive.ts';
 import { type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
-import { guardLease, inWords } from './guard.ts';
+import { guardLease, inWords, lastWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexEverything, indexLeftovers } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
@@ -118,13 +116,7 @@ async function end(
     await releaseTask(services, lease);
     throw new HandedBackError();
   }
-  const known = error instanceof SyncError || error instanceof ArchiveError || error instanceof DomainError;
-  const worthRetrying = error instanceof SyncError ? error.retryable : !known;
-  if (worthRetrying && lease.fruitless < MAX_FRUITLESS_ATTEMPTS) throw error;
-  if (!known) logger.error({ error }, 'a task was given up');
   await finishTask(services, lease, {
-    error: known
-      ? { code: error.code, message: error.message }
-      : { code: 'INTERNAL', message: 'Something went wrong on the server; its log says what.' },
+    error: lastWords(error, lease.fruitless < MAX_FRUITLESS_ATTEMPTS, logger),
   });
 }

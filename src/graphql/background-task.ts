@@ -14,6 +14,7 @@ import { BackgroundTaskKind, BackgroundTaskStatus } from '../generated/prisma/en
 import { builder } from './builder.ts';
 import { expectedErrors } from './errors.ts';
 import { streamOf } from './stream.ts';
+import { failureOf, failureType } from './task-failure.ts';
 
 const KindEnum = builder.enumType('BackgroundTaskKind', {
   description: 'What a task that is no sync does.',
@@ -61,13 +62,7 @@ const Progress = builder.objectRef<BackgroundTask>('BackgroundTaskProgress').imp
   }),
 });
 
-const Failure = builder.objectRef<{ code: string; message: string }>('BackgroundTaskFailure').implement({
-  description: 'Why a task could not go on.',
-  fields: (t) => ({
-    code: t.exposeString('code', { description: 'Stable, for a program.' }),
-    message: t.exposeString('message', { description: 'What happened and what to do, for a person.' }),
-  }),
-});
+const Failure = failureType('BackgroundTaskFailure', 'task');
 
 export const BackgroundTaskType = builder.prismaNode('BackgroundTask', {
   description: 'Work for the viewer that is no sync, such as an export.',
@@ -86,8 +81,7 @@ export const BackgroundTaskType = builder.prismaNode('BackgroundTask', {
       type: Failure,
       nullable: true,
       description: 'Why it failed; null when it did not.',
-      resolve: (task) =>
-        task.errorCode === null ? null : { code: task.errorCode, message: task.errorMessage ?? '' },
+      resolve: failureOf,
     }),
     downloadUrl: t.string({
       nullable: true,

@@ -2,6 +2,7 @@ import { queuePosition, syncTaskKey } from '../../domain/sync/task.ts';
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import { SyncPhase, SyncStatus, SyncTrigger } from '../../generated/prisma/enums.ts';
 import { builder, nodeId } from '../builder.ts';
+import { failureOf, failureType } from '../task-failure.ts';
 
 export const SyncStatusEnum = builder.enumType('SyncStatus', {
   description: 'Where a sync stands.',
@@ -90,13 +91,7 @@ const SyncCounts = builder.objectRef<SyncTask>('SyncCounts').implement({
   }),
 });
 
-const SyncFailure = builder.objectRef<{ code: string; message: string }>('SyncFailure').implement({
-  description: 'Why a sync could not go on.',
-  fields: (t) => ({
-    code: t.exposeString('code', { description: 'Stable, for a program.' }),
-    message: t.exposeString('message', { description: 'What happened and what to do, for a person.' }),
-  }),
-});
+const SyncFailure = failureType('SyncFailure', 'sync');
 
 export const SyncTaskType = builder.prismaNode('SyncTask', {
   description: 'One run of the importer.',
@@ -120,8 +115,7 @@ export const SyncTaskType = builder.prismaNode('SyncTask', {
       type: SyncFailure,
       nullable: true,
       description: 'Why it failed; null when it did not.',
-      resolve: (task) =>
-        task.errorCode === null ? null : { code: task.errorCode, message: task.errorMessage ?? '' },
+      resolve: failureOf,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was asked for.' }),
     startedAt: t.expose('startedAt', {
