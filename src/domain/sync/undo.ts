@@ -67,6 +67,12 @@ async function takeBack(
      GROUP BY conversation_id`,
     key,
   );
+  // First, so that an indexer is through with their messages and its rows are seen below.
+  await tx.query(
+    `SELECT FROM conversations WHERE user_id = $1 AND id IN (SELECT id FROM touched) ORDER BY id
+     FOR NO KEY UPDATE`,
+    [userId],
+  );
   await listTouchedAssets(tx, userId, taskId);
   await tx.execute('DELETE FROM conversation_versions WHERE user_id = $1 AND task_id = $2', key);
   for (const table of TABLES_WITHOUT_KEY) {
