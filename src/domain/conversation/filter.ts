@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text } from '../input.ts';
+import { moment, text } from '../input.ts';
 
 /** Which conversations; all conditions must hold, and null is none. "After" is inclusive, "before" exclusive. */
 export const conversationFilter = z.strictObject({
@@ -9,10 +9,10 @@ export const conversationFilter = z.strictObject({
   title: text.nullish(),
   /** The model's own name, such as gpt-4o. */
   model: text.nullish(),
-  createdAfter: z.coerce.date().nullish(),
-  createdBefore: z.coerce.date().nullish(),
-  updatedAfter: z.coerce.date().nullish(),
-  updatedBefore: z.coerce.date().nullish(),
+  createdAfter: moment.nullish(),
+  createdBefore: moment.nullish(),
+  updatedAfter: moment.nullish(),
+  updatedBefore: moment.nullish(),
   archived: z.boolean().nullish(),
   starred: z.boolean().nullish(),
   /** Whether any message points to a file. */

@@ -1,7 +1,7 @@
 import { validate as isUuid, NIL } from 'uuid';
 import { z } from 'zod';
 import { conversationConditions, conversationFilter } from '../conversation/filter.ts';
-import { text } from '../input.ts';
+import { moment, text } from '../input.ts';
 
 /** Which messages; all conditions must hold, and null is none. "After" is inclusive, "before" exclusive. */
 export const searchFilter = z.strictObject({
@@ -13,8 +13,8 @@ export const searchFilter = z.strictObject({
   role: text.nullish(),
   kind: z.array(z.enum(['VISIBLE', 'TOOL', 'REASONING', 'HIDDEN'])).nullish(),
   /** When the message was said. */
-  createdAfter: z.coerce.date().nullish(),
-  createdBefore: z.coerce.date().nullish(),
+  createdAfter: moment.nullish(),
+  createdBefore: moment.nullish(),
   onActivePath: z.boolean().nullish(),
   hasAttachment: z.boolean().nullish(),
 });
@@ -64,4 +64,4 @@ export function narrowSearch(
   };
 }
 
-const idOrNone = (id: string | null | undefined) => (id && !isUuid(id) ? NIL : id);
+const idOrNone = (id: string | null | undefined) => (typeof id === 'string' && !isUuid(id) ? NIL : id);
