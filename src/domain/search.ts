@@ -86,26 +86,32 @@ export async function searchPage(
       : findMatches(services, viewer.userId, parsed.tsquery, narrowSearch(asked.filter, 3)),
   );
   const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
-  const ranked = pageOf(
+  const ranked = between(
     matches.map((match, index) => ({ match, rank: index + 1 })),
     page,
   );
-  const hits = await loadHits(services, viewer.userId, parsed, ranked);
+  const hits: SearchHit[] = [];
+  // What was deleted meanwhile makes room for the next, for a short page would pass for the last one.
+  for (let at = page.offset; hits.length < page.limit && at < ranked.length; ) {
+    const part = ranked.slice(at, at + page.limit - hits.length);
+    hits.push(...(await loadHits(services, viewer.userId, parsed, part)));
+    at += part.length;
+  }
   return { hits, mode: found.mode, totalCount: matches.length, isCapped: found.isCapped };
 }
 
-function pageOf(
+/** What is on the asked side of the cursors, nearest first. */
+function between(
   ranked: { match: Match; rank: number }[],
   page: Omit<z.output<typeof searchInput>, 'query' | 'mode' | 'filter' | 'onePerConversation'>,
 ): { match: Match; rank: number }[] {
   const after = page.after ? parseCursor(page.after) : null;
   const before = page.before ? parseCursor(page.before) : null;
-  const between = ranked.filter(
+  const rest = ranked.filter(
     ({ match }) =>
       (!after || compareMatches(match, after) > 0) && (!before || compareMatches(match, before) < 0),
   );
-  if (page.inverted) between.reverse();
-  return between.slice(page.offset, page.offset + page.limit);
+  return page.inverted ? rest.toReversed() : rest;
 }
 
 /** Where a hit stands: score and ids, so that a page goes on at the same place whatever has been added or deleted. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { localId } from '../../src/domain/global-id.ts';
 import { chatGpt, dialogue, node, say } from '../archive/builders.ts';
 import { withFiles } from '../support/conversations.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
@@ -76,6 +77,7 @@ describe('A filter keeps', () => {
     ['what has no file', { hasAttachment: false }, ['b1', 'b2', 'bq']],
     ['a title', { title: 'okapi' }, ['b1', 'b2', 'bq']],
     ['unknown conversations out', { conversationId: 'none' }, []],
+    ['an id that is none out', { conversationId: '' }, []],
   ];
   test.each(cases)('%s', async (_, filter, found) => {
     expect((await foundBy(user, 'zebra', filter)).toSorted()).toEqual(found);
@@ -90,6 +92,28 @@ describe('A filter keeps', () => {
   test('messages with a file', async () => {
     expect(await foundBy(user, 'filed', { hasAttachment: true })).toEqual(['q']);
   });
+});
+
+test('A filter by a time that PostgreSQL cannot hold is refused', async () => {
+  for (const document of [
+    'query Early($at: DateTime!) { search(query: "zebra", filter: { createdAfter: $at }) { totalCount } }',
+    'query Early($at: DateTime!) { conversations(filter: { updatedBefore: $at }) { totalCount } }',
+  ]) {
+    const { errors } = await user.client.ask(document, { at: '-200000-01-01T00:00:00Z' });
+    expect(errors).toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
+  }
+});
+
+test('A hit whose message is gone neither shortens a page nor ends the list', async () => {
+  const reader = await userWith(server, [dialogue('g0'), dialogue('g1'), dialogue('g2')]);
+  const [best] = (await search(reader, 'question')).edges;
+  await server.services.database.query('DELETE FROM messages WHERE user_id = $1 AND conversation_id = $2', [
+    reader.viewer.userId,
+    localId('Conversation', best?.node.conversation.id ?? ''),
+  ]);
+  const { edges, pageInfo } = await search(reader, 'question', { first: 1 });
+  expect(edges).toHaveLength(1);
+  expect(pageInfo.hasNextPage).toBe(true);
 });
 
 describe('A title that matches', () => {
