@@ -58,6 +58,11 @@ function googleContradictions(env: Record<string, string | undefined>): string[]
   const problems: string[] = [];
   const parts = ['GOOGLE_CLIENT_ID', 'GOOGLE_CLIENT_SECRET', 'REDIRECT_URI'];
   const missing = parts.filter((name) => env[name] === undefined);
+  if (missing.length === parts.length && env.ALLOWED_EMAILS !== undefined) {
+    problems.push(
+      `ALLOWED_EMAILS needs ${parts.join(', ')}: without Google nobody is held to it, whose key or session still counts`,
+    );
+  }
   if (missing.length > 0 && missing.length < parts.length) {
     problems.push(`${missing.join(' and ')} must be set as well: Google sign-in needs ${parts.join(', ')}`);
   }

@@ -48,8 +48,11 @@ test('Google is configured whole or not at all, and by https in production', () 
   expect(problemsOf({ ...google, GOOGLE_TOKEN_URL: 'http://127.0.0.1/token' })).toEqual([
     expect.stringContaining('must both begin'),
   ]);
-  expect(problemsOf({ ALLOWED_EMAILS: 'ada@example.org, not an address' })).toEqual([
+  expect(problemsOf({ ...google, ALLOWED_EMAILS: 'ada@example.org, not an address' })).toEqual([
     expect.stringContaining('ALLOWED_EMAILS must be addresses or domains'),
+  ]);
+  expect(problemsOf({ ALLOWED_EMAILS: 'ada@example.org' })).toEqual([
+    expect.stringContaining('ALLOWED_EMAILS needs GOOGLE_CLIENT_ID'),
   ]);
 });
 
