@@ -82,7 +82,7 @@ async function showHits(client: Client): Promise<void> {
   say(`\nSearching for: ${query}`);
   for (const { node } of search.edges) {
     const snippet = node.snippet.replaceAll(/\s+/g, ' ').replaceAll(/<\/?mark>/g, '*');
-    say(`  ${node.conversation.title}\n    … ${snippet} …`);
+    say(`  ${node.conversation.title}\n    ${snippet}`);
   }
 }
 
