@@ -5,7 +5,7 @@ export interface GraphQLContext {
   services: Services;
   viewer: Viewer | null;
   requestId: string;
-  /** Aborts when the client of an HTTP request is gone; never on a WebSocket. */
+  /** Aborts when the client of an HTTP request is gone, and on a WebSocket when the socket closes. */
   signal: AbortSignal;
   /** Closes the connection of a viewer whose credential counts no more. */
   endConnection(): void;

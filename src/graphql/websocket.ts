@@ -70,6 +70,12 @@ export function attachWebSocket(
     closeTimeout: CLOSE_TIMEOUT_MS,
   };
   const sockets = new WebSocketServer(options);
+  const closedSignals = new WeakMap<object, AbortSignal>();
+  sockets.on('connection', (socket) => {
+    const closed = new AbortController();
+    closedSignals.set(socket, closed.signal);
+    socket.once('close', () => closed.abort());
+  });
   const disposable = useServer(
     {
       connectionInitWaitTimeout: INIT_TIMEOUT_MS,
@@ -109,6 +115,7 @@ export function attachWebSocket(
         },
       }),
       requestId,
+      signal: closedSignals.get(socket),
       endConnection: () => socket.close(CloseCode.Unauthorized, 'Unauthorized'),
     };
     const { schema, execute, subscribe, contextFactory, parse, validate } = yoga.getEnveloped({

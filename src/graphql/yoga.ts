@@ -27,6 +27,8 @@ export interface GraphQLOptions {
 export interface ServerContext {
   viewer: Viewer | null;
   requestId: string;
+  /** Aborts when a WebSocket closes; left out where the request has a signal of its own. */
+  signal?: AbortSignal;
   /** Closes a connection that outlives its operations; left out where there is none. */
   endConnection?: () => void;
 }
@@ -90,12 +92,12 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
       defaultQuery: DEFAULT_QUERY,
       headers: '{ "X-API-Key": "" }',
     },
-    context: ({ viewer, requestId, endConnection = () => undefined, request }) => ({
+    context: ({ viewer, requestId, signal, endConnection = () => undefined, request }) => ({
       services,
       viewer,
       requestId,
       // The operations of a WebSocket come without a request.
-      signal: (request as Request | undefined)?.signal ?? new AbortController().signal,
+      signal: signal ?? request.signal,
       endConnection,
     }),
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ask, readTurn, startChatServer, streamChat, type TurnAnswer } from '../support/chats.ts';
-import type { TestClient } from '../support/client.ts';
+import { createTestClient, type TestClient } from '../support/client.ts';
 import type { ModelServer, Script } from '../support/model-server.ts';
 import type { TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -188,6 +188,22 @@ describe('A client that leaves', () => {
       expect(await expectTakenBack(`Left ${transport}`)).toBe('Once upon');
     },
   );
+
+  test('with its socket takes the request of a mutation to the model back', async () => {
+    model.next(begun);
+    const query = 'Left with its socket';
+    const leaving = createTestClient(server.url, apiKey);
+    const asked = model.asked.length;
+    const answer = leaving
+      .subscribe('websocket', `mutation { sendChatMessage(input: { query: "${query}" }) { __typename } }`)
+      .next()
+      .catch(() => undefined);
+    await until('the model is asked', () => model.asked.length > asked);
+    await leaving.close();
+    await expectTakenBack(query);
+    await answer;
+    expect(server.logged()).not.toContain('failed unexpectedly');
+  });
 
   test.each(['/chat', '/chat/stream', '/graphql'])(
     'of %s takes the request to the model back',
