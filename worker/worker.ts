@@ -4,6 +4,7 @@ import { sweepAuditEvents } from '../src/domain/audit.ts';
 import { removeExpiredFiles } from '../src/domain/background/file.ts';
 import { sweepEmbeddings } from '../src/domain/embedding/start.ts';
 import { requeueLostTasks } from '../src/domain/reconcile.ts';
+import { sweepSearchIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
 import { sweepSessions } from '../src/domain/session.ts';
 import { sweepArchives } from '../src/domain/sync/sweep.ts';
@@ -88,6 +89,19 @@ export function openWorker(
   const sweeper = setInterval(sweep, SWEEP_MS);
   void sweep();
 
+  // Apart from the others, which would have to wait for a whole archive; and one after the other.
+  const closing = new AbortController();
+  let indexing: Promise<void> = Promise.resolve();
+  const sweepIndex = () => {
+    indexing = indexing
+      .then(() => sweepSearchIndex(services, closing.signal))
+      .catch((error) => {
+        services.logger.warn({ error }, 'what waits for the search index could not be looked for');
+      });
+  };
+  const indexSweeper = setInterval(sweepIndex, SWEEP_MS);
+  sweepIndex();
+
   const reconcile = () =>
     requeueLostTasks(services).catch((error) => {
       services.logger.warn({ error }, 'lost tasks could not be looked for');
@@ -99,9 +113,11 @@ export function openWorker(
     async close() {
       clearInterval(timer);
       clearInterval(sweeper);
+      clearInterval(indexSweeper);
+      closing.abort();
       worker.cancelAllJobs('shutdown');
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
-      if (await atMost(CLOSE_PATIENCE_MS, worker.close())) return;
+      if (await atMost(CLOSE_PATIENCE_MS, Promise.all([worker.close(), indexing]))) return;
       services.logger.warn({}, 'the worker is left behind: its jobs or its store did not answer in time');
       await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
     },

@@ -1,3 +1,4 @@
+import { NIL } from 'uuid';
 import { createRowWriter } from './import/binary-rows.ts';
 import { SEARCH_COLUMNS } from './import/terms.ts';
 import type { Services, Transaction } from './services.ts';
@@ -15,15 +16,20 @@ const PENDING_LIST_KIB = 16 * 1024;
 /**
  * Indexes what is not yet indexed of some of a user's conversations whose messages changed; answers how many, 0 when
  * none is left. Whoever changes a message removes it from the index. Any number of callers may run at once: each takes
- * other conversations. What is `urgent` does not wait for threads to read conversations.
+ * other conversations. What is `urgent` does not wait for threads to read conversations; with `only`, a conversation's
+ * id, no other is indexed.
  */
 export async function indexSomePending(
   services: Services,
   userId: string,
-  { maxMessages = BATCH_MESSAGES, urgent = false } = {},
+  {
+    maxMessages = BATCH_MESSAGES,
+    urgent = false,
+    only = null,
+  }: { maxMessages?: number; urgent?: boolean; only?: string | null } = {},
 ): Promise<number> {
   return services.database.transaction(async (tx) => {
-    const { ids, portions } = await takePending(tx, userId, maxMessages);
+    const { ids, portions } = await takePending(tx, userId, maxMessages, only);
     if (ids.length === 0) return 0;
     await tx.query(`SELECT set_config('gin_pending_list_limit', $1, true)`, [`${PENDING_LIST_KIB}kB`]);
     for (let portion = 0; portion < portions; portion += 1) {
@@ -53,11 +59,13 @@ async function takePending(
   tx: Transaction,
   userId: string,
   maxMessages: number,
+  only: string | null,
 ): Promise<{ ids: string[]; portions: number }> {
   const rows = await tx.query<{ id: string; messages: number }>(
     `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND search_pending
+       AND ($2::uuid IS NULL OR id = $2)
      LIMIT 150 FOR NO KEY UPDATE SKIP LOCKED`,
-    [userId],
+    [userId, only],
   );
   const ids: string[] = [];
   let messages = 0;
@@ -119,6 +127,44 @@ const COPY_PORTION = `COPY (
 /** Sorts what PostgreSQL has put off into the index, so that searches need not read it as a list. */
 export async function tidyIndex(services: Services): Promise<void> {
   await services.database.query(`SELECT gin_clean_pending_list('message_search_terms')`);
+}
+
+/**
+ * Indexes what nobody else is about to: what a migration, a task that was broken off or a failure left behind. One user
+ * after the other, until `signal` aborts; a user's failure is logged and holds up no other. Any number of callers may run
+ * it at once.
+ */
+export async function sweepSearchIndex(services: Services, signal: AbortSignal): Promise<void> {
+  let from: string = NIL;
+  let over: string = NIL;
+  let swept = 0;
+  while (!signal.aborted) {
+    // Looked at again before each batch: a task that has begun meanwhile indexes the rest, and tells of it.
+    const userId = await findWaiting(services, from, over);
+    if (!userId) break;
+    const some = await indexSomePending(services, userId).catch((error) => {
+      services.logger.warn({ error, userId }, 'what waits for the search index could not be indexed');
+      return 0;
+    });
+    from = userId;
+    if (some === 0) over = userId;
+    swept += some;
+  }
+  if (swept > 0) await tidyIndex(services);
+}
+
+/** The first user from `from` on, but not `over`, whose conversations wait while no task is to index them. */
+async function findWaiting(services: Services, from: string, over: string): Promise<string | null> {
+  const [row] = await services.database.query<{ id: string }>(
+    `SELECT id FROM users u WHERE id >= $1 AND id <> $2
+       AND EXISTS (SELECT FROM conversations WHERE user_id = u.id AND search_pending)
+       AND NOT EXISTS (SELECT FROM sync_tasks WHERE user_id = u.id AND status IN ('QUEUED', 'RUNNING'))
+       AND NOT EXISTS (SELECT FROM background_tasks
+         WHERE user_id = u.id AND kind = 'REINDEX' AND status IN ('QUEUED', 'RUNNING'))
+     ORDER BY id LIMIT 1`,
+    [from, over],
+  );
+  return row?.id ?? null;
 }
 
 /** Conversations of a user that wait for the index, and all of them. */
