@@ -4,6 +4,7 @@ import { dialogue } from '../archive/builders.ts';
 import { dumpContent, listFiles } from '../support/account.ts';
 import { grown, withFiles } from '../support/conversations.ts';
 import { exportOf, zipOf } from '../support/exports.ts';
+import { emptyIndex } from '../support/search-index.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { changeTask, problemsOf, sync } from '../support/syncs.ts';
 
@@ -49,6 +50,15 @@ async function change(
     { id },
   );
   return answer;
+}
+
+async function titlesFound({ client }: TestUser, query: string): Promise<string[]> {
+  const { search } = await client.request<{
+    search: { edges: { node: { conversation: { title: string } } }[] };
+  }>('query S($query: String!) { search(query: $query) { edges { node { conversation { title } } } } }', {
+    query,
+  });
+  return search.edges.map(({ node }) => node.conversation.title);
 }
 
 const auditOf = async ({ viewer }: TestUser) =>
@@ -98,18 +108,22 @@ test('a renamed conversation is found by its new title and no longer by the old 
   const user = await server.asUser();
   await importAll(user, [dialogue('rename', { title: 'Quokka' })]);
   const { rename } = await headsOf(user);
-  const titles = async (query: string) => {
-    const { search } = await user.client.request<{
-      search: { edges: { node: { conversation: { title: string } } }[] };
-    }>('query S($query: String!) { search(query: $query) { edges { node { conversation { title } } } } }', {
-      query,
-    });
-    return search.edges.map(({ node }) => node.conversation.title);
-  };
-  expect(await titles('quokka')).toEqual(['Quokka']);
+  expect(await titlesFound(user, 'quokka')).toEqual(['Quokka']);
   await change(user, 'renameConversation(id: $id, title: "Wombat")', rename?.id);
-  expect(await titles('wombat')).toEqual(['Wombat']);
-  expect(await titles('quokka')).toEqual([]);
+  expect(await titlesFound(user, 'wombat')).toEqual(['Wombat']);
+  expect(await titlesFound(user, 'quokka')).toEqual([]);
+});
+
+test('a new title is found at once however many other conversations wait for the index', async () => {
+  const user = await server.asUser();
+  const others = Array.from({ length: 200 }, (_, index) => dialogue(`waiting-${index}`, { title: 'Numbat' }));
+  await importAll(user, [dialogue('last', { title: 'Quokka' })]);
+  const { last } = await headsOf(user);
+  await importAll(user, others);
+  await emptyIndex(server, user);
+  await change(user, 'renameConversation(id: $id, title: "Wombat")', last?.id);
+  expect(await titlesFound(user, 'wombat')).toEqual(['Wombat']);
+  expect(await titlesFound(user, 'numbat')).toEqual([]);
 });
 
 test('a title must be one', async () => {

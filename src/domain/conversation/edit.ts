@@ -21,9 +21,9 @@ export async function renameConversation(
   const parsed = parseInput(newTitle, { title });
   const change = 'title = $3, title_edited = true';
   const conversation = await edit(services, viewer, id, change, parsed.title, 'conversation.renamed');
-  // A title is searched as well. What else waits is an import's, which has an indexer of its own.
-  await indexSomePending(services, conversation.userId).catch((error) => {
-    services.logger.warn({ error }, 'a new title is found once the next import has been indexed');
+  // A title is searched as well. What else waits is for the workers.
+  await indexSomePending(services, conversation.userId, { only: id }).catch((error) => {
+    services.logger.warn({ error }, 'a new title is found once a worker has indexed it');
   });
   return conversation;
 }
