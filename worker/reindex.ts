@@ -11,7 +11,11 @@ export const reindex: BackgroundHandler<'REINDEX'> = async (services, { lease, s
     signal.throwIfAborted();
     const some = await unindexSome(services, userId, last);
     if (!some) break;
-    while ((await indexSomePending(services, userId)) > 0) signal.throwIfAborted();
+    while ((await indexSomePending(services, userId)) > 0) {
+      signal.throwIfAborted();
+      // Long conversations take several batches: without a word the task would count as idle.
+      report({ done });
+    }
     last = some.last;
     done += some.count;
     report({ done });
