@@ -1,4 +1,3 @@
-import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { removeExpiredFiles, storeMadeFile } from '../src/domain/background/file.ts';
 import type { BackgroundKind } from '../src/domain/background/kinds.ts';
 import {
@@ -10,13 +9,12 @@ import {
   releaseBackgroundTask,
   writeBackgroundTask,
 } from '../src/domain/background/lease.ts';
-import { LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
 import { exportAccount } from './account-export.ts';
 import { exportFiltered } from './conversation-export.ts';
 import { embedMessages } from './embedding.ts';
-import { guardLease, inWords, lastWords } from './guard.ts';
-import { HandedBackError, type Processor } from './processor.ts';
+import { endRun, guardLease, inWords } from './guard.ts';
+import type { Processor } from './processor.ts';
 import { reindex } from './reindex.ts';
 
 /** What a handler works with. */
@@ -91,7 +89,12 @@ async function runLease(
     logger.info({ status, kind: lease.kind }, 'the task is over');
   } catch (error) {
     await progress.close().catch(() => undefined);
-    await end(services, lease, inWords(signal.aborted ? signal.reason : error), shutdown, logger);
+    await endRun(services, lease, inWords(signal.aborted ? signal.reason : error), shutdown, {
+      logger,
+      mayRetry: lease.attempt < MAX_ATTEMPTS,
+      release: () => releaseBackgroundTask(services, lease),
+      fail: (failure) => finishBackgroundTask(services, lease, { error: failure }),
+    });
   } finally {
     await release();
   }
@@ -103,27 +106,6 @@ function handle<K extends BackgroundKind>(
   run: BackgroundRun<K>,
 ): Promise<object> {
   return handlers[kind](services, run);
-}
-
-/** Decides what a failed run means: for the task's owner, for the queue, and for a file that it left. */
-async function end(
-  services: Services,
-  lease: BackgroundLease,
-  error: unknown,
-  shutdown: AbortSignal,
-  logger: Services['logger'],
-): Promise<void> {
-  if (error instanceof LeaseLostError) {
-    await removeFilesOfNobody(services, lease.userId);
-    return logger.info({}, 'the task was cancelled or is with another worker');
-  }
-  if (shutdown.aborted) {
-    await releaseBackgroundTask(services, lease);
-    throw new HandedBackError();
-  }
-  await finishBackgroundTask(services, lease, {
-    error: lastWords(error, lease.attempt < MAX_ATTEMPTS, logger),
-  });
 }
 
 async function* eachHeard<T>(source: AsyncIterable<T>, onEach: () => void): AsyncGenerator<T> {

@@ -1,7 +1,9 @@
 import { ArchiveError } from '../src/archive/types.ts';
+import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { type HeldLease, holdsLeased, type LeasedTable, LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
+import { HandedBackError } from './processor.ts';
 
 /** A run that moves nothing for so long hangs; its job would keep renewing its lock for ever. */
 const MAX_IDLE_MS = 5 * 60_000;
@@ -50,10 +52,38 @@ export function inWords(error: unknown): unknown {
 }
 
 /**
+ * Decides what a failed run means: for the task's owner, for the queue, and for files that it left. A worker that stops
+ * hands the task back without losing an attempt. Throws what the queue is to know.
+ */
+export async function endRun(
+  services: Services,
+  { userId }: { userId: string },
+  error: unknown,
+  shutdown: AbortSignal,
+  task: {
+    logger: Services['logger'];
+    /** Whether another attempt is left. */
+    mayRetry: boolean;
+    release(): Promise<unknown>;
+    fail(error: { code: string; message: string }): Promise<unknown>;
+  },
+): Promise<void> {
+  if (error instanceof LeaseLostError) {
+    await removeFilesOfNobody(services, userId);
+    return task.logger.info({}, 'the task was cancelled or is with another worker');
+  }
+  if (shutdown.aborted) {
+    await task.release();
+    throw new HandedBackError();
+  }
+  await task.fail(lastWords(error, task.mayRetry, task.logger));
+}
+
+/**
  * What a task's owner is told at the end of a run that failed. Throws the error itself, for the queue, when trying again
  * could help and `mayRetry`.
  */
-export function lastWords(
+function lastWords(
   error: unknown,
   mayRetry: boolean,
   logger: Services['logger'],

@@ -1,16 +1,15 @@
-import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { startEmbedding } from '../src/domain/embedding/start.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
 import { rememberArchive } from '../src/domain/sync/known-archive.ts';
-import { type Lease, LeaseLostError, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
-import { guardLease, inWords, lastWords } from './guard.ts';
+import { type Lease, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
+import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexEverything, indexLeftovers } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
-import { HandedBackError, type Processor } from './processor.ts';
+import type { Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
 
 export interface SyncOptions {
@@ -71,8 +70,12 @@ async function runLease(
     logger.info({ status }, 'the task is over');
   } catch (error) {
     await reporter.close();
-    const cause = signal.aborted ? signal.reason : error;
-    await end(services, lease, inWords(cause), shutdown, logger);
+    await endRun(services, lease, inWords(signal.aborted ? signal.reason : error), shutdown, {
+      logger,
+      mayRetry: lease.fruitless < MAX_FRUITLESS_ATTEMPTS,
+      release: () => releaseTask(services, lease),
+      fail: (failure) => finishTask(services, lease, { error: failure }),
+    });
   } finally {
     await release();
   }
@@ -98,25 +101,4 @@ async function run(
   await reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
   await indexEverything(services, lease.userId, reporter, signal);
   return { sha256: archive.sha256 };
-}
-
-/** Decides what a failed run means: for the task's owner, for the queue, and for the archive on disk. */
-async function end(
-  services: Services,
-  lease: Lease,
-  error: unknown,
-  shutdown: AbortSignal,
-  logger: Services['logger'],
-): Promise<void> {
-  if (error instanceof LeaseLostError) {
-    await removeFilesOfNobody(services, lease.userId);
-    return logger.info({}, 'the task was cancelled or is with another worker');
-  }
-  if (shutdown.aborted) {
-    await releaseTask(services, lease);
-    throw new HandedBackError();
-  }
-  await finishTask(services, lease, {
-    error: lastWords(error, lease.fruitless < MAX_FRUITLESS_ATTEMPTS, logger),
-  });
 }

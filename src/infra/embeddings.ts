@@ -2,6 +2,7 @@ import OpenAI from 'openai';
 import type { EmbeddingsConfig } from '../config.ts';
 import { SemanticSearchUnavailableError } from '../domain/errors.ts';
 import type { EmbeddingModel, Logger } from '../domain/services.ts';
+import { openModelClient } from './llm/client.ts';
 
 /** A model on a processor takes its time over a full request. */
 const BATCH_TIMEOUT_MS = 120_000;
@@ -19,17 +20,7 @@ const REFUSALS = new Set([400, 413, 422]);
 
 /** A model behind any server that speaks OpenAI's embeddings. Nothing is sent before it is asked. */
 export function openEmbeddingModel(config: EmbeddingsConfig, logger: Logger): EmbeddingModel {
-  const client = new OpenAI({
-    baseURL: config.baseUrl,
-    apiKey: config.apiKey ?? 'none',
-    ...(config.apiKey === null ? { defaultHeaders: { Authorization: null } } : {}),
-    // Given, so that none of them is read from the environment behind the configuration's back.
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    logLevel: 'off',
-  });
+  const client = openModelClient(config);
   const ask = async (texts: string[], options: OpenAI.RequestOptions): Promise<(number[] | null)[]> => {
     const { data } = await client.embeddings.create(
       // As numbers: not every server knows the client's usual base64.

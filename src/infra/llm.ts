@@ -1,6 +1,7 @@
 import OpenAI from 'openai';
 import type { ChatConfig } from '../config.ts';
 import type { ChatEnd, ChatMessage, ChatModel, Logger } from '../domain/services.ts';
+import { openModelClient } from './llm/client.ts';
 import { brokenOff, failureOf, HAS_NO_LIST, timedOut } from './llm/failures.ts';
 import { openTokenCounter } from './llm/tokens.ts';
 
@@ -12,19 +13,8 @@ const ends: Record<string, ChatEnd> = { length: 'LENGTH', content_filter: 'FILTE
 
 /** A model behind any server that speaks OpenAI's chat completions, streamed. Nothing is sent before it is asked. */
 export function openChatModel(config: ChatConfig, logger: Logger): ChatModel {
-  const client = new OpenAI({
-    baseURL: config.baseUrl,
-    apiKey: config.apiKey ?? 'none',
-    ...(config.apiKey === null ? { defaultHeaders: { Authorization: null } } : {}),
-    // Given, so that none of them is read from the environment behind the configuration's back.
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    logLevel: 'off',
-    // Who waits is told at once, and how long the server wants to be left alone.
-    maxRetries: 0,
-  });
+  // Who waits is told at once, and how long the server wants to be left alone.
+  const client = openModelClient(config, { maxRetries: 0 });
 
   let checked: { atMs: number; result: Promise<void> } | null = null;
   const check = async () => {

@@ -11,9 +11,15 @@ let client: TestClient;
 let apiKey: string;
 let close: () => Promise<void>;
 
+/** For so long the model may say nothing. */
+const silenceMs = 1_000;
+
 beforeAll(async () => {
   ({ server, model, close } = await startChatServer({
-    env: { CHAT_FIRST_TOKEN_SECONDS: '1', CHAT_NEXT_TOKEN_SECONDS: '1' },
+    env: {
+      CHAT_FIRST_TOKEN_SECONDS: String(silenceMs / 1_000),
+      CHAT_NEXT_TOKEN_SECONDS: String(silenceMs / 1_000),
+    },
   }));
   ({ client, apiKey } = await server.asUser());
 });
@@ -82,10 +88,11 @@ describe.each(Object.keys(failures))('When the model %s', (name) => {
 
 test('a model that thinks for long before it speaks is waited for as long as it thinks', async () => {
   model.next(async (answer) => {
-    for (let thought = 0; thought < 4; thought += 1) {
+    const begunAtMs = performance.now();
+    await until('it has thought for longer than it may be silent', () => {
       answer.think('hm');
-      await new Promise((resolve) => setTimeout(resolve, 400));
-    }
+      return performance.now() - begunAtMs > 1.5 * silenceMs;
+    });
     answer.say('Yes.');
     answer.finish();
   });
