@@ -89,3 +89,17 @@ test('Every phase is written, also while other progress waits to be, and what sa
   expect(lost).toBeInstanceOf(LeaseLostError);
   await refused.close();
 });
+
+test('A run that gets further than any before is not fruitless, and one that only gets as far is', async () => {
+  const { services } = server;
+  const { userId, taskId } = lease;
+  const reach = async (fraction: number) => {
+    const next = await claimTask(services, userId, taskId);
+    if (!next) throw new Error('the task could not be claimed');
+    await writeTask(services.database, next, { phase: 'DOWNLOADING', fraction });
+    const { fruitless } = await row();
+    return fruitless;
+  };
+  expect([await reach(0.05), await reach(0.1), await reach(0.1), await reach(0.1)]).toEqual([0, 0, 1, 2]);
+  expect([await reach(0.12), await reach(0.11)]).toEqual([0, 1]);
+});

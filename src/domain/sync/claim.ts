@@ -6,7 +6,7 @@ import { announce, type Checkpoint, type Lease, type RetryFilter } from './lease
 import { parseOrigin } from './origin.ts';
 import { taskSealContext } from './task.ts';
 
-/** A task that was begun this often without one committed batch is given up. */
+/** A task that was begun this often without getting further than before is given up. */
 export const MAX_FRUITLESS_ATTEMPTS = 4;
 
 /**

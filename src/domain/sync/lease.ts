@@ -27,7 +27,7 @@ export interface Lease extends HeldLease {
   checkpoint: Checkpoint | null;
   /** Where the archive comes from, in clear for the worker alone; null when it was sent here. */
   origin: Origin | null;
-  /** Beginnings without a committed batch, this one included. */
+  /** Beginnings that got no further than an earlier one, this one included. */
   fruitless: number;
   /** Set when only what failed before is to be imported again. */
   retry: RetryFilter | null;
@@ -85,7 +85,7 @@ export async function writeTask(
        per_second = CASE WHEN $17 THEN $9 ELSE per_second END,
        eta_seconds = CASE WHEN $17 THEN $10 ELSE eta_seconds END,
        checkpoint = coalesce($11::jsonb, checkpoint),
-       fruitless = CASE WHEN $11 IS NULL THEN fruitless ELSE 0 END,
+       fruitless = CASE WHEN $11 IS NOT NULL OR $5 > fraction THEN 0 ELSE fruitless END,
        added = added + $12, updated = updated + $13, unchanged = unchanged + $14, skipped = skipped + $15,
        failed = failed + $16, conversations_done = conversations_done + $12 + $13 + $14 + $15 + $16,
        messages_added = messages_added + $18, assets_added = assets_added + $19,
