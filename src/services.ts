@@ -138,7 +138,8 @@ async function openEmbeddings({ embeddings }: Config, logger: Logger): Promise<E
   return openEmbeddingModel(embeddings, logger);
 }
 
-async function openFiles({ dataDir, s3 }: Config): Promise<Files & { close(): Promise<void> }> {
+/** The store of contents alone, for what needs nothing else. */
+export async function openFiles({ dataDir, s3 }: Config): Promise<Files & { close(): Promise<void> }> {
   if (s3) {
     // The SDK takes tens of megabytes: only who has a bucket pays for it.
     const { openS3Files } = await import('./infra/files/s3-files.ts');

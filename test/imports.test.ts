@@ -74,6 +74,7 @@ const homes: Record<string, Part[]> = {
   dataloader: ['domain'],
   piscina: ['infra', 'threads'],
   pg: ['infra'],
+  'tar-stream': ['infra'],
   'pg-copy-streams': ['infra'],
   '@prisma/adapter-pg': ['infra'],
   '@prisma/driver-adapter-utils': ['infra'],

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { access, readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../domain/services.ts';
@@ -6,7 +6,13 @@ import { chooseAccount, requireAccess } from './embedded-postgres/account.ts';
 import { findBinaries } from './embedded-postgres/binaries.ts';
 import { makeDirectory, prepareCluster, superuser } from './embedded-postgres/data-directory.ts';
 import { lockDirectory } from './embedded-postgres/directory-lock.ts';
-import { findFreePort, type Server, startServer, stopLeftover } from './embedded-postgres/server.ts';
+import {
+  findFreePort,
+  findRunningPort,
+  type Server,
+  startServer,
+  stopLeftover,
+} from './embedded-postgres/server.ts';
 import { serverSettings } from './embedded-postgres/settings.ts';
 
 export interface EmbeddedPostgresOptions {
@@ -23,6 +29,27 @@ export interface EmbeddedPostgres {
   /** Stops the server and waits for it; close the connections first. */
   close(): Promise<void>;
 }
+
+/**
+ * The URL of the PostgreSQL that another process of Sidecar runs in this directory; null when none runs there. It ends
+ * with that process.
+ */
+export async function findEmbeddedPostgres(directory: string): Promise<string | null> {
+  const port = await findRunningPort(join(directory, 'postgres'));
+  if (port === null) return null;
+  return urlOf(port, (await readFile(join(directory, 'postgres-password'), 'utf8')).trim());
+}
+
+/** Whether a cluster was ever made in this directory. */
+export async function hasEmbeddedPostgres(directory: string): Promise<boolean> {
+  return await access(join(directory, 'postgres', 'PG_VERSION')).then(
+    () => true,
+    () => false,
+  );
+}
+
+const urlOf = (port: number, password: string) =>
+  `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`;
 
 const startPatienceMs = 30_000;
 const startRetryMs = 200;
@@ -58,7 +85,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
     });
     let closing: Promise<void> | undefined;
     return {
-      url: `postgresql://${superuser}:${password}@127.0.0.1:${port}/postgres`,
+      url: urlOf(port, password),
       close() {
         closing ??= supervised.stop().then(unlock);
         return closing;

@@ -31,14 +31,15 @@ export class FailedMigrationError extends Error {
 /**
  * Brings the database up to `prisma/migrations` and answers the names of what it applied. Processes that start at
  * once wait for the first of them. Needs a session of PostgreSQL: not PgBouncer's transaction mode.
- * Throws a FailedMigrationError when an earlier run failed; `retry` names the migration to run again nevertheless.
+ * Throws a FailedMigrationError when an earlier run failed; `retry` names the migration to run again nevertheless. With
+ * `upTo`, the name of a migration, those behind it are left out.
  */
 export async function migrate(
   databaseUrl: string,
   logger: Logger,
-  options: { retry?: string; directory?: string } = {},
+  options: { retry?: string; directory?: string; upTo?: string } = {},
 ): Promise<string[]> {
-  const migrationsList = await readMigrations(options.directory ?? migrationsDirectory);
+  const migrationsList = await readMigrations(options.directory ?? migrationsDirectory, options.upTo);
   return await underLock(databaseUrl, logger, async (client) => {
     if (!options.retry && (await isUpToDate(client, migrationsList))) return [];
     // Loaded only when there is something to do: it keeps some 40 MB for as long as the process lives.
@@ -68,16 +69,30 @@ async function isUpToDate(client: pg.Client, { migrationDirectories }: Migration
     migrationDirectories.every(({ path, migrationFile: { content } }, index) => {
       const row = rows[index];
       if (content.tag !== 'ok' || !row) return false;
-      const checksum = createHash('sha256').update(content.value).digest('hex');
-      return row.name === path && row.applied && row.checksum === checksum;
+      return row.name === path && row.applied && row.checksum === checksumOf(content.value);
     })
   );
 }
 
-/** The migrations in order, in Prisma's layout: `<UTC timestamp>_<name>/migration.sql`. */
-export async function readMigrations(directory: string): Promise<MigrationList> {
+/** As Prisma's table has it of a migration that was applied. */
+const checksumOf = (sql: string) => createHash('sha256').update(sql).digest('hex');
+
+/** Names and checksums of the migrations in a directory, in order. */
+export async function knownMigrations(directory: string): Promise<{ name: string; checksum: string }[]> {
+  const { migrationDirectories } = await readMigrations(directory);
+  return migrationDirectories.map(({ path, migrationFile: { content } }) => ({
+    name: path,
+    checksum: content.tag === 'ok' ? checksumOf(content.value) : '',
+  }));
+}
+
+/** The migrations in order, in Prisma's layout: `<UTC timestamp>_<name>/migration.sql`; all of them, or up to one. */
+export async function readMigrations(directory: string, upTo?: string): Promise<MigrationList> {
   const entries = await readdir(directory, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const names = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .filter((name) => upTo === undefined || name <= upTo);
   const migrationDirectories = await Promise.all(
     names.sort().map(async (path) => {
       const value = await readFile(join(directory, path, 'migration.sql'), 'utf8');

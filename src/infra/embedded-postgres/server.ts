@@ -105,6 +105,16 @@ export async function findFreePort(): Promise<number> {
   return address.port;
 }
 
+/** The port on which a server of this data directory takes connections now; null when none does. */
+export async function findRunningPort(dataDirectory: string): Promise<number | null> {
+  const content = await readFile(join(dataDirectory, 'postmaster.pid'), 'utf8').catch(() => '');
+  const lines = content.split('\n');
+  // Line by line as in miscadmin.h: the fourth is the port, the eighth the state.
+  if (!(await isLiveServer(Number.parseInt(content, 10), dataDirectory)) || lines[7]?.trim() !== 'ready')
+    return null;
+  return Number(lines[3]);
+}
+
 async function isLiveServer(pid: number, dataDirectory: string): Promise<boolean> {
   return pid > 0 && (await processIdentity(pid)) !== null && (await isServerOf(pid, dataDirectory));
 }

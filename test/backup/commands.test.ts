@@ -1,0 +1,77 @@
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
+import { dialogue } from '../archive/builders.ts';
+import { createTestClient } from '../support/client.ts';
+import { exportOf } from '../support/exports.ts';
+import { runScript } from '../support/programs.ts';
+
+const patienceMs = 120_000;
+
+test(
+  'the embedded database is backed up while its server runs and without, and restored elsewhere',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sidecar-backup-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    // PostgreSQL runs as a user of its own when root starts it, and has to pass through.
+    await chmod(folder, 0o711);
+    const port = String(await findFreePort());
+    const env = { DATA_DIR: join(folder, 'data'), PORT: port };
+    const elsewhere = { DATA_DIR: join(folder, 'elsewhere'), PORT: port };
+    const [running, stopped] = [join(folder, 'running.tar'), join(folder, 'stopped.tar')];
+    const zip = join(folder, 'export.zip');
+    await writeFile(zip, await exportOf([dialogue('one'), dialogue('two')]));
+
+    const nothing = await runScript('backup', [running], env);
+    expect(await nothing.exited).toBe(1);
+    expect(nothing.stderr()).toContain('There is no database in');
+    expect(await readdir(folder)).not.toContain('data');
+
+    const server = await runScript('start', [], env);
+    await server.prints(/listening on/);
+    const imported = await runScript('import', [zip], env);
+    expect(await imported.exited, imported.stderr()).toBe(0);
+    const backup = await runScript('backup', [running], env);
+    expect(await backup.exited, backup.stderr()).toBe(0);
+    expect(backup.stdout()).toMatch(/^Backed up \d+ rows of \d+ tables and 0 files into /);
+    const refused = await runScript('restore', [running], env);
+    expect(await refused.exited).toBe(1);
+    expect(refused.stderr()).toContain('not empty');
+    server.kill('SIGTERM');
+    await server.exited;
+
+    const later = await runScript('backup', [stopped], env);
+    expect(await later.exited, later.stderr()).toBe(0);
+
+    const restored = await runScript('restore', [stopped], elsewhere);
+    expect(await restored.exited, restored.stderr()).toBe(0);
+    expect(restored.stdout()).toMatch(/^Restored \d+ rows and 0 files\.\n.*API_KEY/);
+    const again = await runScript('start', [], elsewhere);
+    const [, url = ''] = await again.prints(/listening on (\S+)/);
+    const [, apiKey = ''] = await again.prints(/API key {2}(\S+)/);
+    const client = createTestClient(url, apiKey);
+    onTestFinished(client.close);
+    expect(await client.request('{ conversations { totalCount } }')).toEqual({
+      conversations: { totalCount: 2 },
+    });
+    again.kill('SIGTERM');
+    await again.exited;
+  },
+  patienceMs,
+);
+
+test('without a file, or with one that is not there, both say what they need', async () => {
+  for (const name of ['backup', 'restore']) {
+    const program = await runScript(name);
+    expect(await program.exited).toBe(2);
+    expect(program.stderr()).toBe(`Usage: npm run ${name} -- FILE\n`);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'sidecar-backup-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const missing = await runScript('restore', [join(folder, 'none.tar')], { DATA_DIR: join(folder, 'data') });
+  expect(await missing.exited).toBe(1);
+  expect(missing.stderr()).toContain('none.tar');
+  expect(await readdir(folder)).toEqual([]);
+});
