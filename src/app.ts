@@ -22,6 +22,7 @@ import { createRestRouter, takesUpload } from './rest/router.ts';
 import { refuseForeignPages } from './rest/same-origin.ts';
 import { forGraphiQL, securityHeaders } from './security-headers.ts';
 import { refuseSlowBodies } from './slow-bodies.ts';
+import { servePages } from './web-pages.ts';
 
 export interface App {
   handler: Express;
@@ -40,7 +41,11 @@ export function createApp(
   const { cookie } = identity;
   const isOpen = config.environment !== 'production';
   const authenticate = limitWrongKeys(identity.authenticate, services.limits);
-  const yoga = createGraphQL(services, { open: isOpen, maxSubscriptions: config.limits.maxSubscriptions });
+  const yoga = createGraphQL(services, {
+    open: isOpen,
+    maxSubscriptions: config.limits.maxSubscriptions,
+    signInMethods: config.google ? ['GOOGLE', 'API_KEY'] : ['API_KEY'],
+  });
   const handler = express();
   handler.disable('x-powered-by');
   handler.set('trust proxy', http.trustProxy);
@@ -50,6 +55,8 @@ export function createApp(
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
   handler.use(securityHeaders(config.environment));
   if (http.corsOrigins.length > 0) handler.use(allowOrigins(http.corsOrigins));
+  const pages = servePages();
+  if (pages) handler.use(pages);
   handler.use(refuseSlowBodies(http.requestTimeoutMs, takesUpload));
   handler.use('/auth', async (request, _response, next) => {
     // Pages ask for the user all the time, and nobody gets in by it.

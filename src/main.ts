@@ -3,15 +3,32 @@ import { apiKeyPath } from './infra/api-key.ts';
 import { createLogger } from './infra/logger.ts';
 import { type Program, reasonOf, runProgram } from './infra/program.ts';
 import { startServer } from './server.ts';
+import { buildWeb, isWebCurrent } from './web-build.ts';
 
 await runProgram(main, (error) =>
   error instanceof ConfigError ? error.message : `Sidecar could not start: ${reasonOf(error)}`,
 );
 
+/** Builds the pages when they are missing or older than their sources. Without them the API works all the same. */
+async function ensurePages(logger: ReturnType<typeof createLogger>): Promise<void> {
+  if (await isWebCurrent()) return;
+  try {
+    process.stdout.write('Building the pages (once) …\n');
+    await buildWeb();
+  } catch (error) {
+    const reason = reasonOf(error);
+    logger.warn(
+      { reason },
+      'the pages were not built: run "npm ci" and "npm run build:web"; the API works without them',
+    );
+  }
+}
+
 async function main(program: Program): Promise<null> {
   const config = loadConfig(process.env);
   const logger = createLogger(config, 'api');
   program.logTo(logger);
+  await ensurePages(logger);
   const server = await program.own(
     () => startServer(config, logger),
     (started) => started.close(),

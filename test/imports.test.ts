@@ -16,6 +16,8 @@ const parts = {
   rest: 'src/rest/',
   mcp: 'src/mcp/',
   cli: 'src/cli/',
+  /** What runs in the browser. */
+  web: 'src/web/',
   generated: 'src/generated/',
   /** config.ts and its folder. */
   config: 'src/config',
@@ -41,6 +43,8 @@ const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
   rest: { all: ['domain', 'auth', 'requestContext'], types: ['generated'] },
   mcp: { all: ['domain', 'auth', 'requestContext'], types: ['generated'] },
   cli: { all: ['config', 'roots', 'services', 'domain', 'infra', 'graphql', 'bench'] },
+  /** A client of the public API alone. */
+  web: { all: ['generated'] },
   generated: { all: [] },
   config: { all: [] },
   requestContext: { all: [] },
@@ -92,7 +96,27 @@ const homes: Record<string, Part[]> = {
   '@aws-sdk/lib-storage': ['infra'],
   pino: ['infra', 'roots'],
   'pino-http': ['roots'],
-  graphql: ['graphql'],
+  graphql: ['graphql', 'cli'],
+  '@graphql-codegen/core': ['cli'],
+  '@graphql-codegen/typed-document-node': ['cli'],
+  '@graphql-codegen/typescript-operations': ['cli'],
+  vite: ['roots', 'web'],
+  '@vitejs/plugin-react': ['web'],
+  'vite-plugin-compression2': ['web'],
+  react: ['web'],
+  'react-dom': ['web'],
+  '@tanstack/react-query': ['web'],
+  '@tanstack/react-virtual': ['web'],
+  'lucide-react': ['web'],
+  'react-markdown': ['web'],
+  'rehype-highlight': ['web'],
+  'rehype-katex': ['web'],
+  'rehype-sanitize': ['web'],
+  'remark-gfm': ['web'],
+  'remark-math': ['web'],
+  'tus-js-client': ['web'],
+  wouter: ['web'],
+  sirv: ['roots'],
   '@escape.tech/graphql-armor-max-aliases': ['graphql'],
   '@escape.tech/graphql-armor-max-depth': ['graphql'],
   '@escape.tech/graphql-armor-max-directives': ['graphql'],
@@ -126,7 +150,7 @@ const homes: Record<string, Part[]> = {
   'range-parser': ['rest'],
   'file-type': ['archive'],
   'mime-types': ['archive'],
-  'graphql-sse': ['cli'],
+  'graphql-sse': ['cli', 'web'],
   'cli-progress': ['cli'],
   'close-with-grace': ['infra'],
   yazl: ['worker'],
@@ -145,7 +169,7 @@ const statement = /^(?:import|export)\s(?:(type\s)?([^;']*?)\sfrom\s)?'([^']+)'|
 
 async function readImports(): Promise<Import[]> {
   const found: Import[] = [];
-  for await (const file of glob(['src/**/*.ts', 'worker/**/*.ts'])) {
+  for await (const file of glob(['src/**/*.{ts,tsx}', 'worker/**/*.ts'])) {
     if (partOf(file) === 'generated') continue;
     const text = await readFile(file, 'utf8');
     for (const [, type, names, from, dynamic] of text.matchAll(statement)) {
@@ -197,6 +221,7 @@ test('the table would notice a wrong turn', () => {
     { file: 'src/graphql/user.ts', target: '../rest/router.ts', typesOnly: false },
     { file: 'worker/sync.ts', target: '../src/app.ts', typesOnly: false },
     { file: 'src/domain/user.ts', target: 'ioredis', typesOnly: true },
+    { file: 'src/web/app.tsx', target: '../domain/user.ts', typesOnly: true },
     { file: 'src/rest/health.ts', target: '@pothos/core/x', typesOnly: false },
   ];
   expect(wrong.map(faultOf)).not.toContain(null);

@@ -24,6 +24,22 @@ builder.prismaNode('User', {
   }),
 });
 
+const SignInMethodType = builder.enumType('SignInMethod', {
+  description: 'A way to sign in.',
+  values: {
+    GOOGLE: { description: 'At /auth/login.' },
+    API_KEY: { description: 'With a key, at POST /auth/key.' },
+  },
+});
+
+builder.queryField('signInMethods', (t) =>
+  t.field({
+    type: [SignInMethodType],
+    description: 'How this server lets people sign in; told to everybody.',
+    resolve: (_root, _args, { signInMethods }) => signInMethods,
+  }),
+);
+
 builder.queryField('viewer', (t) =>
   t.prismaField({
     type: 'User',

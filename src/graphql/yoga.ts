@@ -4,7 +4,7 @@ import { createYoga } from 'graphql-yoga';
 import { createCredentialWatch } from '../domain/credential.ts';
 import type { Services } from '../domain/services.ts';
 import type { Viewer } from '../domain/viewer.ts';
-import type { GraphQLContext } from './context.ts';
+import type { GraphQLContext, SignInMethod } from './context.ts';
 import { useCredentialGuard } from './credential-guard.ts';
 import { documentCaches, hideSchema, limitOperations } from './limits.ts';
 import { createMask } from './mask.ts';
@@ -21,6 +21,8 @@ export interface GraphQLOptions {
   open: boolean;
   /** Of one user in this process. */
   maxSubscriptions: number;
+  /** How people sign in. */
+  signInMethods: SignInMethod[];
 }
 
 /** What the server around Yoga knows of a request. */
@@ -99,6 +101,7 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
       // The operations of a WebSocket come without a request.
       signal: signal ?? request.signal,
       endConnection,
+      signInMethods: options.signInMethods,
     }),
   });
 }

@@ -66,9 +66,13 @@ async function askAsStranger({ document, variables, isLast }: OperationCase): Pr
   return answer;
 }
 
-async function checkReading({ document, variables, seen, expected }: OperationCase) {
+async function checkReading({ document, variables, seen, expected, isForEverybody }: OperationCase) {
   const own = await world.first.ask(document, variables?.(world.foreign, world.foreign));
   expect(own.errors).toBeUndefined();
+  if (isForEverybody) {
+    expect(JSON.parse(await askAsStranger({ document }))).toEqual(own);
+    return;
+  }
   if (!seen)
     throw new Error('Without something to see for the first user, others seeing nothing means nothing.');
   expect(JSON.stringify(own)).toMatch(seen);

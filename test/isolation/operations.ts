@@ -8,6 +8,8 @@ export interface OperationCase {
   seen?: RegExp;
   /** In what a stranger gets; for a query, when it is refused. */
   expected?: RegExp;
+  /** It is about the server and no user: everybody gets the same. */
+  isForEverybody?: boolean;
   /** Nothing is left of who asks: it is a user who came for this alone. */
   isLast?: boolean;
 }
@@ -18,6 +20,7 @@ const named = (type: string, name = 'id') => ({
 
 /** Every field of Query. */
 export const queries: Record<string, OperationCase> = {
+  signInMethods: { document: '{ signInMethods }', isForEverybody: true },
   viewer: {
     document:
       '{ viewer { id displayName sessions { id } auditLog { edges { node { action subject who } } } } }',

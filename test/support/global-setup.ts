@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { buildWeb, isWebCurrent } from '../../src/web-build.ts';
 import { openTestPostgres } from './postgres.ts';
 import { openTestRedis } from './redis.ts';
 
@@ -12,6 +13,7 @@ declare module 'vitest' {
 
 /** One PostgreSQL with a migrated template, and one Redis, for all files of the run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (!(await isWebCurrent())) await buildWeb();
   const [postgres, redis] = await Promise.allSettled([openTestPostgres(), openTestRedis()]);
   const close = async () => {
     for (const server of [postgres, redis]) {
