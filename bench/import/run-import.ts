@@ -21,7 +21,8 @@ export interface ImportTimes {
   task: SyncTask;
 }
 
-const POLL_MS = 10;
+/** Fine enough beside what is measured, and coarse enough not to take part of the machine from it. */
+const POLL_MS = 20;
 /** The first conversations of every export: what a search right after the start can find. */
 const FIRST_FACTS = Array.from({ length: 5 }, (_, index) => `"${topicOf(SEED, index).answer}"`).join(' OR ');
 
