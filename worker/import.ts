@@ -7,7 +7,7 @@ import { writeBatch } from '../src/domain/import/write.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
 import { importAssets } from './assets.ts';
-import { indexInBackground } from './indexer.ts';
+import type { Indexer } from './indexer.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
@@ -46,6 +46,7 @@ export async function importArchive(
   services: Services,
   lease: Lease,
   reporter: Reporter,
+  indexer: Indexer,
   signal: AbortSignal,
   options: ImportOptions,
 ): Promise<void> {
@@ -55,12 +56,11 @@ export async function importArchive(
     tempPath: `${services.workspace.archivePath(lease.taskId)}.inner`,
     signal,
   });
-  const indexer = indexInBackground(services, lease.userId);
   try {
     if (!lease.checkpoint && !lease.retry)
       await recordProblems(services, lease, archive.problems.map(toProblem));
     await reporter.enter('IMPORTING', options.progress.from, options.progress.to);
-    const writer = createWriter(services, lease, reporter, archive.totalBytes);
+    const writer = createWriter(services, lease, reporter, indexer, archive.totalBytes);
     const ahead: (() => Promise<void>)[] = [];
     for await (const batch of readBatches(lease, archive, signal)) {
       const { elements, ended, ...extent } = batch;
@@ -78,13 +78,18 @@ export async function importArchive(
     await writer.written();
     await importAssets(services, lease, archive, reporter, signal);
   } finally {
-    await indexer.stop();
     await archive.close();
   }
 }
 
 /** Writes batches in their order; `write` resolves as soon as the one before is written. */
-function createWriter(services: Services, lease: Lease, reporter: Reporter, totalBytes: number) {
+function createWriter(
+  services: Services,
+  lease: Lease,
+  reporter: Reporter,
+  indexer: Indexer,
+  totalBytes: number,
+) {
   let writing: Promise<void> = Promise.resolve();
   return {
     async write(batch: PreparedBatch, extent: BatchExtent): Promise<void> {
@@ -97,7 +102,10 @@ function createWriter(services: Services, lease: Lease, reporter: Reporter, tota
         filesProcessed: extent.shardsDone,
         ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
       };
-      writing = writeBatch(services, lease, batch, change).then(reporter.written);
+      writing = writeBatch(services, lease, batch, change).then(async ({ seq, added }) => {
+        reporter.written(seq);
+        if (added) await indexer.add(added);
+      });
       // A failed write is met at the next turn.
       writing.catch(() => undefined);
     },

@@ -7,7 +7,7 @@ import { rememberArchive } from '../src/domain/sync/known-archive.ts';
 import { type Lease, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
 import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
-import { indexEverything, indexLeftovers } from './indexer.ts';
+import { indexLeftovers, openIndexer } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
 import type { Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
@@ -93,12 +93,17 @@ async function run(
   if ('known' in archive) {
     return { sha256: null, tally: { ...emptyTally(), unchanged: archive.known.conversations } };
   }
-  await importArchive(services, lease, reporter, signal, {
-    path: archive.path,
-    maxExpandedBytes: options.maxExpandedBytes,
-    progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
-  });
-  await reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
-  await indexEverything(services, lease.userId, reporter, signal);
+  const indexer = openIndexer(services, lease.userId);
+  try {
+    await importArchive(services, lease, reporter, indexer, signal, {
+      path: archive.path,
+      maxExpandedBytes: options.maxExpandedBytes,
+      progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
+    });
+    await reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
+    await indexer.finish(reporter, signal);
+  } finally {
+    await indexer.stop();
+  }
   return { sha256: archive.sha256 };
 }

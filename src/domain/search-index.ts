@@ -1,5 +1,6 @@
 import { NIL } from 'uuid';
-import { createRowWriter } from './import/binary-rows.ts';
+import { type EncodedRows, framed } from './import/binary-rows.ts';
+import type { NewRows } from './import/rows.ts';
 import { SEARCH_COLUMNS } from './import/terms.ts';
 import type { Services, Transaction } from './services.ts';
 
@@ -31,25 +32,55 @@ export async function indexSomePending(
   return services.database.transaction(async (tx) => {
     const { ids, portions } = await takePending(tx, userId, maxMessages, only);
     if (ids.length === 0) return 0;
-    await tx.query(`SELECT set_config('gin_pending_list_limit', $1, true)`, [`${PENDING_LIST_KIB}kB`]);
+    await setPendingList(tx);
     for (let portion = 0; portion < portions; portion += 1) {
       const copied = await readPortion(tx, userId, ids, portion);
       const encoded = await services.threads.analyze({ copied, urgent });
-      if (encoded.rows === 0) continue;
-      const rows = createRowWriter();
-      rows.append(encoded);
-      await tx.copy(
-        `COPY message_search (${SEARCH_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`,
-        rows.finish(),
-      );
+      await copyTerms(tx, encoded);
     }
-    await tx.execute(
-      'UPDATE conversations SET search_pending = false WHERE user_id = $1 AND id = ANY($2::uuid[])',
-      [userId, ids],
-    );
+    await setIndexed(tx, userId, ids);
     return ids.length;
   });
 }
+
+/**
+ * Indexes new conversations from what was sent to the database; answers how many: none when another was quicker or when any
+ * of them has been changed or deleted since, for then the database knows better. Hands the rows over: for the caller they are
+ * gone.
+ */
+export async function indexNew(services: Services, userId: string, rows: NewRows): Promise<number> {
+  const { ids, transactionId, conversations, messages } = rows;
+  const encoded = await services.threads.analyzeSent({ conversations, messages });
+  return services.database.transaction(async (tx) => {
+    const unchanged = await tx.query(
+      `SELECT FROM conversations WHERE user_id = $1 AND id = ANY($2::uuid[]) AND search_pending AND xmin = $3::xid
+       ORDER BY id FOR NO KEY UPDATE`,
+      [userId, ids, transactionId],
+    );
+    if (unchanged.length < ids.length) return 0;
+    await setPendingList(tx);
+    await copyTerms(tx, encoded);
+    await setIndexed(tx, userId, ids);
+    return ids.length;
+  });
+}
+
+const setPendingList = (tx: Transaction) =>
+  tx.query(`SELECT set_config('gin_pending_list_limit', $1, true)`, [`${PENDING_LIST_KIB}kB`]);
+
+async function copyTerms(tx: Transaction, { bytes, rows }: EncodedRows): Promise<void> {
+  if (rows === 0) return;
+  await tx.copy(
+    `COPY message_search (${SEARCH_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`,
+    framed([bytes]),
+  );
+}
+
+const setIndexed = (tx: Transaction, userId: string, ids: string[]) =>
+  tx.execute('UPDATE conversations SET search_pending = false WHERE user_id = $1 AND id = ANY($2::uuid[])', [
+    userId,
+    ids,
+  ]);
 
 /**
  * Conversations that wait, up to a fair number of messages and at least one, locked against other indexers; and in how

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina, type PiscinaTask, queueOptionsSymbol, type TaskQueue } from 'piscina';
 import { OutOfMemoryError, type RawConversations } from '../domain/import/prepare.ts';
+import type { SentRows } from '../domain/import/rows.ts';
 import type { UnindexedMessages } from '../domain/import/terms.ts';
 import type { Threads } from '../domain/services.ts';
 
@@ -46,6 +47,12 @@ export function openThreads(): Threads & { close(): Promise<void> } {
     prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
     analyze: ({ copied, urgent }: UnindexedMessages) =>
       run('analyze', { copied, [queueOptionsSymbol]: { urgent } }, [copied.buffer]),
+    analyzeSent: ({ conversations, messages }: SentRows) =>
+      run(
+        'analyzeSent',
+        { conversations, messages, [queueOptionsSymbol]: { urgent: true } },
+        [...conversations, ...messages].map((piece) => piece.buffer),
+      ),
     close: () => pool.close({ force: true }),
   };
 }

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ArchiveConversation, ArchiveMessage, AssetReference, Provider } from '../../archive/types.ts';
 import type { Transaction } from '../services.ts';
-import { createRowWriter, uuidBytes } from './binary-rows.ts';
+import { createRowWriter, framed, uuidBytes } from './binary-rows.ts';
 
 /** What a message points to; the content is looked for in the archive once all rows are in. */
 export interface AssetLink {
@@ -48,7 +48,7 @@ export async function writeLinks(tx: Transaction, userId: string, links: AssetLi
   }
   await tx.copy(
     'COPY message_assets (user_id, conversation_id, node_id, ordinal, asset_id) FROM STDIN (FORMAT binary)',
-    rows.finish(),
+    framed(rows.finish()),
   );
 }
 

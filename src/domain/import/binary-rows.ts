@@ -4,6 +4,9 @@
  */
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const TRAILER = Buffer.from([0xff, 0xff]);
+const NOTHING = Buffer.alloc(0);
+/** The first chunk of a writer, which most need only one of, and the most that a chunk grows to. */
+const FIRST_CHUNK_BYTES = 16 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 /** PostgreSQL counts microseconds from 2000-01-01. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
@@ -17,14 +20,16 @@ export interface RowWriter {
   bytes(value: Uint8Array | null): void;
   int(value: number): void;
   bool(value: boolean): void;
+  /** A field with its length before it, as it stands in another row. */
+  encoded(field: Uint8Array): void;
   /** Milliseconds since 1970. */
   timestamp(value: number | null): void;
   readonly rows: number;
   /** The rows so far, to be appended to another writer; this one is empty afterwards. */
   take(): EncodedRows;
   append(encoded: EncodedRows): void;
-  /** Everything written, with header and trailer; the writer is empty afterwards. */
-  finish(): Uint8Array[];
+  /** Everything written; the writer is empty afterwards. */
+  finish(): Piece[];
 }
 
 /** Whole rows without header and trailer. */
@@ -33,16 +38,44 @@ export interface EncodedRows {
   rows: number;
 }
 
+/** Part of what a writer wrote, in memory of its own: what was appended at once is never cut in two. */
+export type Piece = Uint8Array<ArrayBuffer>;
+
+/** Rows with header and trailer, as `Transaction.copy` takes them. */
+export const framed = (pieces: Uint8Array[]): Uint8Array[] => [SIGNATURE, ...pieces, TRAILER];
+
+/**
+ * Walks rows that begin at `from`, until the trailer or the end: `at` holds where each field's length begins, and where the
+ * row ends.
+ */
+export function eachRow(bytes: Buffer, from: number, onRow: (at: readonly number[]) => void): void {
+  const at: number[] = [];
+  let offset = from;
+  while (offset < bytes.length) {
+    const fields = bytes.readInt16BE(offset);
+    if (fields < 0) return;
+    offset += 2;
+    for (let field = 0; field < fields; field += 1) {
+      at[field] = offset;
+      offset += 4 + Math.max(0, bytes.readInt32BE(offset));
+    }
+    at[fields] = offset;
+    onRow(at);
+  }
+}
+
 export function createRowWriter(): RowWriter {
-  let chunks: Uint8Array[] = [];
-  let buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  let chunks: Piece[] = [];
+  let buffer = NOTHING;
   let length = 0;
   let rows = 0;
 
   const reserve = (bytes: number) => {
     if (length + bytes <= buffer.length) return;
-    chunks.push(buffer.subarray(0, length));
-    buffer = Buffer.allocUnsafe(Math.max(CHUNK_BYTES, bytes));
+    if (length > 0) chunks.push(buffer.subarray(0, length));
+    const next = buffer.length === 0 ? FIRST_CHUNK_BYTES : Math.min(CHUNK_BYTES, buffer.length * 4);
+    // Of its own, so that it can become another thread's.
+    buffer = Buffer.allocUnsafeSlow(Math.max(next, bytes));
     length = 0;
   };
   const none = () => {
@@ -83,6 +116,11 @@ export function createRowWriter(): RowWriter {
       length = buffer.writeInt32BE(1, length);
       length = buffer.writeUInt8(value ? 1 : 0, length);
     },
+    encoded(field) {
+      reserve(field.length);
+      buffer.set(field, length);
+      length += field.length;
+    },
     timestamp(value) {
       if (value === null) return none();
       reserve(12);
@@ -103,9 +141,9 @@ export function createRowWriter(): RowWriter {
       rows += encoded.rows;
     },
     finish() {
-      const finished = [SIGNATURE, ...chunks, buffer.subarray(0, length), TRAILER];
+      const finished = [...chunks, buffer.subarray(0, length)];
       chunks = [];
-      buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+      buffer = NOTHING;
       length = 0;
       rows = 0;
       return finished;

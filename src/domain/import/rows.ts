@@ -1,7 +1,14 @@
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Transaction } from '../services.ts';
 import { type AssetLink, linksOf, writeLinks } from './asset-rows.ts';
-import { createRowWriter, type EncodedRows, type RowWriter, uuidBytes } from './binary-rows.ts';
+import {
+  createRowWriter,
+  type EncodedRows,
+  framed,
+  type Piece,
+  type RowWriter,
+  uuidBytes,
+} from './binary-rows.ts';
 
 /** A conversation on its way into the database. */
 export interface PlannedConversation {
@@ -25,16 +32,32 @@ export interface PlannedVersion {
   raw: Uint8Array;
 }
 
+/** New conversations and their messages as they were sent to the database: whole rows in each piece. */
+export interface SentRows {
+  conversations: Piece[];
+  messages: Piece[];
+}
+
+/** What a transaction sent of new conversations, so that they can be indexed without being read again. */
+export interface NewRows extends SentRows {
+  /** Of the conversations. */
+  ids: string[];
+  bytes: number;
+  /** A row that was changed afterwards is of another. */
+  transactionId: string;
+}
+
 /** Gathers rows and writes each table with one COPY. */
 export interface RowBatch {
   addConversation(encoded: EncodedConversation): void;
   addVersion(version: PlannedVersion): void;
   /** `messages` may be a part of the conversation's. */
   addMessages(planned: PlannedConversation, messages: ArchiveMessage[]): void;
-  copyInto(tx: Transaction): Promise<void>;
+  /** Answers what it sent. */
+  copyInto(tx: Transaction): Promise<SentRows>;
 }
 
-const CONVERSATION_COLUMNS = [
+export const CONVERSATION_COLUMNS = [
   'user_id',
   'id',
   'provider',
@@ -50,7 +73,7 @@ const CONVERSATION_COLUMNS = [
   'branch_count',
 ];
 const VERSION_COLUMNS = ['user_id', 'sha256', 'conversation_id', 'task_id', 'updated_at', 'raw'];
-const MESSAGE_COLUMNS = [
+export const MESSAGE_COLUMNS = [
   'user_id',
   'conversation_id',
   'node_id',
@@ -95,10 +118,13 @@ export function createRowBatch(userId: string): RowBatch {
       links.push(...linksOf(id, conversation, list));
     },
     async copyInto(tx) {
-      await copy(tx, 'conversations', CONVERSATION_COLUMNS, conversations);
-      await copy(tx, 'conversation_versions', VERSION_COLUMNS, versions);
-      await copy(tx, 'messages', MESSAGE_COLUMNS, messages);
+      const sent = {
+        conversations: await copy(tx, 'conversations', CONVERSATION_COLUMNS, conversations),
+        versions: await copy(tx, 'conversation_versions', VERSION_COLUMNS, versions),
+        messages: await copy(tx, 'messages', MESSAGE_COLUMNS, messages),
+      };
       await writeLinks(tx, userId, links.splice(0));
+      return { conversations: sent.conversations, messages: sent.messages };
     },
   };
 }
@@ -158,7 +184,10 @@ function writeMessage(rows: RowWriter, user: Uint8Array, conversation: Uint8Arra
   rows.timestamp(message.createdAtMs);
 }
 
-async function copy(tx: Transaction, table: string, columns: string[], rows: RowWriter) {
-  if (rows.rows === 0) return;
-  await tx.copy(`COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, rows.finish());
+/** Answers the pieces that it sent. */
+async function copy(tx: Transaction, table: string, columns: string[], rows: RowWriter): Promise<Piece[]> {
+  if (rows.rows === 0) return [];
+  const pieces = rows.finish();
+  await tx.copy(`COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`, framed(pieces));
+  return pieces;
 }

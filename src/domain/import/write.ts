@@ -3,30 +3,35 @@ import { type Lease, lockTask, type TaskChange, writeTask } from '../sync/lease.
 import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
 import { mergeAllIntoExisting } from './merge.ts';
 import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
-import { createRowBatch } from './rows.ts';
+import { createRowBatch, type NewRows, type SentRows } from './rows.ts';
+
+/** A batch has a third of it, but for a single conversation of many megabytes. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** What came of versions, in addition to what a batch knew before. */
-type Written = Pick<PreparedBatch, 'tally' | 'problems'>;
+type Written = Pick<PreparedBatch, 'tally' | 'problems'> & { added: NewRows | null };
 
 /**
  * Writes a batch, its problems, its counts and `change` (with the checkpoint behind it) in one transaction: a crash
  * loses the whole batch or nothing. A conversation that the database refuses is found by halving the batch, and is a
- * problem of its own. Answers the task's new seq. Throws a LeaseLostError when another worker has the task.
+ * problem of its own. Answers the task's new seq, and the conversations that are new as they were sent, unless these are many
+ * megabytes. Throws a LeaseLostError when another worker has the task.
  */
 export async function writeBatch(
   services: Services,
   lease: Lease,
   batch: PreparedBatch,
   change: TaskChange,
-): Promise<number> {
+): Promise<{ seq: number; added: NewRows | null }> {
   const write = (writeSome: typeof writeVersions) =>
     services.database.transaction(async (tx) => {
       await lockTask(tx, lease);
-      const written = sum(batch, await writeSome(services, tx, lease, batch.versions));
+      const written = sum({ ...batch, added: null }, await writeSome(services, tx, lease, batch.versions));
       if (lease.retry) await clearRetried(tx, lease, batch.places);
       await clearBrokenShards(tx, lease, batch.ended);
       await writeProblems(tx, lease, written.problems);
-      return writeTask(tx, lease, { ...change, tally: written.tally });
+      const seq = await writeTask(tx, lease, { ...change, tally: written.tally });
+      return { seq, added: written.added };
     });
   try {
     return await write(writeVersions);
@@ -42,7 +47,7 @@ const isRefusal = (error: unknown) => /^(?:22|54)/.test((error as { code?: strin
 function sum(a: Written, b: Written): Written {
   const tally = { ...a.tally };
   for (const [key, count] of Object.entries(b.tally)) tally[key as keyof typeof tally] += count;
-  return { tally, problems: [...a.problems, ...b.problems] };
+  return { tally, problems: [...a.problems, ...b.problems], added: a.added ?? b.added };
 }
 
 /** Goes back to before the versions when one of them is refused, and on with each half. */
@@ -56,7 +61,8 @@ async function writeByHalves(
   try {
     const written = await writeVersions(services, tx, lease, versions);
     await tx.execute('RELEASE SAVEPOINT half');
-    return written;
+    // A savepoint is a transaction of its own.
+    return { ...written, added: null };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     await tx.execute('ROLLBACK TO SAVEPOINT half');
@@ -75,7 +81,7 @@ async function writeByHalves(
 function refused({ place, externalId, title }: Version): Written {
   const reason = 'The database could not store it; the server’s log says why.';
   const problem: Problem = { ...place, externalId, title, outcome: 'FAILED', code: 'NOT_STORABLE', reason };
-  return { tally: { ...emptyTally(), failed: 1 }, problems: [problem] };
+  return { tally: { ...emptyTally(), failed: 1 }, problems: [problem], added: null };
 }
 
 async function writeVersions(
@@ -97,6 +103,7 @@ async function writeVersions(
   tally.unchanged += versions.length - fresh.length;
   const { ids, deleted } = await whatIsKnown(tx, lease.userId, fresh);
   const changed = new Map<string, number>();
+  const added: string[] = [];
   for (const version of fresh) {
     const key = keyOf(version);
     if (deleted.has(key)) {
@@ -111,6 +118,7 @@ async function writeVersions(
     } else {
       ids.set(key, id);
       rows.addConversation(version.encoded);
+      added.push(id);
       tally.added += 1;
       tally.messagesAdded += version.encoded.messages.rows;
     }
@@ -120,7 +128,7 @@ async function writeVersions(
       problems.push({ ...place, ...warning, externalId, title, conversationId: id, outcome: 'WARNING' });
     }
   }
-  await rows.copyInto(tx);
+  const sent = await rows.copyInto(tx);
   const merged = await mergeAllIntoExisting(services, tx, lease.userId, [...changed.keys()]);
   for (const [id, count] of changed) {
     const result = merged.get(id);
@@ -128,7 +136,17 @@ async function writeVersions(
     // Several forms of one conversation in one batch: the merge answers for all of them.
     tally[result?.changed ? 'updated' : 'unchanged'] += count;
   }
-  return { tally, problems };
+  // Of two forms in one batch the second has changed what was sent.
+  const isSent = added.length > 0 && !added.some((id) => changed.has(id));
+  return { tally, problems, added: isSent ? await newRows(tx, added, sent) : null };
+}
+
+/** Null when they are too large to be kept for later. */
+async function newRows(tx: Transaction, ids: string[], sent: SentRows): Promise<NewRows | null> {
+  const bytes = [...sent.conversations, ...sent.messages].reduce((sum, piece) => sum + piece.length, 0);
+  if (bytes > MAX_KEPT_BYTES) return null;
+  const [row] = await tx.query<{ id: string }>('SELECT pg_current_xact_id()::xid::text AS id');
+  return row ? { ...sent, ids, bytes, transactionId: row.id } : null;
 }
 
 const keyOf = (conversation: { provider: string; externalId: string }) =>

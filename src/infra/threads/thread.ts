@@ -1,12 +1,14 @@
 /** The module that a thread loads; each function is one kind of work. */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { readConversation } from '../../archive/conversation.ts';
+import type { EncodedRows } from '../../domain/import/binary-rows.ts';
 import {
   type PreparedConversation,
   prepareConversations,
   type RawConversations,
 } from '../../domain/import/prepare.ts';
-import { encodeTerms, type UnindexedMessages } from '../../domain/import/terms.ts';
+import type { SentRows } from '../../domain/import/rows.ts';
+import { encodeTerms, encodeTermsOfSent, type UnindexedMessages } from '../../domain/import/terms.ts';
 import { analyze as analyzeText } from '../../text/analyze.ts';
 
 export function prepare(conversations: RawConversations) {
@@ -14,8 +16,12 @@ export function prepare(conversations: RawConversations) {
   return moving(prepared, buffersOf(prepared));
 }
 
-export function analyze(messages: Pick<UnindexedMessages, 'copied'>) {
-  const rows = encodeTerms(analyzeText, messages);
+export const analyze = (messages: Pick<UnindexedMessages, 'copied'>) =>
+  movingRows(encodeTerms(analyzeText, messages));
+
+export const analyzeSent = (rows: SentRows) => movingRows(encodeTermsOfSent(analyzeText, rows));
+
+function movingRows(rows: EncodedRows) {
   const { buffer } = rows.bytes;
   // A few rows lie in a buffer that Node shares out.
   return buffer.byteLength === rows.bytes.length ? moving(rows, [buffer]) : rows;

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { localId } from '../../src/domain/global-id.ts';
+import { prepareBatch } from '../../src/domain/import/batch.ts';
+import type { NewRows } from '../../src/domain/import/rows.ts';
+import { writeBatch } from '../../src/domain/import/write.ts';
+import { indexNew, indexSomePending } from '../../src/domain/search-index.ts';
+import { claimTask } from '../../src/domain/sync/claim.ts';
+import { finishTask } from '../../src/domain/sync/finish.ts';
+import { dialogue, type Json } from '../archive/builders.ts';
+import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
+import { startSync } from '../support/syncs.ts';
+import { foundBy, messages } from './search.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres', worker: false });
+});
+afterAll(() => server.close());
+
+/** Writes conversations as an import does, and nothing else of it. */
+async function write(user: TestUser, conversations: Json[]): Promise<NewRows | null> {
+  const { services } = server;
+  const { id } = await startSync(user.client, server.exports.serve('').url);
+  const lease = await claimTask(services, user.viewer.userId, localId('SyncTask', id));
+  if (!lease) throw new Error('The task could not be claimed.');
+  const elements = conversations.map((conversation, element) => ({
+    shard: 'conversations.json',
+    element,
+    content: { bytes: Buffer.from(JSON.stringify(conversation)) },
+  }));
+  const batch = await prepareBatch(services, user.viewer.userId, elements);
+  const { added } = await writeBatch(services, lease, batch, {});
+  await finishTask(services, lease);
+  return added;
+}
+
+function present(rows: NewRows | null): NewRows {
+  if (!rows) throw new Error('There are no new rows.');
+  return rows;
+}
+
+const indexOf = (user: TestUser) =>
+  server.services.database.query(
+    `SELECT conversation_id, node_id, terms::text, created_at, role, kind, on_active_path FROM message_search
+     WHERE user_id = $1 ORDER BY conversation_id, node_id`,
+    [user.viewer.userId],
+  );
+
+test('new conversations are indexed from memory just as from the database', async () => {
+  const user = await server.asUser();
+  const { userId } = user.viewer;
+  const timeless = messages(
+    { a: 'Quokkas of Rottnest', b: '' },
+    { conversation_id: 'timeless', create_time: 7 },
+  );
+  const rows = present(await write(user, [dialogue('one'), dialogue('two'), timeless]));
+  expect(await indexNew(server.services, userId, rows)).toBe(3);
+  const fromMemory = await indexOf(user);
+  expect(fromMemory.length).toBeGreaterThan(5);
+  expect(await foundBy(user, 'quokka')).toEqual(['a']);
+  expect(await indexSomePending(server.services, userId)).toBe(0);
+
+  await server.services.database.query('DELETE FROM message_search WHERE user_id = $1', [userId]);
+  await server.services.database.query('UPDATE conversations SET search_pending = true WHERE user_id = $1', [
+    userId,
+  ]);
+  while ((await indexSomePending(server.services, userId)) > 0);
+  expect(await indexOf(user)).toEqual(fromMemory);
+});
+
+test('what was changed since it was written is indexed as it is now', async () => {
+  const user = await server.asUser();
+  const { userId } = user.viewer;
+  const rows = present(await write(user, [messages({ a: 'a numbat' }, { title: 'Bilby' })]));
+  await server.services.database.query(`UPDATE conversations SET title = 'Wombat' WHERE user_id = $1`, [
+    userId,
+  ]);
+  expect(await indexNew(server.services, userId, rows)).toBe(0);
+  while ((await indexSomePending(server.services, userId)) > 0);
+  expect(await foundBy(user, 'numbat')).toEqual(['a']);
+  expect(await foundBy(user, 'wombat')).toHaveLength(1);
+  expect(await foundBy(user, 'bilby')).toEqual([]);
+});
+
+test('two forms of a conversation in one batch are left to be read again', async () => {
+  const user = await server.asUser();
+  const [first, second] = [messages({ a: 'a numbat' }), messages({ a: 'a dunnart' })];
+  expect(await write(user, [first, { ...second, update_time: 2_000_000_000 }])).toBeNull();
+  while ((await indexSomePending(server.services, user.viewer.userId)) > 0);
+  expect(await foundBy(user, 'dunnart')).toEqual(['a']);
+  expect(await foundBy(user, 'numbat')).toEqual([]);
+});
