@@ -115,6 +115,7 @@ const homes: Record<string, Part[]> = {
   'remark-gfm': ['web'],
   'remark-math': ['web'],
   'tus-js-client': ['web'],
+  unified: ['web'],
   wouter: ['web'],
   sirv: ['roots'],
   '@escape.tech/graphql-armor-max-aliases': ['graphql'],

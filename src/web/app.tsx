@@ -9,7 +9,13 @@ import { texts } from './texts/index.ts';
 import { WelcomePage } from './welcome/welcome-page.tsx';
 
 /** Each page is loaded when it is first opened. The server answers these addresses with the app (src/web-pages.ts). */
-const pages = [{ path: '/import', Page: lazy(() => import('./imports/imports-page.tsx')) }];
+const pages = [
+  {
+    path: '/conversations/:id?',
+    Page: lazy(() => import('./conversations/conversations-page.tsx')),
+  },
+  { path: '/import', Page: lazy(() => import('./imports/imports-page.tsx')) },
+];
 
 export function App() {
   const session = useSession();
@@ -32,7 +38,7 @@ export function App() {
               <Route key={path} path={path} component={Page} />
             ))}
             <Route path="/">
-              <Redirect to="/import" replace />
+              <Redirect to="/conversations" replace />
             </Route>
             <Route component={NotFound} />
           </Switch>

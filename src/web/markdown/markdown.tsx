@@ -1,13 +1,11 @@
 import { useId } from 'react';
 import ReactMarkdown, { type Components } from 'react-markdown';
-import rehypeHighlight from 'rehype-highlight';
-import rehypeKatex from 'rehype-katex';
 import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
-import remarkMath from 'remark-math';
 import { CodeBlock } from './code-block.tsx';
 import { withDollarMath } from './math-delimiters.ts';
 import { RemoteImage } from './remote-image.tsx';
+import { useExtras } from './use-extras.ts';
 import './markdown.css';
 
 /** Longer text is shown as it was written: a parser of Markdown takes more than linear time on hostile text. */
@@ -43,23 +41,23 @@ const components: Components = {
 };
 
 /** A message’s text as Markdown with tables, coloured code, and mathematics. Nothing in it runs or is loaded. */
-export default function Markdown({ text }: { text: string }) {
-  const id = useId();
+export function Markdown({ text }: { text: string }) {
   if (text.length > MAX_CHARACTERS) return <div className="plain-text">{text}</div>;
+  return <Parsed text={withDollarMath(text)} />;
+}
+
+function Parsed({ text }: { text: string }) {
+  const id = useId();
+  const { remark, rehype } = useExtras(text);
   return (
     <div className="markdown">
       <ReactMarkdown
-        remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]}
+        remarkPlugins={[remarkGfm, ...remark]}
         remarkRehypeOptions={{ clobberPrefix: id }}
-        rehypePlugins={[
-          [rehypeSanitize, schema],
-          // MathML alone: every browser of today draws it, and neither fonts nor styles have to be loaded.
-          [rehypeKatex, { output: 'mathml', strict: 'ignore', trust: false }],
-          rehypeHighlight,
-        ]}
+        rehypePlugins={[[rehypeSanitize, schema], ...rehype]}
         components={components}
       >
-        {withDollarMath(text)}
+        {text}
       </ReactMarkdown>
     </div>
   );

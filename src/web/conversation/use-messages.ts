@@ -1,0 +1,41 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import {
+  type MessageFragment,
+  MessagesDocument,
+  type MessagesQueryVariables,
+} from '../../generated/web/operations.ts';
+import { ask } from '../api/graphql.ts';
+
+const PAGE = 40;
+
+/** As a connection is asked for: from the front, or from the back. */
+type Part = Pick<MessagesQueryVariables, 'first' | 'after' | 'last' | 'before'>;
+
+/**
+ * The messages of one path, read from any place in it: of the path that leads through `anchor`, from its surroundings on; without
+ * an anchor of the active path, from its beginning on.
+ */
+export function useMessages(id: string, anchor: string | null) {
+  const query = useInfiniteQuery({
+    queryKey: ['messages', id, anchor],
+    queryFn: async ({ pageParam, signal }) => {
+      const { conversation } = await ask(MessagesDocument, { id, around: anchor, ...pageParam }, signal);
+      return conversation?.messages ?? null;
+    },
+    initialPageParam: { first: PAGE } as Part,
+    getNextPageParam: (page): Part | null =>
+      page?.pageInfo.hasNextPage && page.pageInfo.endCursor
+        ? { first: PAGE, after: page.pageInfo.endCursor }
+        : null,
+    getPreviousPageParam: (page): Part | null =>
+      page?.pageInfo.hasPreviousPage && page.pageInfo.startCursor
+        ? { last: PAGE, before: page.pageInfo.startCursor }
+        : null,
+    // A page that comes back must not move what is being read.
+    refetchOnWindowFocus: false,
+    staleTime: 60_000,
+  });
+  const messages: MessageFragment[] =
+    query.data?.pages.flatMap((page) => page?.edges.map(({ node }) => node) ?? []) ?? [];
+  return { ...query, messages };
+}

@@ -1,0 +1,57 @@
+import { lazy, Suspense, useCallback, useMemo } from 'react';
+import { useParams, useSearchParams } from 'wouter';
+import { Loading } from '../parts/loading.tsx';
+import { texts } from '../texts/index.ts';
+import { ConversationList } from './conversation-list.tsx';
+import { FilterForm } from './filter-form.tsx';
+import { type Choice, readChoice, writeChoice } from './filters.ts';
+import './conversations.css';
+
+// Markdown, colours for code and mathematics come with the first conversation that is read.
+const ConversationView = lazy(() => import('../conversation/conversation-view.tsx'));
+
+const words = texts.conversations;
+
+/** The list beside what is read; on a phone one after the other. */
+export default function ConversationsPage() {
+  const { id } = useParams();
+  const [address, setAddress] = useSearchParams();
+  const filters = address.toString();
+  const choice = useMemo(() => readChoice(new URLSearchParams(filters)), [filters]);
+  const change = useCallback(
+    (next: Choice) => setAddress(writeChoice(next), { replace: true }),
+    [setAddress],
+  );
+  return (
+    <div className={`reader ${id ? 'reading' : ''}`}>
+      <section className="list" aria-label={words.list}>
+        <h1 className={id ? 'visually-hidden' : 'list-heading'}>{words.title}</h1>
+        <FilterForm choice={choice} onChange={change} />
+        <ConversationList choice={choice} selected={id} />
+      </section>
+      <section className="reading-pane">
+        {id ? (
+          <Suspense
+            fallback={
+              <div className="page">
+                <Loading />
+              </div>
+            }
+          >
+            <ConversationView
+              key={id}
+              id={id}
+              anchor={address.get('message')}
+              back={`/conversations?${writeChoice(choice)}`}
+            />
+          </Suspense>
+        ) : (
+          <div className="state">
+            <h2>{words.choose.title}</h2>
+            <p>{words.choose.text}</p>
+          </div>
+        )}
+      </section>
+    </div>
+  );
+}
