@@ -20,7 +20,7 @@ import { type NamedFile, openSnapshot, type Snapshot } from './snapshot.ts';
 const compress = promisify(zstdCompress);
 
 /** Of a table, before compression: what is in memory at once, a few times over. */
-const PIECE_BYTES = 4 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 /** Contents up to this size are read into memory, so many at a time; larger ones go by a file beside the backup. */
 const SMALL_BYTES = 1024 * 1024;
 const AT_ONCE = 8;
