@@ -14,6 +14,8 @@ const pages = [
     path: '/conversations/:id?',
     Page: lazy(() => import('./conversations/conversations-page.tsx')),
   },
+  { path: '/search', Page: lazy(() => import('./search/search-page.tsx')) },
+  { path: '/chat/:id?', Page: lazy(() => import('./chat/chat-page.tsx')) },
   { path: '/import', Page: lazy(() => import('./imports/imports-page.tsx')) },
 ];
 

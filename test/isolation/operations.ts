@@ -20,6 +20,7 @@ const named = (type: string, name = 'id') => ({
 
 /** Every field of Query. */
 export const queries: Record<string, OperationCase> = {
+  chatHealth: { document: '{ chatHealth { isAvailable model reason } }', isForEverybody: true },
   signInMethods: { document: '{ signInMethods }', isForEverybody: true },
   viewer: {
     document:

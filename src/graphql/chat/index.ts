@@ -1,3 +1,4 @@
 import './session.ts';
 import './event.ts';
+import './health.ts';
 import './operations.ts';

@@ -1,5 +1,6 @@
 import { SlidersHorizontal } from 'lucide-react';
 import { useEffect, useState } from 'react';
+import { Select } from '../parts/select.tsx';
 import { texts } from '../texts/index.ts';
 import { type Choice, isNarrowed, readChoice } from './filters.ts';
 
@@ -105,30 +106,5 @@ export function FilterForm({ choice, onChange }: { choice: Choice; onChange: (ch
         </div>
       </details>
     </search>
-  );
-}
-
-function Select({
-  label,
-  value,
-  options,
-  onChange,
-}: {
-  label: string;
-  value: string;
-  options: Record<string, string>;
-  onChange: (value: string) => void;
-}) {
-  return (
-    <label className="field small">
-      {label}
-      <select className="input" value={value} onChange={(event) => onChange(event.target.value)}>
-        {Object.entries(options).map(([key, text]) => (
-          <option key={key} value={key}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }

@@ -1,7 +1,8 @@
-import { useId } from 'react';
+import { useId, useMemo } from 'react';
 import ReactMarkdown, { type Components } from 'react-markdown';
 import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
+import { Link } from 'wouter';
 import { CodeBlock } from './code-block.tsx';
 import { withDollarMath } from './math-delimiters.ts';
 import { RemoteImage } from './remote-image.tsx';
@@ -27,28 +28,47 @@ const schema = {
   },
 };
 
-const components: Components = {
-  a: ({ href, children, title }) =>
-    href?.startsWith('#') ? (
-      <a href={href}>{children}</a>
-    ) : (
+/** The number of a citation, and where what it names can be read; null when that is gone. */
+export type Citations = ReadonlyMap<number, string | null>;
+
+const NO_CITATIONS: Citations = new Map();
+const CITATION = /\[(\d{1,2})\](?![(:])/g;
+const citationOf = (href: string | undefined) => /^#citation-(\d+)$/.exec(href ?? '')?.[1];
+
+/** Makes links of the numbers in brackets that are known, so that Markdown knows where words and code end. */
+const withCitations = (text: string, citations: Citations) =>
+  citations.size === 0
+    ? text
+    : text.replace(CITATION, (whole, number: string) =>
+        citations.get(Number(number)) ? `[\\[${number}\\]](#citation-${number})` : whole,
+      );
+
+const componentsFor = (citations: Citations): Components => ({
+  a({ href, children, title }) {
+    const cited = citationOf(href);
+    const address = cited && citations.get(Number(cited));
+    if (address) return <Link href={address}>{children}</Link>;
+    if (href?.startsWith('#')) return <a href={href}>{children}</a>;
+    return (
       <a href={href} title={title} target="_blank" rel="noopener noreferrer nofollow">
         {children}
       </a>
-    ),
+    );
+  },
   img: ({ src, alt }) => <RemoteImage src={typeof src === 'string' ? src : ''} description={alt ?? ''} />,
   pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
-};
+});
 
 /** A message’s text as Markdown with tables, coloured code, and mathematics. Nothing in it runs or is loaded. */
-export function Markdown({ text }: { text: string }) {
+export function Markdown({ text, citations = NO_CITATIONS }: { text: string; citations?: Citations }) {
   if (text.length > MAX_CHARACTERS) return <div className="plain-text">{text}</div>;
-  return <Parsed text={withDollarMath(text)} />;
+  return <Parsed text={withCitations(withDollarMath(text), citations)} citations={citations} />;
 }
 
-function Parsed({ text }: { text: string }) {
+function Parsed({ text, citations }: { text: string; citations: Citations }) {
   const id = useId();
   const { remark, rehype } = useExtras(text);
+  const components = useMemo(() => componentsFor(citations), [citations]);
   return (
     <div className="markdown">
       <ReactMarkdown

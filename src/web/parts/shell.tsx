@@ -26,7 +26,7 @@ const pages = [
 
 /** What stands around every page of somebody who is signed in. */
 export function Shell({ user, children }: { user: string; children: ReactNode }) {
-  const [location] = useLocation();
+  const [location, navigate] = useLocation();
   const main = useRef<HTMLElement>(null);
   const signOut = useMutation({ mutationFn: useSignOut() });
   const section = `/${location.split('/')[1]}`;
@@ -34,6 +34,19 @@ export function Shell({ user, children }: { user: string; children: ReactNode })
   useEffect(() => {
     document.title = page ? `${page.name} · ${texts.shell.name}` : texts.shell.name;
   }, [page]);
+  useEffect(() => {
+    const search = (event: KeyboardEvent) => {
+      const { target } = event;
+      const isTyping = target instanceof HTMLElement && target.closest('input, textarea, select, dialog');
+      if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
+      event.preventDefault();
+      const box = document.getElementById('search-box');
+      if (box) box.focus();
+      else navigate('/search');
+    };
+    addEventListener('keydown', search);
+    return () => removeEventListener('keydown', search);
+  }, [navigate]);
   return (
     <div className="shell">
       <button type="button" className="button primary skip" onClick={() => main.current?.focus()}>

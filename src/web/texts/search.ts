@@ -1,1 +1,23 @@
-export const search = {};
+export const search = {
+  title: 'Search',
+  label: 'Search your history',
+  placeholder: 'Words, "a phrase", -without, this OR that',
+  hint: 'Press / anywhere to come here, the arrows to move, and Enter to open.',
+  start: {
+    title: 'Find anything you ever said',
+    text: 'Words are found in all of their forms, names of code whole and in part, and Chinese, Japanese and Korean by any two characters.',
+  },
+  none: { title: 'Nothing found', text: 'Try fewer words, or take a filter away.' },
+  didYouMean: 'Did you mean',
+  count: (count: string, capped: boolean, one: boolean) =>
+    `${count}${capped ? '+' : ''} ${one ? 'hit' : 'hits'}`,
+  filters: 'Filters',
+  role: 'Said by',
+  roles: { '': 'Anybody', user: 'You', assistant: 'The assistant', tool: 'A tool' } as Record<string, string>,
+  from: 'From',
+  until: 'Until',
+  onePerConversation: 'Each conversation once',
+  attachments: 'With a file only',
+  inTitle: 'Title',
+  results: 'Hits',
+};

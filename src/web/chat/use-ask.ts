@@ -1,0 +1,97 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { createClient } from 'graphql-sse';
+import { useEffect, useRef, useState } from 'react';
+import {
+  ChatDocument,
+  type ChatInput,
+  type ChatSubscription,
+  type TurnFragment,
+} from '../../generated/web/operations.ts';
+import { ApiError } from '../api/graphql.ts';
+
+// Tried once: to ask again would be another question, which somebody may have to pay for.
+const client = createClient({
+  url: '/graphql',
+  headers: { 'x-graphql-yoga-csrf': '1' },
+  retryAttempts: 0,
+});
+
+/** What is being asked, as far as it came. */
+export interface Running {
+  query: string;
+  turn: TurnFragment | null;
+  context: TurnFragment['context'];
+  answer: string;
+}
+
+/** Asks one question at a time; `onSession` hears which talk it belongs to. Leaving the page ends the answer. */
+export function useAsk(onSession: (sessionId: string) => void) {
+  const queries = useQueryClient();
+  const [running, setRunning] = useState<Running | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const stop = useRef<(() => void) | null>(null);
+  useEffect(() => () => stop.current?.(), []);
+
+  const end = (sessionId: string | undefined) => {
+    stop.current = null;
+    void (async () => {
+      if (sessionId) await queries.invalidateQueries({ queryKey: ['chat-session', sessionId] });
+      await queries.invalidateQueries({ queryKey: ['chat-sessions'] });
+      setRunning(null);
+    })();
+  };
+
+  const start = (query: string, input: ChatInput) => {
+    setError(null);
+    setRunning({ query, turn: null, context: [], answer: '' });
+    let sessionId: string | undefined;
+    let over = false;
+    const finish = () => {
+      if (!over) end(sessionId);
+      over = true;
+    };
+    const dispose = client.subscribe<ChatSubscription>(
+      { query: ChatDocument.toString(), variables: { input } },
+      {
+        next({ data, errors }) {
+          const [failure] = errors ?? [];
+          if (failure)
+            setError(new ApiError(failure.message, String(failure.extensions?.code ?? 'INTERNAL')));
+          const event = data?.chat;
+          if (!event) return;
+          if (event.__typename === 'ChatStarted') {
+            sessionId = event.turn.session.id;
+            onSession(sessionId);
+          }
+          setRunning((before) => before && apply(before, event));
+        },
+        error(failure) {
+          setError(failure instanceof ApiError ? failure : new ApiError('', 'OFFLINE'));
+          finish();
+        },
+        complete: finish,
+      },
+    );
+    stop.current = () => {
+      dispose();
+      finish();
+    };
+  };
+  return { running, error, start, stop: () => stop.current?.() };
+}
+
+function apply(running: Running, event: ChatSubscription['chat']): Running {
+  switch (event.__typename) {
+    case 'ChatStarted':
+      return { ...running, turn: event.turn };
+    case 'ChatContext':
+      return { ...running, context: event.context };
+    case 'ChatToken':
+      return { ...running, answer: running.answer + event.text };
+    case 'ChatDone':
+    case 'ChatFailed':
+      return { ...running, turn: event.turn };
+    default:
+      return running;
+  }
+}

@@ -1,0 +1,172 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Search, SlidersHorizontal } from 'lucide-react';
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { useSearchParams } from 'wouter';
+import { SearchDocument, type SearchQuery } from '../../generated/web/operations.ts';
+import { ask } from '../api/graphql.ts';
+import { formatNumber } from '../format.ts';
+import { Failure } from '../parts/failure.tsx';
+import { Loading } from '../parts/loading.tsx';
+import { texts } from '../texts/index.ts';
+import { type Choice, readChoice, toFilter, writeChoice } from './choice.ts';
+import { HitRow } from './hit-row.tsx';
+import { SearchFilters } from './search-filters.tsx';
+import './search.css';
+
+const words = texts.search;
+const PAGE = 20;
+/** A pause in typing after which the hits follow. */
+const TYPING_MS = 200;
+
+/** One box for everything; the address keeps what was asked, so that it can be gone back to. */
+export default function SearchPage() {
+  const [address, setAddress] = useSearchParams();
+  const choice = readChoice(address);
+  const [query, setQuery] = useState(choice.query);
+  const box = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.focus(), []);
+  useEffect(() => setQuery(choice.query), [choice.query]);
+  const change = (part: Partial<Choice>) =>
+    setAddress(writeChoice({ ...choice, ...part }), { replace: true });
+  useEffect(() => {
+    if (query === choice.query) return;
+    const timer = setTimeout(
+      () => setAddress(writeChoice({ ...readChoice(address), query }), { replace: true }),
+      TYPING_MS,
+    );
+    return () => clearTimeout(timer);
+  }, [query, choice.query, address, setAddress]);
+  const move = (event: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const links = [...(list.current?.querySelectorAll<HTMLElement>('a.hit') ?? [])];
+    const at = links.indexOf(document.activeElement as HTMLElement);
+    const next = at + step;
+    if (next >= links.length) return;
+    event.preventDefault();
+    (next < 0 ? box.current : links[next])?.focus();
+  };
+  return (
+    <div className="page stack">
+      <h1 className="visually-hidden">{words.title}</h1>
+      <search className="stack">
+        <div className="search-box">
+          <Search size={20} aria-hidden="true" />
+          <input
+            ref={box}
+            id="search-box"
+            type="search"
+            aria-label={words.label}
+            placeholder={words.placeholder}
+            autoComplete="off"
+            maxLength={1000}
+            value={query}
+            onChange={(event) => setQuery(event.target.value)}
+            onKeyDown={move}
+          />
+        </div>
+        <details>
+          <summary className="small muted">
+            <SlidersHorizontal size={14} aria-hidden="true" /> {words.filters}
+          </summary>
+          <SearchFilters choice={choice} onChange={change} />
+        </details>
+      </search>
+      <div ref={list}>
+        {choice.query.trim() === '' ? (
+          <Start />
+        ) : (
+          <Hits choice={choice} onMove={move} onCorrect={(corrected) => change({ query: corrected })} />
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Start() {
+  return (
+    <div className="state">
+      <h2>{words.start.title}</h2>
+      <p>{words.start.text}</p>
+      <p className="small">{words.hint}</p>
+    </div>
+  );
+}
+
+function Hits({
+  choice,
+  onMove,
+  onCorrect,
+}: {
+  choice: Choice;
+  onMove: (event: KeyboardEvent) => void;
+  onCorrect: (query: string) => void;
+}) {
+  const asked = { query: choice.query, filter: toFilter(choice), onePerConversation: choice.once };
+  const hits = useInfiniteQuery({
+    queryKey: ['search', asked],
+    queryFn: ({ pageParam, signal }) =>
+      ask(SearchDocument, { ...asked, first: PAGE, after: pageParam }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ search: { pageInfo } }) => (pageInfo.hasNextPage ? pageInfo.endCursor : null),
+    // What was found for the last letters stays until the next hits are there.
+    placeholderData: (before) => before,
+    refetchOnWindowFocus: false,
+  });
+  if (hits.isPending) return <Loading lines={6} height="5rem" />;
+  if (hits.isError) return <Failure error={hits.error} retry={() => void hits.refetch()} />;
+  const [first] = hits.data.pages;
+  const edges = hits.data.pages.flatMap(({ search }) => search.edges);
+  return (
+    <section className="stack" aria-label={words.results} aria-busy={hits.isFetching}>
+      {first && <Summary result={first.search} onCorrect={onCorrect} />}
+      <ol className="plain hits">
+        {edges.map(({ cursor, node }) => (
+          <HitRow key={cursor} hit={node} onMove={onMove} />
+        ))}
+      </ol>
+      {hits.hasNextPage && (
+        <button
+          type="button"
+          className="button"
+          disabled={hits.isFetchingNextPage}
+          onClick={() => void hits.fetchNextPage()}
+        >
+          {texts.shell.loadMore}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Summary({
+  result,
+  onCorrect,
+}: {
+  result: SearchQuery['search'];
+  onCorrect: (query: string) => void;
+}) {
+  const { totalCount, totalCountCapped, didYouMean } = result;
+  return (
+    <>
+      <p className="small muted" role="status">
+        {words.count(formatNumber(totalCount), totalCountCapped, totalCount === 1)}
+      </p>
+      {didYouMean && (
+        <p>
+          {words.didYouMean}{' '}
+          <button type="button" className="button compact" onClick={() => onCorrect(didYouMean)}>
+            {didYouMean}
+          </button>
+        </p>
+      )}
+      {totalCount === 0 && (
+        <div className="state">
+          <h2>{words.none.title}</h2>
+          <p>{words.none.text}</p>
+        </div>
+      )}
+    </>
+  );
+}
