@@ -110,6 +110,24 @@ export class ConfigError extends Error {
   }
 }
 
+/** Every value that must be told to nobody; of URLs with a password the whole and the password. */
+export function secretsOf(config: Config): string[] {
+  const { apiKey, databaseUrl, redisUrl, google, s3, chat, embeddings, sync } = config;
+  const passwords = [databaseUrl, redisUrl].map((url) => URL.parse(url ?? '')?.password ?? '');
+  return [
+    databaseUrl,
+    redisUrl,
+    sync.initial.exportUrl,
+    ...passwords,
+    ...passwords.map(decodeURIComponent),
+    apiKey,
+    google?.clientSecret,
+    s3?.secretAccessKey,
+    chat?.apiKey,
+    embeddings?.apiKey,
+  ].filter((secret) => typeof secret === 'string' && secret !== '') as string[];
+}
+
 /** Every variable that is read, for the test that holds `.env.example` complete. */
 export const variableNames = Object.keys(variables.shape);
 

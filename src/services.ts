@@ -125,14 +125,16 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
   }
 }
 
-async function openChat({ chat }: Config, logger: Logger): Promise<ChatModel | null> {
+/** Null when no model is configured. */
+export async function openChat({ chat }: Config, logger: Logger): Promise<ChatModel | null> {
   if (!chat) return null;
   // The client takes tens of megabytes: only who has a model pays for it.
   const { openChatModel } = await import('./infra/llm.ts');
   return openChatModel(chat, logger);
 }
 
-async function openEmbeddings({ embeddings }: Config, logger: Logger): Promise<EmbeddingModel | null> {
+/** Null when none is configured. */
+export async function openEmbeddings({ embeddings }: Config, logger: Logger): Promise<EmbeddingModel | null> {
   if (!embeddings) return null;
   const { openEmbeddingModel } = await import('./infra/embeddings.ts');
   return openEmbeddingModel(embeddings, logger);
