@@ -270,3 +270,19 @@ test('workers are scaled by a query that the database answers', async () => {
   const rows = await query(database.url, spec?.triggers[0]?.metadata.query ?? '');
   expect(rows.flatMap((row) => Object.values(row))).toEqual(['0']);
 });
+
+test('the deployment guide names variables that are read and files that are there', async () => {
+  const guide = await readFile('docs/deployment.md', 'utf8');
+  const named = [...guide.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`/g)].map(
+    ([, name]) => name ?? '',
+  );
+  // Of a task, and of Railway itself.
+  const others = ['ARCHIVE_GONE', 'RAILWAY_RUN_UID'];
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter((name) => !variableNames.includes(name) && !others.includes(name))).toEqual([]);
+  for (const [, path = ''] of guide.matchAll(/\]\(\.\.\/([^)#]+)/g)) await access(path);
+  const anchors = [...guide.matchAll(/^## (.+)$/gm)].map(([, title = '']) =>
+    title.toLowerCase().replaceAll(' ', '-'),
+  );
+  for (const [, anchor = ''] of guide.matchAll(/\]\(#([^)]+)\)/g)) expect(anchors).toContain(anchor);
+});
