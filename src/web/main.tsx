@@ -1,7 +1,8 @@
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './api/graphql.ts';
+import { checkSession } from './api/session.ts';
 import { App } from './app.tsx';
 import { ErrorBoundary } from './parts/error-boundary.tsx';
 import './styles/tokens.css';
@@ -11,7 +12,9 @@ import './styles/shell.css';
 
 const MAX_PAUSE_MS = 10_000;
 
-const queries = new QueryClient({
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: (failure) => checkSession(queries, failure) }),
+  mutationCache: new MutationCache({ onError: (failure) => checkSession(queries, failure) }),
   defaultOptions: {
     queries: {
       staleTime: 10_000,

@@ -57,7 +57,10 @@ export function orThrow<T extends { __typename?: string } | { __typename: string
   result: T,
 ): Succeeded<T> {
   if ('message' in result && typeof result.message === 'string') {
-    throw new ApiError(result.message, result.__typename ?? 'INTERNAL');
+    throw new ApiError(result.message, codeOf(result.__typename));
   }
   return result as Succeeded<T>;
 }
+
+/** The code of a failure that the schema names: NOT_FOUND for the type NotFound. */
+const codeOf = (typename = 'Internal'): string => typename.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();

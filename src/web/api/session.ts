@@ -1,5 +1,5 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { SignOutDocument, ViewerDocument } from '../../generated/web/operations.ts';
+import { type QueryClient, useQuery } from '@tanstack/react-query';
+import { ViewerDocument } from '../../generated/web/operations.ts';
 import { ApiError, ask } from './graphql.ts';
 
 /** Who is signed in, and how one can. */
@@ -31,12 +31,17 @@ export async function signInWithKey(apiKey: string): Promise<void> {
   );
 }
 
-/** Ends the session here and on the server, and forgets everything that was loaded with it. */
-export function useSignOut(): () => Promise<void> {
-  const queries = useQueryClient();
-  return async () => {
-    await ask(SignOutDocument, {});
-    queries.clear();
-    await queries.invalidateQueries();
-  };
+/** After a failure: looks who is signed in when it was that nobody is, so that the way in is shown. */
+export function checkSession(queries: QueryClient, failure: unknown): void {
+  if (failure instanceof ApiError && failure.code === 'NOT_SIGNED_IN') {
+    void queries.invalidateQueries({ queryKey: ['session'] });
+  }
+}
+
+/** Ends the session here and on the server. The page begins anew, so that nothing stays of what was loaded. */
+export async function signOut(): Promise<void> {
+  const response = await fetch('/auth/logout', { method: 'POST' }).catch(() => null);
+  if (!response) throw new ApiError('', 'OFFLINE');
+  if (!response.ok) throw new ApiError('', 'INTERNAL', response.headers.get('X-Request-Id'));
+  location.assign('/');
 }

@@ -1,16 +1,20 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { createClient } from 'graphql-sse';
 import { useEffect, useRef, useState } from 'react';
 import type { TypedDocumentString } from '../../generated/web/operations.ts';
 import { ApiError } from './graphql.ts';
+import { checkSession } from './session.ts';
+import { fetchUnlessSilent } from './silence.ts';
 
-/** Whether a stream tells what it has to: it is tried again by itself for as long as somebody looks. */
-export type StreamState = 'connecting' | 'open' | 'over';
+/** Whether a stream tells what it has to. One that is lost is tried again by itself for as long as somebody looks. */
+export type StreamState = 'connecting' | 'open' | 'lost' | 'over';
 
 const MAX_PAUSE_MS = 5_000;
 
 const client = createClient({
   url: '/graphql',
   headers: { 'x-graphql-yoga-csrf': '1' },
+  fetchFn: fetchUnlessSilent,
   // The server may be away for minutes, and a laptop asleep for days.
   retryAttempts: Number.POSITIVE_INFINITY,
   retry: (attempt) =>
@@ -42,7 +46,7 @@ function listen<T, V extends Record<string, unknown>>(
       ...listener,
       state(state) {
         if (state !== 'over' || !endless) return listener.state(state);
-        listener.state('connecting');
+        listener.state('lost');
         timer = setTimeout(begin, MAX_PAUSE_MS / 2);
       },
     });
@@ -59,7 +63,6 @@ function subscribe<T, V extends Record<string, unknown>>(
   variables: V,
   listener: Listener<T>,
 ): () => void {
-  listener.state('connecting');
   return client.subscribe<T>(
     { query: document.toString(), variables },
     {
@@ -67,13 +70,16 @@ function subscribe<T, V extends Record<string, unknown>>(
         const [failure] = errors ?? [];
         if (failure)
           listener.failed(new ApiError(failure.message, String(failure.extensions?.code ?? 'INTERNAL')));
-        listener.state('open');
         if (data) listener.next(data);
       },
       error(error) {
         listener.failed(error instanceof ApiError ? error : new ApiError('', 'OFFLINE'));
       },
       complete: () => listener.state('over'),
+    },
+    {
+      connecting: (again) => again && listener.state('lost'),
+      connected: () => listener.state('open'),
     },
   );
 }
@@ -92,15 +98,23 @@ export function useSubscription<T, V extends Record<string, unknown>>(
   const [error, setError] = useState<ApiError | null>(null);
   const latest = useRef(onData);
   latest.current = onData;
+  const queries = useQueryClient();
   const key = variables && JSON.stringify(variables);
   useEffect(() => {
     if (key === null) return;
     setError(null);
+    setState('connecting');
     return listen(document, JSON.parse(key) as V, endless, {
       next: (data) => latest.current(data),
-      failed: setError,
-      state: setState,
+      failed(failure) {
+        setError(failure);
+        checkSession(queries, failure);
+      },
+      state(next) {
+        if (next === 'open') setError(null);
+        setState(next);
+      },
     });
-  }, [document, key, endless]);
+  }, [document, key, endless, queries]);
   return { state, error };
 }

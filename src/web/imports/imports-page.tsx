@@ -26,13 +26,15 @@ export default function ImportsPage() {
       {running.length > 0 && (
         <section className="stack" aria-labelledby="running">
           <h2 id="running">{words.now}</h2>
-          {live.error && <p className="notice warning">{words.reconnecting}</p>}
+          <div role="status">
+            {live.state === 'lost' && <p className="notice warning">{words.reconnecting}</p>}
+          </div>
           {running.map((task) => (
             <TaskCard key={task.id} task={task} learn={learn} />
           ))}
         </section>
       )}
-      <UploadPanel />
+      <UploadPanel isImporting={running.length > 0} />
       <UrlForm learn={learn} />
       <section className="stack" aria-labelledby="history">
         <h2 id="history">{words.history}</h2>

@@ -9,6 +9,7 @@ import {
   finishUpload,
   forgetUpload,
   stopUpload,
+  type UploadState,
   uploadFile,
   useUpload,
 } from './upload-store.ts';
@@ -16,7 +17,7 @@ import {
 const words = texts.imports.upload;
 
 /** Where a file is dropped or chosen, and what became of it. */
-export function UploadPanel() {
+export function UploadPanel({ isImporting }: { isImporting: boolean }) {
   const upload = useUpload();
   const queries = useQueryClient();
   const [over, setOver] = useState(false);
@@ -27,6 +28,10 @@ export function UploadPanel() {
   useEffect(() => {
     if (idle) void queries.invalidateQueries({ queryKey: ['sync-history'] });
   }, [idle, queries]);
+  const waits = upload.step === 'busy' && !isImporting;
+  useEffect(() => {
+    if (waits) void finishUpload();
+  }, [waits]);
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
@@ -84,26 +89,12 @@ export function UploadPanel() {
       <button type="button" className="button primary" onClick={() => input.current?.click()}>
         {texts.imports.choose}
       </button>
-      {upload.step === 'stopped' && (
-        <div className="notice warning">
-          <div className="stack">
-            <p>
-              {upload.done === null
-                ? words.stopped(upload.name)
-                : words.resume(upload.name, `${Math.floor((upload.done / upload.total) * 100)} %`)}{' '}
-              {words.resumeHint}
-            </p>
-            <button type="button" className="button compact" onClick={() => void forgetUpload()}>
-              {words.forget}
-            </button>
-          </div>
-        </div>
-      )}
+      {upload.step === 'stopped' && <Stopped upload={upload} />}
       {upload.step === 'busy' && (
         <div className="notice warning" role="status">
           <div className="stack">
             <p>{words.busy}</p>
-            <button type="button" className="button compact" onClick={finishUpload}>
+            <button type="button" className="button compact" onClick={() => void finishUpload()}>
               {words.finish}
             </button>
           </div>
@@ -116,5 +107,31 @@ export function UploadPanel() {
         </div>
       )}
     </section>
+  );
+}
+
+function Stopped({
+  upload: { name, done, total, file },
+}: {
+  upload: Extract<UploadState, { step: 'stopped' }>;
+}) {
+  return (
+    <div className="notice warning">
+      <div className="stack">
+        <p>
+          {words.stopped(name, `${Math.floor((done / total) * 100)} %`)} {!file && words.chooseAgain}
+        </p>
+        <div className="row">
+          {file && (
+            <button type="button" className="button compact" onClick={() => void uploadFile(file)}>
+              {words.resume}
+            </button>
+          )}
+          <button type="button" className="button compact" onClick={() => void forgetUpload()}>
+            {words.forget}
+          </button>
+        </div>
+      </div>
+    </div>
   );
 }

@@ -1,19 +1,23 @@
 import { useSyncExternalStore } from 'react';
 import * as tus from 'tus-js-client';
 import { texts } from '../texts/index.ts';
+import { offsetOf, startImport } from './tus-requests.ts';
 
 const ENDPOINT = '/sync/upload/resumable';
 const RETRY_DELAYS_MS = [500, 1_000, 2_000, 5_000, 10_000];
 /** What a proxy takes in one request; small enough that a lost one is sent again quickly. */
 const CHUNK_BYTES = 32 * 1024 * 1024;
+/** The server still holds the request that was cut. */
+const LOCKED = 423;
+const CONFLICT = 409;
 
 export type UploadState =
   | { step: 'idle' }
   | { step: 'sending'; name: string; done: number; total: number; waiting: boolean }
-  /** Stopped here or by a reload; the same file goes on from there. */
-  | { step: 'stopped'; name: string; done: number | null; total: number }
+  /** Stopped here, which leaves the file at hand, or by a reload: then the same file has to be chosen again. */
+  | { step: 'stopped'; name: string; done: number; total: number; file: File | null }
   /** All bytes are there, but another import of this user still runs. */
-  | { step: 'busy'; name: string }
+  | { step: 'busy'; name: string; url: string; total: number }
   | { step: 'failed'; name: string; reason: string };
 
 let state: UploadState = { step: 'idle' };
@@ -35,55 +39,64 @@ export const useUpload = (): UploadState =>
     () => state,
   );
 
-/** Finds what an earlier visit left unfinished. */
+const storage = tus.defaultOptions.urlStorage;
+
+const uploadsLeft = async () =>
+  (await storage.findAllUploads()).toSorted((a, b) => b.creationTime.localeCompare(a.creationTime));
+
+/** Finds what an earlier visit left unfinished, as far as the server still has it. */
 export async function findStoppedUpload(): Promise<void> {
   if (state.step !== 'idle') return;
-  const [left] = await uploadsLeft();
-  if (left && state.step === 'idle') {
-    set({ step: 'stopped', name: left.metadata.filename ?? '', done: null, total: left.size ?? 0 });
+  for (const { uploadUrl, metadata, size } of await uploadsLeft()) {
+    const done = uploadUrl ? await offsetOf(uploadUrl) : null;
+    if (!uploadUrl || done === null || size === null) continue;
+    // Meanwhile somebody may have chosen a file.
+    if (state.step !== 'idle') return;
+    const name = metadata.filename ?? '';
+    if (done < size) return set({ step: 'stopped', name, done, total: size, file: null });
+    return finish(name, uploadUrl, size);
   }
 }
 
-const uploadsLeft = async () =>
-  (await tus.defaultOptions.urlStorage.findAllUploads()).toSorted((a, b) =>
-    b.creationTime.localeCompare(a.creationTime),
-  );
-
 /** Sends a file, from where an earlier attempt with the same file stopped. Its import starts when it is whole. */
 export async function uploadFile(file: File): Promise<void> {
+  const { name, size: total } = file;
   const begins = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   // As every zip does; the server looks closer.
   if (begins[0] !== 0x50 || begins[1] !== 0x4b) {
-    return set({ step: 'failed', name: file.name, reason: texts.imports.upload.notZip });
+    return set({ step: 'failed', name, reason: texts.imports.upload.notZip });
   }
-  const sending = (done: number, waiting: boolean) =>
-    set({ step: 'sending', name: file.name, done, total: file.size, waiting });
+  const sending = (done: number, waiting: boolean) => set({ step: 'sending', name, done, total, waiting });
+  const wait = () => sending(state.step === 'sending' ? state.done : 0, true);
   const upload = new tus.Upload(file, {
     endpoint: ENDPOINT,
     chunkSize: CHUNK_BYTES,
     retryDelays: RETRY_DELAYS_MS,
-    metadata: { filename: file.name },
-    removeFingerprintOnSuccess: true,
+    metadata: { filename: name },
     onShouldRetry(error) {
-      const status = error.originalResponse?.getStatus() ?? 0;
-      if (status !== 0 && status < 500) return false;
-      if (state.step === 'sending') sending(state.done, true);
-      return true;
+      const isWorth = isPassing(error.originalResponse);
+      if (isWorth) wait();
+      return isWorth;
     },
     onProgress: (done) => sending(done, false),
-    onSuccess() {
+    onSuccess({ lastResponse }) {
       current = null;
+      // What was found whole had no last piece, which is what starts the import.
+      if (lastResponse.getBody() === '') return void finish(name, upload.url ?? '', total);
+      void forget(upload.url);
       set({ step: 'idle' });
     },
     onError(error) {
       const response = error instanceof tus.DetailedError ? error.originalResponse : null;
-      if (response?.getStatus() === 409) return set({ step: 'busy', name: file.name });
-      // The server is away for longer than was tried: the same upload begins anew when the browser says it is back.
-      if (!response || response.getStatus() >= 500) {
-        sending(state.step === 'sending' ? state.done : 0, true);
+      if (isPassing(response)) {
+        // The server is away for longer than the library tries.
+        wait();
         return void setTimeout(() => current === upload && upload.start(), RETRY_DELAYS_MS.at(-1));
       }
-      set({ step: 'failed', name: file.name, reason: detailOf(response.getBody()) });
+      current = null;
+      const url = upload.url ?? '';
+      if (response?.getStatus() === CONFLICT) return set({ step: 'busy', name, url, total });
+      set({ step: 'failed', name, reason: detailOf(response?.getBody() ?? '') });
     },
   });
   current = upload;
@@ -93,28 +106,50 @@ export async function uploadFile(file: File): Promise<void> {
   upload.start();
 }
 
+/** Whether the same request may work in a while. */
+function isPassing(response: tus.HttpResponse | null): boolean {
+  const status = response?.getStatus() ?? 0;
+  return status === 0 || status >= 500 || status === LOCKED;
+}
+
 /** Starts the import of a file that waited for another one to end. */
-export function finishUpload(): void {
-  current?.start();
+export async function finishUpload(): Promise<void> {
+  if (state.step === 'busy') await finish(state.name, state.url, state.total);
+}
+
+async function finish(name: string, url: string, total: number): Promise<void> {
+  const response = await startImport(url, total);
+  if (!response || response.status >= 500 || response.status === CONFLICT || response.status === LOCKED) {
+    return set({ step: 'busy', name, url, total });
+  }
+  await forget(url);
+  if (response.ok) return set({ step: 'idle' });
+  set({ step: 'failed', name, reason: detailOf(await response.text()) });
 }
 
 /** Stops sending; what is there stays for a while. */
 export async function stopUpload(): Promise<void> {
   const upload = current;
   current = null;
-  if (state.step !== 'sending') return set({ step: 'idle' });
+  if (!upload || state.step !== 'sending') return;
   const { name, done, total } = state;
-  set({ step: 'stopped', name, done, total });
-  await upload?.abort();
+  set({ step: 'stopped', name, done, total, file: upload.file as File });
+  await upload.abort();
 }
 
 /** Forgets what is unfinished, and has the server remove it. */
 export async function forgetUpload(): Promise<void> {
   current = null;
   set({ step: 'idle' });
-  for (const { uploadUrl, urlStorageKey } of await uploadsLeft()) {
-    await tus.defaultOptions.urlStorage.removeUpload(urlStorageKey);
+  for (const { uploadUrl } of await uploadsLeft()) {
+    await forget(uploadUrl);
     if (uploadUrl) await tus.Upload.terminate(uploadUrl).catch(() => undefined);
+  }
+}
+
+async function forget(url: string | null): Promise<void> {
+  for (const { uploadUrl, urlStorageKey } of await storage.findAllUploads()) {
+    if (uploadUrl === url) await storage.removeUpload(urlStorageKey);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type InfiniteData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import {
   SyncActivityDocument,
   SyncHistoryDocument,
@@ -40,6 +40,11 @@ export function useTasks() {
   const live = useSubscription(SyncActivityDocument, {}, ({ syncActivity }) => learn(syncActivity), {
     endless: true,
   });
+  const { state } = live;
+  useEffect(() => {
+    // What ended while nobody listened is told by the list alone.
+    if (state === 'open') void queries.invalidateQueries({ queryKey: KEY });
+  }, [state, queries]);
   return { tasks: merge(history.data, heard), history, live, learn };
 }
 

@@ -10,7 +10,7 @@ import {
 } from 'lucide-react';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
-import { useSignOut } from '../api/session.ts';
+import { signOut } from '../api/session.ts';
 import { texts } from '../texts/index.ts';
 import { Offline } from './offline.tsx';
 import { ThemeSwitch } from './theme-switch.tsx';
@@ -28,7 +28,7 @@ const pages = [
 export function Shell({ user, children }: { user: string; children: ReactNode }) {
   const [location, navigate] = useLocation();
   const main = useRef<HTMLElement>(null);
-  const signOut = useMutation({ mutationFn: useSignOut() });
+  const leave = useMutation({ mutationFn: signOut });
   const section = `/${location.split('/')[1]}`;
   const page = pages.find(({ path }) => path === section);
   useEffect(() => {
@@ -75,8 +75,8 @@ export function Shell({ user, children }: { user: string; children: ReactNode })
             className="button quiet icon"
             aria-label={texts.shell.signOut}
             title={texts.shell.signOut}
-            disabled={signOut.isPending}
-            onClick={() => signOut.mutate()}
+            disabled={leave.isPending}
+            onClick={() => leave.mutate()}
           >
             <LogOut size={18} aria-hidden="true" />
           </button>

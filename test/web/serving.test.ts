@@ -1,0 +1,76 @@
+import { glob, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { WEB_DIRECTORY } from '../../src/web-build.ts';
+import { setWebStage, visit } from './stage.ts';
+
+const stage = setWebStage({ worker: false });
+
+const asBrowser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+const get = (path: string, headers: Record<string, string> = asBrowser) =>
+  fetch(`${stage.server.url}${path}`, { headers });
+
+test.each(['/', '/import', '/conversations', '/conversations/Q29udmVyc2F0aW9uOjE?message=x', '/chat/x_-1'])(
+  'A browser that is given the address %s gets the app',
+  async (path) => {
+    const answer = await get(path);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html;charset=utf-8']);
+    expect(answer.headers.get('cache-control')).toBe('no-cache');
+    expect(await answer.text()).toContain('<div id="root">');
+  },
+);
+
+test.each(['/nowhere', '/import/a/b', '/conversations/x/y', '/assets-web/missing.js', '/..%2fpackage.json'])(
+  'The address %s, which is no page, stays unknown',
+  async (path) => {
+    expect((await get(path)).status).toBe(404);
+  },
+);
+
+test('A program that asks for JSON gets none of the pages', async () => {
+  const answer = await get('/', { accept: 'application/json' });
+  expect([answer.status, await answer.json()]).toEqual([404, { detail: 'No such page.' }]);
+});
+
+test('Files are kept for ever by their hash, and are sent as they were compressed in the build', async () => {
+  const html = await (await get('/')).text();
+  const [script] = /\/assets-web\/[\w-]+\.js/.exec(html) ?? [''];
+  const compressed = await get(script, { 'accept-encoding': 'br' });
+  expect(compressed.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+  expect(compressed.headers.get('content-encoding')).toBe('br');
+  expect(compressed.headers.get('vary')).toContain('Accept-Encoding');
+  expect(await compressed.text()).toBe(await readFile(join(WEB_DIRECTORY, script), 'utf8'));
+  const plain = await get(script, { 'accept-encoding': 'identity' });
+  expect(plain.headers.get('content-encoding')).toBe(null);
+});
+
+test('No page may run a script of its own text, or of another server', async () => {
+  const policy = (await get('/')).headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toContain('unsafe');
+  expect(policy).not.toContain('https:');
+});
+
+/** What a first visit may load, compressed. */
+const FIRST_LOAD_BYTES = 200_000;
+
+test('The first visit loads less than 200 kB', async () => {
+  const { page, leave } = await visit(stage, 'about:blank');
+  const paths = new Set<string>();
+  page.on('request', (request) => paths.add(new URL(request.url()).pathname));
+  await page.goto(`${stage.server.url}/import`);
+  await page.getByLabel('API key').fill(stage.server.apiKey);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Import', exact: true }).waitFor();
+  let bytes = 0;
+  const loaded: string[] = [];
+  for await (const file of glob('**/*.gz', { cwd: WEB_DIRECTORY })) {
+    const path = `/${file.slice(0, -'.gz'.length)}`;
+    if (!paths.has(path) && path !== '/index.html') continue;
+    loaded.push(path);
+    bytes += (await stat(join(WEB_DIRECTORY, file))).size;
+  }
+  expect(loaded.length).toBeGreaterThan(3);
+  expect(bytes).toBeLessThan(FIRST_LOAD_BYTES);
+  await leave();
+});
