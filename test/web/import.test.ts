@@ -1,7 +1,7 @@
-import type { Locator, Page } from 'playwright-core';
+import type { Locator, Page, Route } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
-import { exportOf } from '../support/exports.ts';
+import { exportOf, zipOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
 import { backends } from '../support/server.ts';
 import { startSync } from '../support/syncs.ts';
@@ -68,14 +68,16 @@ describe('The import page', () => {
 
   test('tells in words what could not be imported, and imports it again on demand', async () => {
     const user = await stage.server.asUser();
-    const broken = { ...dialogue('broken'), title: 'A broken one', mapping: 'nothing' };
-    const zip = await exportOf([dialogue('whole'), broken]);
+    // One whose end is missing, as JSON alone.
+    const texts = ['whole', 'broken'].map((id) => JSON.stringify(dialogue(id)));
+    const text = `[${texts.join(',')}]`.replace('"answer of broken"', '"answer of broken" lost');
+    const zip = await zipOf({ 'conversations.json': text });
     const { page, leave } = await visit(stage, '/import', { apiKey: user.apiKey });
     await page.getByLabel('Choose a file').setInputFiles(zipFile('broken.zip', zip));
     const card = cardOf(page, 'broken.zip');
     await card.getByText('In part', { exact: true }).waitFor();
     await card.getByText('What was left out, and why').click();
-    await card.getByRole('listitem').filter({ hasText: 'A broken one' }).waitFor();
+    await card.getByRole('listitem').filter({ hasText: 'Failed' }).waitFor();
     expect(await countOf(card, 'failed')).toBe('1');
     await leave();
   });
@@ -105,20 +107,43 @@ describe('The import page', () => {
     await leave();
   });
 
-  test('keeps a file that came while another import ran, and imports it when that is over', async () => {
+  test('keeps a file that is chosen while another import runs, and sends it when that is over', async () => {
     const user = await stage.server.asUser();
     const held = stage.server.exports.serve(await exportOf(conversations(2, 'held')), { held: true });
     await startSync(user.client, held.url);
-    const { page, leave } = await visit(stage, '/import', { apiKey: user.apiKey });
+    const { page, complaints, context } = await visit(stage, '/import', { apiKey: user.apiKey });
     await page.getByRole('progressbar').waitFor();
-    const zip = zipFile('second.zip', await exportOf(conversations(2, 'second')));
-    await page.getByLabel('Choose a file').setInputFiles(zip);
-    await page.getByText('It is imported when the import that is running is over.').waitFor();
-    await page.reload();
-    await page.getByText('It is imported when the import that is running is over.').waitFor();
+    await page
+      .getByLabel('Choose a file')
+      .setInputFiles(zipFile('next.zip', await exportOf([dialogue('next')])));
+    await page.getByText('This file is sent when that is over').waitFor();
     held.release();
-    await cardOf(page, 'second.zip').getByText('Complete', { exact: true }).waitFor();
-    await leave();
+    await cardOf(page, 'next.zip').getByText('Complete', { exact: true }).waitFor();
+    await context.close();
+    // Of the answer that refused it at first.
+    expect(complaints).toEqual([expect.stringContaining('409')]);
+  });
+
+  test('imports a file that was sent while another import began, though the page was left meanwhile', async () => {
+    const user = await stage.server.asUser();
+    const held = stage.server.exports.serve(await exportOf(conversations(2, 'first')), { held: true });
+    const { page, complaints, context } = await visit(stage, '/import', { apiKey: user.apiKey });
+    const begin = async (route: Route) => {
+      await startSync(user.client, held.url);
+      await route.continue();
+    };
+    await page.route('**/sync/upload/resumable/*', begin, { times: 1 });
+    await page
+      .getByLabel('Choose a file')
+      .setInputFiles(zipFile('sent.zip', await exportOf([dialogue('sent')])));
+    const notice = page.getByText('It is imported when the import that is running is over.');
+    await notice.waitFor();
+    await page.reload();
+    await notice.waitFor();
+    held.release();
+    await cardOf(page, 'sent.zip').getByText('Complete', { exact: true }).waitFor();
+    await context.close();
+    expect(complaints.filter((text) => !text.includes('409'))).toEqual([]);
   });
 
   test('says what the server refuses, beside the field', async () => {

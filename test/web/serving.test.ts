@@ -1,7 +1,12 @@
-import { glob, readFile, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { cp, glob, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import express from 'express';
+import { expect, onTestFinished, test } from 'vitest';
 import { WEB_DIRECTORY } from '../../src/web-build.ts';
+import { servePages } from '../../src/web-pages.ts';
 import { setWebStage, visit } from './stage.ts';
 
 const stage = setWebStage({ worker: false });
@@ -14,7 +19,8 @@ test.each(['/', '/import', '/conversations', '/conversations/Q29udmVyc2F0aW9uOjE
   'A browser that is given the address %s gets the app',
   async (path) => {
     const answer = await get(path);
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html;charset=utf-8']);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/html; charset=utf-8$/i);
     expect(answer.headers.get('cache-control')).toBe('no-cache');
     expect(await answer.text()).toContain('<div id="root">');
   },
@@ -42,6 +48,28 @@ test('Files are kept for ever by their hash, and are sent as they were compresse
   expect(await compressed.text()).toBe(await readFile(join(WEB_DIRECTORY, script), 'utf8'));
   const plain = await get(script, { 'accept-encoding': 'identity' });
   expect(plain.headers.get('content-encoding')).toBe(null);
+});
+
+test('A server whose pages are built anew beneath it answers that a file is gone, and goes on', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'sidecar-web-'));
+  await cp(WEB_DIRECTORY, directory, { recursive: true });
+  const pages = servePages(directory);
+  if (!pages) throw new Error('The pages were not built.');
+  const server = express().use(pages).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const [script] =
+    /\/assets-web\/[\w-]+\.js/.exec(await (await fetch(url, { headers: asBrowser })).text()) ?? [];
+  expect((await fetch(`${url}${script}`)).status).toBe(200);
+  await rm(join(directory, 'assets-web'), { recursive: true });
+  const gone = await fetch(`${url}${script}`);
+  expect([gone.status, gone.headers.get('content-encoding')]).toEqual([404, null]);
+  expect(await gone.text()).toContain('Cannot GET');
+  expect((await fetch(url, { headers: asBrowser })).status).toBe(200);
 });
 
 test('No page may run a script of its own text, or of another server', async () => {

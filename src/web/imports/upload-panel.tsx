@@ -93,10 +93,15 @@ export function UploadPanel({ isImporting }: { isImporting: boolean }) {
       {upload.step === 'busy' && (
         <div className="notice warning" role="status">
           <div className="stack">
-            <p>{words.busy}</p>
-            <button type="button" className="button compact" onClick={() => void finishUpload()}>
-              {words.finish}
-            </button>
+            <p>{upload.waiting instanceof File ? words.busyHere : words.busy}</p>
+            <div className="row">
+              <button type="button" className="button compact" onClick={() => void finishUpload()}>
+                {words.finish}
+              </button>
+              <button type="button" className="button compact" onClick={() => void forgetUpload()}>
+                {words.forget}
+              </button>
+            </div>
           </div>
         </div>
       )}

@@ -16,8 +16,8 @@ export type UploadState =
   | { step: 'sending'; name: string; done: number; total: number; waiting: boolean }
   /** Stopped here, which leaves the file at hand, or by a reload: then the same file has to be chosen again. */
   | { step: 'stopped'; name: string; done: number; total: number; file: File | null }
-  /** All bytes are there, but another import of this user still runs. */
-  | { step: 'busy'; name: string; url: string; total: number }
+  /** Another import of this user runs. Either all bytes are there, or the file waits here to be sent. */
+  | { step: 'busy'; name: string; waiting: { url: string; total: number } | File }
   | { step: 'failed'; name: string; reason: string };
 
 let state: UploadState = { step: 'idle' };
@@ -94,8 +94,9 @@ export async function uploadFile(file: File): Promise<void> {
         return void setTimeout(() => current === upload && upload.start(), RETRY_DELAYS_MS.at(-1));
       }
       current = null;
-      const url = upload.url ?? '';
-      if (response?.getStatus() === CONFLICT) return set({ step: 'busy', name, url, total });
+      if (response?.getStatus() === CONFLICT) {
+        return set({ step: 'busy', name, waiting: upload.url ? { url: upload.url, total } : file });
+      }
       set({ step: 'failed', name, reason: detailOf(response?.getBody() ?? '') });
     },
   });
@@ -112,15 +113,18 @@ function isPassing(response: tus.HttpResponse | null): boolean {
   return status === 0 || status >= 500 || status === LOCKED;
 }
 
-/** Starts the import of a file that waited for another one to end. */
+/** Sends or imports a file that waited for another import to end. */
 export async function finishUpload(): Promise<void> {
-  if (state.step === 'busy') await finish(state.name, state.url, state.total);
+  if (state.step !== 'busy') return;
+  const { name, waiting } = state;
+  if (waiting instanceof File) return uploadFile(waiting);
+  await finish(name, waiting.url, waiting.total);
 }
 
 async function finish(name: string, url: string, total: number): Promise<void> {
   const response = await startImport(url, total);
   if (!response || response.status >= 500 || response.status === CONFLICT || response.status === LOCKED) {
-    return set({ step: 'busy', name, url, total });
+    return set({ step: 'busy', name, waiting: { url, total } });
   }
   await forget(url);
   if (response.ok) return set({ step: 'idle' });
