@@ -107,6 +107,7 @@ const homes: Record<string, Part[]> = {
   'react-dom': ['web'],
   '@tanstack/react-query': ['web'],
   '@tanstack/react-virtual': ['web'],
+  'chart.js': ['web'],
   'lucide-react': ['web'],
   'react-markdown': ['web'],
   'rehype-highlight': ['web'],

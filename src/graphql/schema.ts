@@ -9,6 +9,7 @@ import './account.ts';
 import './background-task.ts';
 import './conversation.ts';
 import './conversation-export.ts';
+import './insights.ts';
 import './message.ts';
 import './search.ts';
 import './chat/index.ts';

@@ -20,6 +20,10 @@ const named = (type: string, name = 'id') => ({
 
 /** Every field of Query. */
 export const queries: Record<string, OperationCase> = {
+  insights: {
+    document: '{ insights { conversations messages topics { word } months { messages } } }',
+    seen: /heirloom/,
+  },
   chatHealth: { document: '{ chatHealth { isAvailable model reason } }', isForEverybody: true },
   signInMethods: { document: '{ signInMethods }', isForEverybody: true },
   viewer: {

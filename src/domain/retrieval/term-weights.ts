@@ -40,7 +40,8 @@ export function similarity(a: TermWeights, b: TermWeights): number {
   return product;
 }
 
-function countTerms(text: string): Map<string, number> {
+/** The words of meaning of a text, folded and in lower case, and how often each stands in its first 8,000 characters. */
+export function countTerms(text: string): Map<string, number> {
   const counts = new Map<string, number>();
   scanTokens(text.slice(0, MAX_CHARACTERS), 0, (start, end) => {
     const { word } = takeApart(text.slice(start, Math.min(end, start + MAX_WORD_CHARACTERS)));
