@@ -17,6 +17,8 @@ const pages = [
   { path: '/search', Page: lazy(() => import('./search/search-page.tsx')) },
   { path: '/chat/:id?', Page: lazy(() => import('./chat/chat-page.tsx')) },
   { path: '/import', Page: lazy(() => import('./imports/imports-page.tsx')) },
+  { path: '/insights', Page: lazy(() => import('./insights/insights-page.tsx')) },
+  { path: '/account', Page: lazy(() => import('./account/account-page.tsx')) },
 ];
 
 export function App() {

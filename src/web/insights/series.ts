@@ -1,0 +1,77 @@
+import type { InsightsQuery } from '../../generated/web/operations.ts';
+import { texts } from '../texts/index.ts';
+import type { Series } from './chart.tsx';
+
+type Insights = InsightsQuery['insights'];
+
+const words = texts.insights;
+/** More models than this are drawn as one. */
+const MAX_MODELS = 6;
+
+/** Every month from the first to the last, those without a message as well, so that time is drawn evenly. */
+export function monthsOf({ months }: Insights): string[] {
+  const [first, last] = [months.at(0)?.month, months.at(-1)?.month];
+  if (!first || !last) return [];
+  const all: string[] = [];
+  const [year = 0, month = 1] = first.split('-').map(Number);
+  for (
+    let at = new Date(Date.UTC(year, month - 1));
+    ;
+    at = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1))
+  ) {
+    const name = at.toISOString().slice(0, 7);
+    all.push(name);
+    if (name >= last) return all;
+  }
+}
+
+export function byRole({ months }: Insights, labels: string[]): Series[] {
+  const roles = [...new Set(months.map(({ role }) => role))].toSorted().toReversed();
+  return roles.map((role) => ({
+    name: words.roles[role] ?? role,
+    values: sums(
+      labels,
+      months.filter((each) => each.role === role),
+    ),
+  }));
+}
+
+/** The models that answered most, and the rest as one. */
+export function byModel({ models }: Insights, labels: string[]): Series[] {
+  const totals = new Map<string, number>();
+  const nameOf = (model: string | null | undefined) => model ?? words.unknownModel;
+  for (const { model, messages } of models)
+    totals.set(nameOf(model), (totals.get(nameOf(model)) ?? 0) + messages);
+  const names = [...totals].toSorted(([, a], [, b]) => b - a).map(([name]) => name);
+  const shown = names.slice(0, MAX_MODELS);
+  const series = shown.map((name) => ({
+    name,
+    values: sums(
+      labels,
+      models.filter(({ model }) => nameOf(model) === name),
+    ),
+  }));
+  if (names.length <= MAX_MODELS) return series;
+  const rest = models.filter(({ model }) => !shown.includes(nameOf(model)));
+  return [...series, { name: words.others, values: sums(labels, rest) }];
+}
+
+const sums = (labels: string[], counts: readonly { month: string; messages: number }[]): number[] => {
+  const byMonth = new Map<string, number>();
+  for (const { month, messages } of counts) byMonth.set(month, (byMonth.get(month) ?? 0) + messages);
+  return labels.map((label) => byMonth.get(label) ?? 0);
+};
+
+export const hourLabels = Array.from({ length: 24 }, (_, hour) => `${hour}:00`);
+
+export function byHour({ hours }: Insights): Series[] {
+  const values = new Array<number>(24).fill(0);
+  for (const { hour, messages } of hours) values[hour] = (values[hour] ?? 0) + messages;
+  return [{ name: words.messages, values }];
+}
+
+export function byWeekday({ hours }: Insights): Series[] {
+  const values = new Array<number>(7).fill(0);
+  for (const { weekday, messages } of hours) values[weekday - 1] = (values[weekday - 1] ?? 0) + messages;
+  return [{ name: words.messages, values }];
+}
