@@ -7,12 +7,14 @@ import { requeueLostTasks } from '../src/domain/reconcile.ts';
 import { sweepSearchIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
 import { sweepSessions } from '../src/domain/session.ts';
+import { reconcileSchedules } from '../src/domain/sync/schedule.ts';
 import { sweepArchives } from '../src/domain/sync/sweep.ts';
 import { atMost } from '../src/infra/patience.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
-import { isJobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
+import { isJobName, type JobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
 import { createBackgroundProcessor } from './background.ts';
 import { HandedBackError, type Processors } from './processor.ts';
+import { createScheduledSyncProcessor } from './scheduled-sync.ts';
 import { createSyncProcessor, type SyncOptions } from './sync.ts';
 
 /** A worker that died is known by its lock, which it renews every half of this. */
@@ -40,11 +42,12 @@ export function openWorker(
   const processors: Processors = {
     sync: createSyncProcessor(services, options),
     background: createBackgroundProcessor(services),
+    scheduledSync: createScheduledSyncProcessor(services),
   };
   const process = async (job: Job, token?: string, signal?: AbortSignal) => {
     if (!isJobName(job.name)) throw new Error(`No processor knows the job ${job.name}.`);
     try {
-      await processors[job.name](parsePayload(job.name, job.data), signal ?? new AbortController().signal);
+      await handle(processors, job.name, job.data, signal ?? new AbortController().signal);
     } catch (error) {
       if (!(error instanceof HandedBackError)) throw error;
       await job.moveToWait(token);
@@ -102,10 +105,17 @@ export function openWorker(
   const indexSweeper = setInterval(sweepIndex, SWEEP_MS);
   sweepIndex();
 
-  const reconcile = () =>
-    requeueLostTasks(services).catch((error) => {
+  let pageAfter: string | null = null;
+  const reconcile = async () => {
+    await requeueLostTasks(services).catch((error) => {
       services.logger.warn({ error }, 'lost tasks could not be looked for');
     });
+    try {
+      pageAfter = await reconcileSchedules(services, pageAfter);
+    } catch (error) {
+      services.logger.warn({ error }, 'schedules could not be looked for');
+    }
+  };
   const timer = setInterval(reconcile, RECONCILE_MS);
   void reconcile();
 
@@ -122,4 +132,13 @@ export function openWorker(
       await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
     },
   };
+}
+
+function handle<N extends JobName>(
+  processors: Processors,
+  name: N,
+  payload: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  return processors[name](parsePayload(name, payload), signal);
 }

@@ -20,6 +20,7 @@ export type AuditAction =
   | 'api_key.used'
   | 'api_key.revoked'
   | 'sync.configured'
+  | 'sync.paused'
   | 'sync.started'
   | 'sync.cancelled'
   | 'sync.retried'

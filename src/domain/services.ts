@@ -71,8 +71,25 @@ export interface Queue {
   remove(jobId: string): Promise<boolean>;
   /** Whether the job still waits or runs. */
   isAlive(jobId: string): Promise<boolean>;
+  /** Adds a job every `everyMs` from `nextAt` on, in place of what stood under this id. `schedulerId` holds no colon. */
+  schedule<N extends JobName>(
+    name: N,
+    payload: JobPayload<N>,
+    schedulerId: string,
+    recurrence: Recurrence,
+  ): Promise<void>;
+  /** Null when nothing stands under this id. */
+  scheduled(schedulerId: string): Promise<Recurrence | null>;
+  /** Takes back what stands under this id, with its waiting job. */
+  unschedule(schedulerId: string): Promise<void>;
   /** Rejects when the queue does not answer or could lose jobs. */
   ping(): Promise<void>;
+}
+
+/** When a job comes again. */
+export interface Recurrence {
+  everyMs: number;
+  nextAt: Date;
 }
 
 /** Every pub/sub channel and its payload. An event is a nudge: the row that it names is the truth. */

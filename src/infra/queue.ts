@@ -85,6 +85,23 @@ export async function openQueue(
       if (!job) return false;
       return !['completed', 'failed', 'unknown'].includes(await job.getState());
     },
+    async schedule(name, payload, schedulerId, { everyMs, nextAt }) {
+      // An upsert alone would keep the old time of what is there.
+      await queue.removeJobScheduler(schedulerId);
+      await queue.upsertJobScheduler(
+        schedulerId,
+        { every: everyMs, startDate: nextAt },
+        { name, data: parsePayload(name, payload) },
+      );
+    },
+    async scheduled(schedulerId) {
+      const scheduler = await queue.getJobScheduler(schedulerId);
+      if (!scheduler?.every || !scheduler.next) return null;
+      return { everyMs: Number(scheduler.every), nextAt: new Date(Number(scheduler.next)) };
+    },
+    async unschedule(schedulerId) {
+      await queue.removeJobScheduler(schedulerId);
+    },
     async ping() {
       await queue.getWaitingCount();
       await backend.check();

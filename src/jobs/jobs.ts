@@ -5,6 +5,8 @@ const aboutTask = z.strictObject({ userId: z.uuid(), taskId: z.uuid(), requestId
 
 export const jobs = {
   sync: aboutTask,
+  /** A user's schedule is due. */
+  scheduledSync: z.strictObject({ userId: z.uuid() }),
   /** Work of any kind that is no sync; its row says which. */
   background: aboutTask,
 } satisfies Record<string, z.ZodType>;

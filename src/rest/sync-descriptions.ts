@@ -20,7 +20,11 @@ export const readConfig: RouteDescription = {
   answer: z.strictObject({
     ...settings,
     last_sync_at: moment.nullable(),
-    next_sync_at: moment.nullable(),
+    next_sync_at: moment.nullable().meta({ description: 'Null when nothing is due: off, or paused.' }),
+    failures_in_a_row: count,
+    last_failure: z.string().nullable(),
+    paused_at: moment.nullable(),
+    pause_reason: z.string().nullable(),
     created_at: moment,
     updated_at: moment,
   }),

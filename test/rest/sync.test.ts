@@ -24,6 +24,10 @@ describe('The configuration', () => {
       has_export_url: false,
       last_sync_at: null,
       next_sync_at: null,
+      failures_in_a_row: 0,
+      last_failure: null,
+      paused_at: null,
+      pause_reason: null,
       created_at: moment,
       updated_at: moment,
     });

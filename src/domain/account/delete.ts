@@ -7,6 +7,7 @@ import { InvalidInputError, NotFoundError } from '../errors.ts';
 import type { HeldLease } from '../lease.ts';
 import type { Services, StoredFile, Transaction } from '../services.ts';
 import { cancelSync } from '../sync/cancel.ts';
+import { alignSchedule } from '../sync/schedule.ts';
 import { jobIdOf } from '../sync/task.ts';
 import { nowhere, requireScope, type Viewer } from '../viewer.ts';
 
@@ -49,6 +50,7 @@ export async function deleteAccount(
   // What was being written while the rows went.
   await services.files.removeAll(userId);
   await clearWorkspace(services, userId, tasks);
+  await alignSchedule(services, userId);
   await services.events.publish('credentialEnded', userId, { userId }).catch((error) => {
     services.logger.warn({ error }, 'streams of a deleted account learn of it at their next look');
   });

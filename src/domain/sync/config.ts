@@ -5,9 +5,14 @@ import { InvalidInputError, SyncError } from '../errors.ts';
 import { parseInput } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { alignSchedule, firstDueAt, pauseReason } from './schedule.ts';
 
 /** What a user may know about their schedule. The URL itself is never given back. */
-export type SyncSettings = Omit<SyncConfig, 'exportUrlSealed'> & { hasExportUrl: boolean };
+export type SyncSettings = Omit<SyncConfig, 'exportUrlSealed'> & {
+  hasExportUrl: boolean;
+  /** Why nothing is due although syncing is on; null while it is not paused. */
+  pauseReason: string | null;
+};
 
 export const configureSyncInput = z.strictObject({
   enabled: z.boolean(),
@@ -33,13 +38,20 @@ export async function getSyncSettings(services: Services, viewer: Viewer | null)
     frequencyHours: 24,
     lastSyncAt: null,
     nextSyncAt: null,
+    failuresInARow: 0,
+    lastFailure: null,
+    pausedAt: null,
+    pauseReason: null,
     createdAt: user.createdAt,
     updatedAt: user.createdAt,
     hasExportUrl: false,
   };
 }
 
-/** Throws an InvalidInputError when the URL can never be fetched, or when syncing is turned on without one. */
+/**
+ * Sets the schedule anew, which also ends a pause. Throws an InvalidInputError when the URL can never be fetched, or when syncing
+ * is turned on without one.
+ */
 export async function configureSync(
   services: Services,
   viewer: Viewer | null,
@@ -57,8 +69,13 @@ export async function configureSync(
       { path: ['exportUrl'], message: 'An export URL is needed to turn syncing on.', type: 'missing' },
     ]);
   }
+  const every = frequencyHours ?? present?.frequencyHours ?? 24;
   const change = {
     enabled,
+    nextSyncAt: enabled ? firstDueAt(userId, every, present?.lastSyncAt ?? null) : null,
+    failuresInARow: 0,
+    lastFailure: null,
+    pausedAt: null,
     ...(frequencyHours === undefined ? {} : { frequencyHours }),
     ...(exportUrl === undefined
       ? {}
@@ -72,6 +89,7 @@ export async function configureSync(
   const schedule = config.enabled ? `on, every ${config.frequencyHours} hours` : 'off';
   const url = exportUrl === undefined ? '' : `, export URL ${exportUrl ? 'set' : 'removed'}`;
   await recordAudit(services.database, viewer, 'sync.configured', `${schedule}${url}`);
+  await alignSchedule(services, userId);
   return toSettings(config);
 }
 
@@ -103,7 +121,7 @@ export async function configuredExportUrl(services: Services, userId: string): P
 
 function toSettings(config: SyncConfig): SyncSettings {
   const { exportUrlSealed, ...rest } = config;
-  return { ...rest, hasExportUrl: exportUrlSealed !== null };
+  return { ...rest, hasExportUrl: exportUrlSealed !== null, pauseReason: pauseReason(config) };
 }
 
 /** Prisma's types want a view of a plain ArrayBuffer. */

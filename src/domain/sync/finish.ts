@@ -1,6 +1,7 @@
-import type { SyncStatus } from '../../generated/prisma/client.ts';
+import type { SyncStatus, SyncTrigger } from '../../generated/prisma/client.ts';
 import type { Services, Transaction } from '../services.ts';
 import { announce, type Lease, LeaseLostError, type Tally, writeTask } from './lease.ts';
+import { alignSchedule, noteFailure, noteSuccess } from './schedule.ts';
 
 /**
  * Ends the task: COMPLETED when all that was found is in, PARTIAL when something is missing, FAILED when nothing came
@@ -24,14 +25,14 @@ export async function finishTask(
     found.failed += await giveUpRetries(tx, lease);
     const ending = error ? { status: 'FAILED' as const, error } : judge(found);
     const failed = ending.status === 'FAILED';
-    const [row] = await tx.query<{ seq: number }>(
+    const [row] = await tx.query<{ seq: number; trigger: SyncTrigger }>(
       `UPDATE sync_tasks SET status = $3::"SyncStatus", error_code = $4, error_message = $5, phase = 'DONE',
          fraction = CASE WHEN $6 THEN fraction ELSE 1 END,
          conversations_total = CASE WHEN $6 THEN conversations_total ELSE conversations_done END,
          per_second = NULL, eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(),
          seq = seq + 1, retrying = retrying AND $6,
          source_sealed = CASE WHEN $3::text = 'COMPLETED' THEN NULL ELSE source_sealed END
-       WHERE user_id = $1 AND id = $2 RETURNING seq`,
+       WHERE user_id = $1 AND id = $2 RETURNING seq, trigger`,
       [
         lease.userId,
         lease.taskId,
@@ -41,12 +42,13 @@ export async function finishTask(
         failed,
       ],
     );
-    if (!failed) {
-      await tx.execute('UPDATE sync_configs SET last_sync_at = now() WHERE user_id = $1', [lease.userId]);
-    }
+    if (ending.error) {
+      if (row?.trigger === 'SCHEDULED') await noteFailure(tx, lease.userId, ending.error.message);
+    } else await noteSuccess(tx, lease.userId, row?.trigger !== 'UPLOAD');
     return { seq: row?.seq ?? 0, status: ending.status };
   });
   await announce(services, lease, seq);
+  await alignSchedule(services, lease.userId);
   return status;
 }
 

@@ -39,16 +39,25 @@ export async function startSync(
 ): Promise<SyncTask> {
   requireScope(viewer, 'write');
   await services.limits.spend('sync', viewer);
-  const { userId } = viewer;
-  const exportUrl =
-    parseInput(startSyncInput, input).exportUrl ?? (await configuredExportUrl(services, userId));
+  const { exportUrl } = parseInput(startSyncInput, input);
+  return startFetch(services, viewer, { trigger: 'MANUAL', exportUrl: exportUrl ?? null, requestId });
+}
+
+/** The same for what need not ask, such as a schedule: spends nothing. `exportUrl` null is the configured one. */
+export async function startFetch(
+  services: Services,
+  viewer: Viewer,
+  fetch: { trigger: SyncTrigger; exportUrl: string | null; requestId?: string },
+): Promise<SyncTask> {
+  const { trigger, requestId } = fetch;
+  const exportUrl = fetch.exportUrl ?? (await configuredExportUrl(services, viewer.userId));
   if (!exportUrl) throw new NoExportUrlError();
   services.downloads.check(exportUrl);
 
   const id = uuidv7();
   return createTask(services, viewer, {
     id,
-    trigger: 'MANUAL',
+    trigger,
     source: describeSource(exportUrl),
     sourceSealed: services.secrets.seal(formatOrigin({ kind: 'url', url: exportUrl }), taskSealContext(id)),
     requestId,

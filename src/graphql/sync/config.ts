@@ -16,7 +16,24 @@ const SyncConfigType = builder.objectRef<SyncSettings>('SyncConfig').implement({
     nextSyncAt: t.expose('nextSyncAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When the next scheduled sync is due; null when none is.',
+      description:
+        'When the next scheduled sync is due, also after failures; null when none is: off, or paused.',
+    }),
+    failuresInARow: t.exposeInt('failuresInARow', {
+      description: 'Scheduled syncs that failed since the last that did not. Each makes the next come later.',
+    }),
+    lastFailure: t.exposeString('lastFailure', {
+      nullable: true,
+      description: 'What the last of them said; null when none failed.',
+    }),
+    pausedAt: t.expose('pausedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when the schedule is paused, after five failures in a row; null when it is not.',
+    }),
+    pauseReason: t.exposeString('pauseReason', {
+      nullable: true,
+      description: 'Why it is paused and what ends that; null when it is not.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was first set.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last changed.' }),
