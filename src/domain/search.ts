@@ -94,7 +94,7 @@ export async function searchPage(
   // What was deleted meanwhile makes room for the next, for a short page would pass for the last one.
   for (let at = page.offset; hits.length < page.limit && at < ranked.length; ) {
     const part = ranked.slice(at, at + page.limit - hits.length);
-    hits.push(...(await loadHits(services, viewer.userId, parsed, part)));
+    hits.push(...(await loadHits(services, viewer, parsed, part)));
     at += part.length;
   }
   return { hits, mode: found.mode, totalCount: matches.length, isCapped: found.isCapped };

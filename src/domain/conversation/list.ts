@@ -4,6 +4,7 @@ import { InvalidInputError } from '../errors.ts';
 import { parseInput, text } from '../input.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { CONVERSATION_COLUMNS } from './columns.ts';
 import { type ConversationFilter, conversationConditions, conversationFilter } from './filter.ts';
 
 export type ConversationOrderField = 'UPDATED_AT' | 'CREATED_AT' | 'TITLE' | 'MESSAGE_COUNT';
@@ -58,13 +59,6 @@ const sorts: Record<ConversationOrderField, Sort> = {
   },
 };
 
-/** As Prisma would name them, so that a row is a Conversation. */
-const COLUMNS = `c.user_id AS "userId", c.id, c.provider, c.external_id AS "externalId", c.title, c.model,
-  c.created_at AS "createdAt", c.updated_at AS "updatedAt", c.imported_at AS "importedAt", c.archived, c.starred,
-  c.title_edited AS "titleEdited", c.archived_edited AS "archivedEdited",
-  c.current_message_id AS "currentMessageId", c.message_count AS "messageCount", c.branch_count AS "branchCount",
-  c.search_pending AS "searchPending", lower(c.title) AS "titleKey"`;
-
 /**
  * The viewer's conversations. A cursor holds the values that it stands for, so that a page goes on at the same place
  * whatever has become of the row itself. Throws an InvalidInputError for a filter or cursor that is none.
@@ -104,7 +98,7 @@ export async function listConversations(
   const direction = ascending ? 'ASC' : 'DESC';
   parameters.push(page.limit);
   return services.prisma.$queryRawUnsafe<ListedConversation[]>(
-    `SELECT ${COLUMNS} FROM conversations c WHERE ${conditions.join(' AND ')}
+    `SELECT ${CONVERSATION_COLUMNS}, lower(c.title) AS "titleKey" FROM conversations c WHERE ${conditions.join(' AND ')}
      ORDER BY ${expression} ${direction} NULLS ${page.inverted ? 'FIRST' : 'LAST'}, c.id ${direction}
      LIMIT $${parameters.length}::int`,
     ...parameters,

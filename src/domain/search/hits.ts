@@ -1,7 +1,10 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
 import type { SearchQuery } from '../../text/query.ts';
 import { makeSnippet } from '../../text/snippet.ts';
+import { CONVERSATION_COLUMNS } from '../conversation/columns.ts';
+import { MESSAGE_COLUMNS, type MessageRow, toMessage } from '../conversation/first-messages.ts';
 import type { Services } from '../services.ts';
+import type { Viewer } from '../viewer.ts';
 import type { Match } from './match.ts';
 
 export interface SearchHit {
@@ -23,33 +26,19 @@ export interface SearchHit {
 /** Loads what is shown of matches, in their order, without those that were deleted meanwhile. */
 export async function loadHits(
   services: Services,
-  userId: string,
+  viewer: Viewer,
   query: SearchQuery,
   ranked: { match: Match; rank: number }[],
 ): Promise<SearchHit[]> {
   if (ranked.length === 0) return [];
   const matches = ranked.map(({ match }) => match);
-  const titled = matches.filter(({ nodeId }) => nodeId === '').map(({ conversationId }) => conversationId);
-  const first = await firstMessages(services, userId, titled);
-  const nodeOf = (match: Match) => match.nodeId || first.get(match.conversationId) || '';
   const [messages, conversations] = await Promise.all([
-    services.prisma.message.findMany({
-      where: {
-        userId,
-        OR: matches.map((match) => ({ conversationId: match.conversationId, nodeId: nodeOf(match) })),
-      },
-    }),
-    services.prisma.conversation.findMany({
-      where: { userId, id: { in: matches.map(({ conversationId }) => conversationId) } },
-    }),
+    readMessages(services, viewer, matches),
+    readConversations(services, viewer, matches),
   ]);
-  const messageOf = new Map(
-    messages.map((message) => [`${message.conversationId} ${message.nodeId}`, message]),
-  );
-  const conversationOf = new Map(conversations.map((conversation) => [conversation.id, conversation]));
-  return ranked.flatMap(({ match, rank }) => {
-    const message = messageOf.get(`${match.conversationId} ${nodeOf(match)}`);
-    const conversation = conversationOf.get(match.conversationId);
+  return ranked.flatMap(({ match, rank }, position) => {
+    const message = messages.get(position);
+    const conversation = conversations.get(match.conversationId);
     if (!message || !conversation) return [];
     const isTitleMatch = match.nodeId === '';
     const snippet = makeSnippet(isTitleMatch ? conversation.title : message.text, query);
@@ -57,18 +46,42 @@ export async function loadHits(
   });
 }
 
-/** Where a reader of each conversation begins. */
-async function firstMessages(
+/** The message of each match by its position; of a title, where a reader of its conversation begins. */
+async function readMessages(
   services: Services,
-  userId: string,
-  conversationIds: string[],
-): Promise<Map<string, string>> {
-  if (conversationIds.length === 0) return new Map();
-  const rows = await services.database.query<{ conversationId: string; nodeId: string }>(
-    `SELECT DISTINCT ON (conversation_id) conversation_id AS "conversationId", node_id AS "nodeId" FROM messages
-     WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])
-     ORDER BY conversation_id, (kind = 'VISIBLE' AND on_active_path) DESC, ordinal`,
-    [userId, conversationIds],
+  viewer: Viewer,
+  matches: Match[],
+): Promise<Map<number, Message>> {
+  // By SQL, as the conversations: Prisma's client takes longer for a page than the search itself.
+  const rows = await services.database.query<MessageRow & { position: number }>(
+    `SELECT asked.position::int - 1 AS position, m.*
+     FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS asked (conversation, node, position), LATERAL (
+       SELECT ${MESSAGE_COLUMNS} FROM messages
+       WHERE user_id = $1 AND conversation_id = asked.conversation AND node_id = asked.node
+       UNION ALL (
+         SELECT ${MESSAGE_COLUMNS} FROM messages
+         WHERE asked.node = '' AND user_id = $1 AND conversation_id = asked.conversation
+         ORDER BY (kind = 'VISIBLE' AND on_active_path) DESC, ordinal LIMIT 1
+       )
+     ) m`,
+    [viewer.userId, matches.map(({ conversationId }) => conversationId), matches.map(({ nodeId }) => nodeId)],
   );
-  return new Map(rows.map((row) => [row.conversationId, row.nodeId]));
+  return new Map(
+    rows.map(({ position, ...row }) => [
+      position,
+      toMessage(viewer, matches[position]?.conversationId ?? '', row),
+    ]),
+  );
+}
+
+async function readConversations(
+  services: Services,
+  { userId }: Viewer,
+  matches: Match[],
+): Promise<Map<string, Conversation>> {
+  const rows = await services.database.query<Conversation>(
+    `SELECT ${CONVERSATION_COLUMNS} FROM conversations c WHERE c.user_id = $1 AND c.id = ANY($2::uuid[])`,
+    [userId, [...new Set(matches.map(({ conversationId }) => conversationId))]],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
 }
