@@ -54,6 +54,8 @@ export interface SearchResult {
   /** Of all pages. Only the newest 1000 matches and the nearest 200 are ranked: `isCapped` says that there are more. */
   totalCount: number;
   isCapped: boolean;
+  /** Nothing was found by words, whatever is near in meaning; with SEMANTIC, nothing at all. */
+  isMissed: boolean;
 }
 
 /** The hits of `searchPage`. */
@@ -97,7 +99,8 @@ export async function searchPage(
     hits.push(...(await loadHits(services, viewer, parsed, part)));
     at += part.length;
   }
-  return { hits, mode: found.mode, totalCount: matches.length, isCapped: found.isCapped };
+  const { isCapped, isMissed } = found;
+  return { hits, mode: found.mode, totalCount: matches.length, isCapped, isMissed };
 }
 
 /** What is on the asked side of the cursors, nearest first. */

@@ -96,7 +96,12 @@ builder.queryField('search', (t) =>
       resolve: async (_root, { query, filter, onePerConversation, mode, ...args }, context) => {
         const { services, viewer } = context;
         const { conversationId, ...conditions } = filter ?? {};
-        let about: Omit<SearchResult, 'hits'> = { mode: 'KEYWORD', totalCount: 0, isCapped: false };
+        let about: Omit<SearchResult, 'hits'> = {
+          mode: 'KEYWORD',
+          totalCount: 0,
+          isCapped: false,
+          isMissed: true,
+        };
         const connection = await resolveCursorConnection(
           { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: searchCursor },
           async (page: SearchPage) => {
@@ -131,9 +136,9 @@ builder.queryField('search', (t) =>
         didYouMean: connection.string({
           nullable: true,
           description:
-            'For a query without a hit: the query with words that stand nowhere put right; null when there is none.',
-          resolve: ({ totalCount, query }, _args, { services, viewer }) =>
-            totalCount > 0 ? null : suggestSpelling(services, viewer, query),
+            'For a query whose words found nothing: the query with words that stand nowhere put right; null when there is none.',
+          resolve: ({ isMissed, query }, _args, { services, viewer }) =>
+            isMissed ? suggestSpelling(services, viewer, query) : null,
         }),
       }),
     },

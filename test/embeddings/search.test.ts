@@ -100,6 +100,13 @@ describe('A search', () => {
     expect(totalCount).toBeGreaterThan(2);
   });
 
+  test('by both asks what was meant when only meanings were found', async () => {
+    const { totalCount, didYouMean } = await search(user, 'webscokets');
+    expect(totalCount).toBeGreaterThan(0);
+    expect(didYouMean).toBe('websockets');
+    expect((await search(user, 'bread flour')).didYouMean).toBeNull();
+  });
+
   test('leaves out what it excludes', async () => {
     for (const mode of ['SEMANTIC', 'HYBRID']) {
       expect((await search(user, 'bread flour -rye', { mode })).ids).not.toContain('baker');

@@ -4,7 +4,7 @@ import type { Stage } from './stage.ts';
 
 const document = `query Search($query: String!, $mode: SearchMode, $filter: SearchFilter, $first: Int, $after: String) {
   search(query: $query, mode: $mode, filter: $filter, first: $first, after: $after) {
-    mode totalCount
+    mode totalCount didYouMean
     edges { node { score snippet message { externalId } conversation { id } } }
     pageInfo { hasNextPage endCursor }
   }
@@ -13,6 +13,7 @@ const document = `query Search($query: String!, $mode: SearchMode, $filter: Sear
 export interface Answer {
   mode: string;
   totalCount: number;
+  didYouMean: string | null;
   edges: {
     node: {
       score: number;

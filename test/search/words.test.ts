@@ -182,6 +182,10 @@ describe('A query without a hit', () => {
     expect((await search(user, meant)).totalCount).toBeGreaterThan(0);
   });
 
+  test('keeps a word that only begins or ends as the wrong one', async () => {
+    expect((await search(user, 'trwel strwelable trwelx')).didYouMean).toBe('trowel strwelable trwelx');
+  });
+
   test('has nothing to suggest when nothing is alike', async () => {
     expect((await search(user, 'qqqqzzzz')).didYouMean).toBeNull();
     expect((await search(user, 'databases')).didYouMean).toBeNull();

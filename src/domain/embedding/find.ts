@@ -17,6 +17,12 @@ export interface Found {
   isCapped: boolean;
 }
 
+interface FoundByMode extends Found {
+  mode: Exclude<SearchMode, 'AUTO'>;
+  /** Nothing was found by words, or, where they were not looked for, at all. */
+  isMissed: boolean;
+}
+
 /**
  * Looks in the way that was asked for; `byWords` is the search by words. AUTO is HYBRID where that is set up and the
  * model answers, else KEYWORD; `mode` says what it came to. Throws a SemanticSearchUnavailableError.
@@ -26,13 +32,18 @@ export async function findByMode(
   userId: string,
   asked: { mode: SearchMode; query: string; filter: Parameters<typeof narrowSearch>[0] },
   byWords: () => Promise<Found>,
-): Promise<Found & { mode: Exclude<SearchMode, 'AUTO'> }> {
+): Promise<FoundByMode> {
   const { mode, query, filter } = asked;
+  const only = (found: Found, way: FoundByMode['mode']) => ({
+    ...found,
+    mode: way,
+    isMissed: found.matches.length === 0,
+  });
   if (mode === 'KEYWORD' || (mode === 'AUTO' && !hasMeaning(services))) {
-    return { ...(await byWords()), mode: 'KEYWORD' };
+    return only(await byWords(), 'KEYWORD');
   }
   const byMeaning = findByMeaning(services, userId, query, filter);
-  if (mode === 'SEMANTIC') return { ...(await byMeaning), mode };
+  if (mode === 'SEMANTIC') return only(await byMeaning, mode);
   const [words, meaning] = await Promise.all([
     byWords(),
     byMeaning.catch((error) => {
@@ -40,11 +51,12 @@ export async function findByMode(
       throw error;
     }),
   ]);
-  if (!meaning) return { ...words, mode: 'KEYWORD' };
+  if (!meaning) return only(words, 'KEYWORD');
   return {
     matches: fuseByRank([words.matches, meaning.matches]),
     isCapped: words.isCapped || meaning.isCapped,
     mode: 'HYBRID',
+    isMissed: words.matches.length === 0,
   };
 }
 

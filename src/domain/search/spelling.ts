@@ -19,7 +19,7 @@ const MIN_SIMILARITY = 0.45;
 /**
  * The query with words that none of the viewer's messages holds replaced by words that some do: by those one slip of the
  * keyboard away, rather by one that stands together with the rest of the query, else by the most similar word of a title.
- * Null when there is nothing to put right. Meant for a query that found nothing.
+ * Null when there is nothing to put right. Meant for a query whose words found nothing.
  */
 export async function suggestSpelling(
   services: Services,
@@ -35,14 +35,30 @@ export async function suggestSpelling(
   );
   for (const { raw, folded } of words.slice(0, MAX_WORDS)) {
     if (await isKnown(services, viewer.userId, folded)) continue;
-    const rest = parseQuery(corrected.replaceAll(raw, ' ')).tsquery;
+    const rest = parseQuery(replaceWord(corrected, raw, ' ')).tsquery;
     const better =
       (rest && (await commonestNear(services, viewer.userId, folded, rest))) ??
       (await commonestNear(services, viewer.userId, folded, null)) ??
       (await similarInTitles(services, viewer.userId, folded));
-    if (better !== null) corrected = corrected.replaceAll(raw, better);
+    if (better !== null) corrected = replaceWord(corrected, raw, better);
   }
   return corrected === query ? null : corrected;
+}
+
+/** What a word may go on with on either side. */
+const IN_WORD = /[\p{L}\p{M}\p{N}_]/u;
+
+/** Replaces a word where it stands alone, not inside another. */
+function replaceWord(text: string, word: string, by: string): string {
+  let replaced = '';
+  let at = 0;
+  for (let found = text.indexOf(word); found !== -1; found = text.indexOf(word, found + word.length)) {
+    const end = found + word.length;
+    if (IN_WORD.test(text.charAt(found - 1)) || IN_WORD.test(text.charAt(end))) continue;
+    replaced += text.slice(at, found) + by;
+    at = end;
+  }
+  return replaced + text.slice(at);
 }
 
 async function isKnown(services: Services, userId: string, word: string): Promise<boolean> {
