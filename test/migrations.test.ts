@@ -51,6 +51,14 @@ describe('The migrations of an empty database', () => {
     expect(await diffToSchema(database.url, larger)).toContain('CREATE INDEX "users_created_at_idx"');
   });
 
+  test('index conversations in the order in which they are listed', async () => {
+    const [index] = await query(
+      database.url,
+      `SELECT indexdef FROM pg_indexes WHERE indexname = 'conversations_user_id_updated_at_id_idx'`,
+    );
+    expect(index?.indexdef).toContain('(user_id, updated_at DESC NULLS LAST, id DESC)');
+  });
+
   test('allow one unfinished task per user and any number of finished ones', async () => {
     const user = '00000000-0000-7000-8000-000000000001';
     const insert = (id: number, status: string) =>
