@@ -34,7 +34,7 @@ export interface App {
 export function createApp(
   services: Services,
   identity: { authenticate: Authenticate; cookie: SessionCookie },
-  config: Pick<Config, 'environment' | 'google' | 'http' | 'limits' | 'sync'>,
+  config: Pick<Config, 'environment' | 'google' | 'http' | 'sync'>,
   logger: PinoLogger,
 ): App {
   const { http } = config;
@@ -43,7 +43,6 @@ export function createApp(
   const authenticate = limitWrongKeys(identity.authenticate, services.limits);
   const yoga = createGraphQL(services, {
     open: isOpen,
-    maxSubscriptions: config.limits.maxSubscriptions,
     signInMethods: config.google ? ['GOOGLE', 'API_KEY'] : ['API_KEY'],
   });
   const handler = express();

@@ -1,5 +1,6 @@
 import { mergeVersions } from './archive/conversation.ts';
 import type { Config } from './config.ts';
+import { createOpenStreams } from './domain/open-streams.ts';
 import type { ChatModel, EmbeddingModel, Files, Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
 import { openDatabase } from './infra/database.ts';
@@ -102,6 +103,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
         database,
         logger,
       }),
+      streams: createOpenStreams(config.limits.maxSubscriptions),
       reader: { merge: mergeVersions },
       threads,
       sessions: config.sessions,

@@ -97,6 +97,15 @@ export class TooManyRequestsError extends DomainError {
   }
 }
 
+export class TooManyStreamsError extends DomainError {
+  constructor(max: number) {
+    super(
+      'TOO_MANY_REQUESTS',
+      `You have ${max} open subscriptions, and more are not allowed: end one that you no longer need.`,
+    );
+  }
+}
+
 export class UnavailableError extends DomainError {
   constructor(message: string, options?: ErrorOptions) {
     super('UNAVAILABLE', message, options);

@@ -11,6 +11,7 @@ import type { PreparedConversation, RawConversations } from './import/prepare.ts
 import type { SentRows } from './import/rows.ts';
 import type { UnindexedMessages } from './import/terms.ts';
 import type { Limits } from './limits.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 export interface Services {
   prisma: PrismaClient;
@@ -23,6 +24,7 @@ export interface Services {
   files: Files;
   ingest: IngestRoot;
   limits: Limits;
+  streams: OpenStreams;
   reader: ConversationReader;
   threads: Threads;
   sessions: SessionLimits;

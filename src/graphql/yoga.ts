@@ -19,8 +19,6 @@ const MAX_BODY_BYTES = 256 * 1024;
 export interface GraphQLOptions {
   /** Whether anybody may look around: GraphiQL, introspection, and names suggested in errors. */
   open: boolean;
-  /** Of one user in this process. */
-  maxSubscriptions: number;
   /** How people sign in. */
   signInMethods: SignInMethod[];
 }
@@ -85,7 +83,7 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
       useCSRFPrevention({ requestHeaders: ['x-graphql-yoga-csrf', 'x-api-key'] }),
       ...limitOperations(),
       ...(options.open ? [] : [hideSchema()]),
-      limitSubscriptions(options.maxSubscriptions),
+      limitSubscriptions(),
       useCredentialGuard(createCredentialWatch(services)),
     ],
     renderGraphiQL,

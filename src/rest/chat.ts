@@ -62,8 +62,15 @@ export const chatRoutes: Route[] = [
     async handle(services, call) {
       const signedOut = new AbortController();
       const signal = AbortSignal.any([call.signal, signedOut.signal]);
-      const events = await openChat(services, call.viewer, toInput(call.body), signal);
-      return eventStream(toStreamed(services, events, call, signedOut));
+      // Who is not signed in has none: the chat itself refuses them.
+      const release = call.viewer ? services.streams.open(call.viewer.userId) : () => undefined;
+      try {
+        const events = await openChat(services, call.viewer, toInput(call.body), signal);
+        return eventStream(toStreamed(services, events, call, signedOut), release);
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
   },
   {

@@ -4,10 +4,13 @@ import type { Answer } from './router.ts';
 /** A proxy that hears nothing for a minute ends the connection. */
 const PING_EVERY_MS = 15_000;
 
-/** Events as they come, each as one `data:` of JSON (HTML Living Standard, 9.2.5), with comments while nothing comes. */
-export function eventStream(events: AsyncGenerator<object>): Answer {
+/**
+ * Events as they come, each as one `data:` of JSON (HTML Living Standard, 9.2.5), with comments while nothing comes.
+ * `onClose` is called however they end, also when nobody began to read.
+ */
+export function eventStream(events: AsyncGenerator<object>, onClose: () => void): Answer {
   return {
-    stream: Readable.from(framesOf(events)),
+    stream: Readable.from(framesOf(events)).once('close', onClose),
     headers: {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',

@@ -3,6 +3,7 @@ import { about, importAll, startChatServer } from '../support/chats.ts';
 import type { TestClient } from '../support/client.ts';
 import { type ModelServer, modelKey } from '../support/model-server.ts';
 import type { TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 let server: TestServer;
 let model: ModelServer;
@@ -135,6 +136,27 @@ describe('POST /chat/stream', () => {
     ]);
     expect(events[2]?.data).toBe('Fine');
     expect(events[5]?.data).toMatchObject({ session_id: events[1]?.data, response: 'Fine [1].' });
+  });
+
+  test('counts among the open subscriptions of its user, until it is left', async () => {
+    const own = await startChatServer({ env: { MAX_SUBSCRIPTIONS: '1' } });
+    const leaving = new AbortController();
+    own.model.next((answer) => answer.say('Once'));
+    const open = await fetch(`${own.server.url}/chat/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': own.server.apiKey },
+      body: JSON.stringify({ query: 'What was it?' }),
+      signal: leaving.signal,
+    });
+    expect(open.status).toBe(200);
+    const ask = () => own.server.client.rest('POST', '/chat/stream', { query: 'And this?' });
+    expect(await ask()).toMatchObject({
+      status: 429,
+      json: { detail: expect.stringContaining('open subscriptions') },
+    });
+    leaving.abort();
+    await until('there is room again', async () => (await ask()).status === 200);
+    await own.close();
   });
 
   test('ends with an error when the model breaks off', async () => {
