@@ -48,9 +48,9 @@ function watch(services: Services): Watch {
   const seen: Watch = { services, last: { text: '', values: [] }, sqlMs: 0 };
   const database: Database = {
     ...services.database,
-    async query<Row extends object>(text: string, values: unknown[] = []) {
+    async query<Row extends object>(text: string, values: unknown[] = [], name?: string) {
       const start = performance.now();
-      const rows = await services.database.query<Row>(text, values);
+      const rows = await services.database.query<Row>(text, values, name);
       seen.sqlMs += performance.now() - start;
       if (text.includes('candidates')) seen.last = { text, values };
       return rows;

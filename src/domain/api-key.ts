@@ -167,6 +167,7 @@ const readKey = batched<{ prefix: string; address: string | null }, KeyRow>(
        FROM unnest($1::text[], $2::text[]) AS asked (prefix, address)
        JOIN api_keys k ON k.prefix = asked.prefix JOIN users u ON u.id = k.user_id`,
       [keys.map(({ prefix }) => prefix), keys.map(({ address }) => address)],
+      'shown keys',
     );
     return new Map(rows.map((row) => [shownName(row), row]));
   },

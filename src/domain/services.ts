@@ -48,7 +48,15 @@ export interface SessionLimits {
 
 /** PostgreSQL where Prisma is not enough: bulk loads and search. */
 export interface Database {
-  query<Row extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+  /**
+   * Rows of one statement. One that is asked all the time has a `name`, under which each connection keeps its plan: always
+   * the same text, and one whose best plan does not hang on its values.
+   */
+  query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<Row[]>;
   /** Runs `work` in one transaction on one connection; rolls back when it throws. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Rejects when the database does not answer. */

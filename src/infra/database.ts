@@ -46,7 +46,7 @@ export function openDatabase(config: DatabaseConfig): {
   pool.on('error', onLost);
   return {
     prisma,
-    database: databaseOn(pool, onLost),
+    database: databaseOn(pool, { keepsPlans: !isPooledOutside(config.url), onLost }),
     close() {
       closing ??= Promise.all([prisma.$disconnect(), pool.end()]).then(() => undefined);
       return closing;
@@ -68,10 +68,16 @@ function poolSettings(config: DatabaseConfig, clientTimeoutMs: number): pg.PoolC
   };
 }
 
-function databaseOn(pool: pg.Pool, onLost: (error: Error) => void): Database {
+/** `pgbouncer=true` in a URL, as Prisma knows it: a pooler that hands one connection to many keeps no statement. */
+const isPooledOutside = (url: string) => URL.parse(url)?.searchParams.get('pgbouncer') === 'true';
+
+function databaseOn(
+  pool: pg.Pool,
+  { keepsPlans, onLost }: { keepsPlans: boolean; onLost: (error: Error) => void },
+): Database {
   return {
-    async query<Row extends object>(text: string, values?: unknown[]) {
-      const result = await pool.query<Row>(text, values);
+    async query<Row extends object>(text: string, values?: unknown[], name?: string) {
+      const result = await pool.query<Row>({ text, values, name: keepsPlans ? name : undefined });
       return result.rows;
     },
     async transaction(work) {

@@ -7,8 +7,8 @@ import { unaccent } from '@electric-sql/pglite/contrib/unaccent';
 import { vector } from '@electric-sql/pglite-pgvector';
 
 /**
- * A PostgreSQL with pgvector, which the run's own has not. It takes several connections, as one session behind them all,
- * and no COPY. Its own socket server lets the messages of one statement be parted by those of another connection.
+ * A PostgreSQL with pgvector, which the run's own has not. It takes several connections, as one session behind them all
+ * (hence `pgbouncer` in its URL), and no COPY. Its own socket server lets the messages of one statement be parted by those of another connection.
  */
 export async function startPglite(): Promise<{ url: string; close(): Promise<void> }> {
   const db = await PGlite.create({ extensions: { vector, btree_gin, pg_trgm, unaccent } });
@@ -46,7 +46,7 @@ export async function startPglite(): Promise<{ url: string; close(): Promise<voi
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `postgresql://postgres@127.0.0.1:${(server.address() as AddressInfo).port}/postgres`,
+    url: `postgresql://postgres@127.0.0.1:${(server.address() as AddressInfo).port}/postgres?pgbouncer=true`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();

@@ -12,13 +12,11 @@ export type MessageRow = Omit<Message, 'userId' | 'conversationId' | 'createdAt'
   createdAtMs: number | null;
 };
 
-export function toMessage(
-  { userId }: Viewer,
-  conversationId: string,
-  { createdAtMs, ...row }: MessageRow,
-): Message {
-  const createdAt = createdAtMs === null ? null : new Date(createdAtMs);
-  return { ...row, userId, conversationId, createdAt };
+/** Makes a row the message that it is. */
+export function toMessage({ userId }: Viewer, conversationId: string, row: MessageRow): Message {
+  const createdAt = row.createdAtMs === null ? null : new Date(row.createdAtMs);
+  // Not a copy: a page of conversations has hundreds.
+  return Object.assign(row, { userId, conversationId, createdAt });
 }
 
 /** `position` is that of its conversation among those that were asked for, from 0. */
@@ -68,10 +66,11 @@ async function readFirst(
        ORDER BY ordinal LIMIT $4
      ) m`,
     [viewer.userId, distinct, path === 'ALL', limit],
+    'first messages',
   );
   const byConversation = new Map<string, Message[]>(distinct.map((id) => [id, []]));
-  for (const { position, ...row } of rows) {
-    const conversationId = distinct[position] ?? '';
+  for (const row of rows) {
+    const conversationId = distinct[row.position] ?? '';
     byConversation.get(conversationId)?.push(toMessage(viewer, conversationId, row));
   }
   return ids.map((id) => byConversation.get(id) ?? []);

@@ -97,11 +97,14 @@ export async function listConversations(
   const ascending = (order.direction === 'ASC') !== page.inverted;
   const direction = ascending ? 'ASC' : 'DESC';
   parameters.push(page.limit);
-  return services.prisma.$queryRawUnsafe<ListedConversation[]>(
+  const isPlain = filter.conditions.length === 0 && page.after === undefined && page.before === undefined;
+  return services.database.query<ListedConversation>(
     `SELECT ${CONVERSATION_COLUMNS}, lower(c.title) AS "titleKey" FROM conversations c WHERE ${conditions.join(' AND ')}
      ORDER BY ${expression} ${direction} NULLS ${page.inverted ? 'FIRST' : 'LAST'}, c.id ${direction}
      LIMIT $${parameters.length}::int`,
-    ...parameters,
+    parameters,
+    // What everybody begins with; of the others there are too many kinds to keep.
+    isPlain ? `conversations by ${order.field} ${direction} ${page.inverted}` : undefined,
   );
 }
 

@@ -65,12 +65,10 @@ async function readMessages(
        )
      ) m`,
     [viewer.userId, matches.map(({ conversationId }) => conversationId), matches.map(({ nodeId }) => nodeId)],
+    'hits',
   );
   return new Map(
-    rows.map(({ position, ...row }) => [
-      position,
-      toMessage(viewer, matches[position]?.conversationId ?? '', row),
-    ]),
+    rows.map((row) => [row.position, toMessage(viewer, matches[row.position]?.conversationId ?? '', row)]),
   );
 }
 
@@ -82,6 +80,7 @@ async function readConversations(
   const rows = await services.database.query<Conversation>(
     `SELECT ${CONVERSATION_COLUMNS} FROM conversations c WHERE c.user_id = $1 AND c.id = ANY($2::uuid[])`,
     [userId, [...new Set(matches.map(({ conversationId }) => conversationId))]],
+    'conversations of hits',
   );
   return new Map(rows.map((row) => [row.id, row]));
 }

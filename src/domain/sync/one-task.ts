@@ -23,6 +23,7 @@ export const readSyncTask = batched<{ userId: string; id: string }, SyncTask>(
       `SELECT ${COLUMNS} FROM unnest($1::uuid[], $2::uuid[]) AS asked (user_id, id)
        JOIN sync_tasks t ON t.user_id = asked.user_id AND t.id = asked.id`,
       [keys.map(({ userId }) => userId), keys.map(({ id }) => id)],
+      'sync tasks',
     );
     return new Map(
       rows.map((row) => [
