@@ -37,7 +37,8 @@ export async function startWorker(
 ): Promise<WorkerProcess> {
   const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const child = spawn(process.execPath, [...profiling, ...FLAGS, entry], {
-    env: { ...process.env, ...env },
+    // As in the image.
+    env: { ...process.env, MALLOC_ARENA_MAX: '1', ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const exited = once(child, 'exit');
