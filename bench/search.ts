@@ -79,7 +79,7 @@ export async function benchSearch(options: BenchOptions): Promise<void> {
         plans.push(plan);
       }
     }
-    printTable(['user, query', 'queries', 'hits', 'p50 ms', 'p95 ms', 'goal', 'candidates’ share'], rows);
+    printTable(['user, query', 'queries', 'hits', 'p50 ms', 'p95 ms', 'goal', 'SQL / whole'], rows);
     await printSizes(stage);
     process.stdout.write(`${plans.join('\n\n')}\n`);
   } finally {
