@@ -9,8 +9,6 @@ export interface TcpProxy {
   cut(): void;
   /** Lets new connections through again. */
   mend(): void;
-  /** Leaves the connections that there are open, but nothing comes through them any more. */
-  silence(): void;
   /** Ends every connection once so many bytes went from clients to the server on one of them, and refuses new ones. */
   cutAfter(bytes: number): void;
   close(): Promise<void>;
@@ -55,13 +53,6 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     mend() {
       isOpen = true;
       limit = Number.POSITIVE_INFINITY;
-    },
-    silence() {
-      for (const [client, inner] of pairs) {
-        inner.unpipe(client);
-        client.unpipe(inner);
-        inner.resume();
-      }
     },
     cutAfter(bytes) {
       limit = bytes;

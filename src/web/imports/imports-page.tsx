@@ -18,7 +18,7 @@ export default function ImportsPage() {
   const running = tasks.filter((task) => !isOver(task));
   const past = tasks.filter(isOver);
   return (
-    <div className="page stack">
+    <div className="page stack imports">
       <header>
         <h1>{words.title}</h1>
         <p className="muted">{words.lead}</p>
@@ -36,6 +36,7 @@ export default function ImportsPage() {
       )}
       <UploadPanel isImporting={running.length > 0} />
       <UrlForm learn={learn} />
+      {history.isSuccess && tasks.length === 0 && <HowToExport />}
       <section className="stack" aria-labelledby="history">
         <h2 id="history">{words.history}</h2>
         {history.isPending && <Loading lines={3} height="7rem" />}
@@ -57,7 +58,6 @@ export default function ImportsPage() {
         )}
       </section>
       <Schedule />
-      {history.isSuccess && past.length === 0 && <HowToExport />}
     </div>
   );
 }
