@@ -81,7 +81,13 @@ function Messages({ id, anchor, provider }: { id: string; anchor: string | null;
   const { messages, ...query } = useMessages(id, anchor);
   const [showsAll, setShowsAll] = useState(false);
   const end = useRef<HTMLDivElement>(null);
-  const isShown = query.isSuccess;
+  const { fetchPreviousPage } = query;
+  const isAlone = anchor !== null && query.data?.pages.length === 1;
+  useEffect(() => {
+    if (isAlone) void fetchPreviousPage();
+  }, [isAlone, fetchPreviousPage]);
+  // What comes before an anchor is put in first, so that nothing moves once one reads.
+  const isShown = query.isSuccess && !isAlone;
   useEffect(() => {
     if (isShown && anchor) document.getElementById(anchor)?.scrollIntoView({ block: 'center' });
   }, [isShown, anchor]);

@@ -27,10 +27,14 @@ export function useMessages(id: string, anchor: string | null) {
       page?.pageInfo.hasNextPage && page.pageInfo.endCursor
         ? { first: PAGE, after: page.pageInfo.endCursor }
         : null,
-    getPreviousPageParam: (page): Part | null =>
-      page?.pageInfo.hasPreviousPage && page.pageInfo.startCursor
-        ? { last: PAGE, before: page.pageInfo.startCursor }
-        : null,
+    getPreviousPageParam: (page, _pages, { before, after }): Part | null => {
+      // Of a page that was asked for by its middle nobody says whether anything comes before it.
+      const isUnknown = anchor !== null && !before && !after;
+      const startCursor = page?.pageInfo.startCursor;
+      return startCursor && (isUnknown || page.pageInfo.hasPreviousPage)
+        ? { last: PAGE, before: startCursor }
+        : null;
+    },
     // A page that comes back must not move what is being read.
     refetchOnWindowFocus: false,
     staleTime: 60_000,

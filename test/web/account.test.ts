@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { dialogue } from '../archive/builders.ts';
+import { exportOf } from '../support/exports.ts';
+import { sync } from '../support/syncs.ts';
+import { setWebStage, violationsOf, visit } from './stage.ts';
+
+const stage = setWebStage();
+
+test('A key is made, works, and works no more once it is revoked', async () => {
+  const user = await stage.server.asUser();
+  const { page, leave } = await visit(stage, '/account', { apiKey: user.apiKey });
+  const keys = page.getByRole('region', { name: 'API keys' });
+  await keys.getByLabel('Name').fill('laptop');
+  await keys.getByRole('button', { name: 'Make a key' }).click();
+  const key = (await keys.locator('.key-made code').textContent()) ?? '';
+  const ask = async () => {
+    const response = await fetch(`${stage.server.url}/sync/config`, { headers: { 'X-API-Key': key } });
+    return response.status;
+  };
+  expect(await ask()).toBe(200);
+  await keys.getByRole('button', { name: 'Revoke laptop' }).click();
+  await keys.getByText('Revoked').waitFor();
+  expect(await ask()).toBe(401);
+  await page.reload();
+  await keys.getByText('laptop').waitFor();
+  expect(await page.getByText(key).count()).toBe(0);
+  await leave();
+});
+
+test('Another browser is signed out from here, and finds itself at the door', async () => {
+  const user = await stage.server.asUser();
+  const here = await visit(stage, '/account', { apiKey: user.apiKey });
+  const there = await visit(stage, '/account', { apiKey: user.apiKey });
+  await here.page.reload();
+  const sessions = here.page.getByRole('region', { name: 'Where you are signed in' });
+  await sessions.getByRole('button', { name: /^Sign out (?!everywhere)/ }).click();
+  await sessions.getByRole('button', { name: /^Sign out (?!everywhere)/ }).waitFor({ state: 'detached' });
+  await there.page.reload();
+  await there.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await sessions.getByRole('button', { name: 'Sign out everywhere' }).click();
+  await here.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await here.leave();
+  await there.leave();
+});
+
+test('Everything is made into a zip that can be fetched, and the log tells of it', async () => {
+  const user = await stage.server.asUser();
+  await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('kept')])).url);
+  const { page, leave } = await visit(stage, '/account', { apiKey: user.apiKey });
+  await page.getByRole('button', { name: 'Make the zip' }).click();
+  const link = page.getByRole('link', { name: /^Download/ });
+  await link.waitFor();
+  const download = page.waitForEvent('download');
+  await link.click();
+  expect((await download).suggestedFilename()).toMatch(/\.zip$/);
+  await page.reload();
+  await page
+    .getByRole('region', { name: 'What was done with your account' })
+    .getByText('sync.started')
+    .waitFor();
+  await leave();
+});
+
+test('An account is deleted only by who types the sentence', async () => {
+  const user = await stage.server.asUser();
+  await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('lost')])).url);
+  const { page, leave } = await visit(stage, '/account', { apiKey: user.apiKey });
+  await page.getByRole('button', { name: 'Delete my account' }).click();
+  const button = page.getByRole('button', { name: 'Delete everything' });
+  expect(await button.isDisabled()).toBe(true);
+  expect(await violationsOf(page)).toEqual([]);
+  await page.getByRole('dialog').getByRole('textbox').fill('delete my account');
+  await button.click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(
+    await stage.server.services.prisma.conversation.count({ where: { userId: user.viewer.userId } }),
+  ).toBe(0);
+  await leave();
+});
+
+test('Insights show what was counted, as charts and as tables', async () => {
+  const user = await stage.server.asUser();
+  await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('counted')])).url);
+  const { page, leave } = await visit(stage, '/insights', { apiKey: user.apiKey });
+  await page.getByRole('definition').filter({ hasText: '2' }).first().waitFor();
+  await page.getByRole('img', { name: 'Hours of the day' }).waitFor();
+  await page.getByText('As a table').first().click();
+  expect(await violationsOf(page)).toEqual([]);
+  await page.getByRole('link', { name: 'Title of counted' }).click();
+  await page.getByRole('heading', { name: 'Title of counted' }).waitFor();
+  await leave();
+});
+
+describe.each([
+  { name: 'in the light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  { name: 'in the dark', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+  { name: 'on a phone', colorScheme: 'light', viewport: { width: 360, height: 740 } },
+] as const)('The account page $name', ({ colorScheme, viewport }) => {
+  test('has no violation and fits', async () => {
+    const { page, leave } = await visit(stage, '/account', {
+      apiKey: stage.server.apiKey,
+      colorScheme,
+      viewport,
+    });
+    await page.getByRole('table').waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width);
+    await leave();
+  });
+});

@@ -1,0 +1,78 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { about, importAll, startChatServer } from '../support/chats.ts';
+import { openChromium } from '../support/chromium.ts';
+import type { TestUser } from '../support/server.ts';
+import { setWebStage, violationsOf, visit } from './stage.ts';
+
+let chats: Awaited<ReturnType<typeof startChatServer>>;
+let browser: Browser;
+let user: TestUser;
+beforeAll(async () => {
+  [chats, browser] = await Promise.all([startChatServer(), openChromium()]);
+  user = await chats.server.asUser();
+  await importAll(chats.server, user.client, [
+    about('trees', 'Which trees grow here?', 'Apple trees grow here.'),
+  ]);
+});
+afterAll(async () => {
+  await browser.close();
+  await chats.close();
+});
+
+const open = (path: string, options = {}) =>
+  visit({ server: chats.server, browser }, path, { apiKey: user.apiKey, ...options });
+
+test('An answer comes word by word, its numbers lead to what they cite, and the talk is kept', async () => {
+  let goOn = () => {};
+  const waited = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  chats.model.next(async (answer) => {
+    answer.say('Apple trees', ' [1]');
+    await waited;
+    answer.say(' for **sure**.');
+    answer.finish();
+  });
+  const { page, leave } = await open('/chat');
+  await page.getByLabel('Your question').fill('Which trees grow here?');
+  await page.keyboard.press('Enter');
+  await page.locator('.markdown').getByText('Apple trees').waitFor();
+  await page.getByRole('button', { name: 'Stop' }).waitFor();
+  goOn();
+  await page.locator('.markdown strong').getByText('sure').waitFor();
+  await page.getByRole('button', { name: 'What came of it?' }).waitFor();
+  expect(await violationsOf(page)).toEqual([]);
+  await page.reload();
+  await page.locator('.markdown strong').getByText('sure').waitFor();
+  await page.getByText('From your history').click();
+  await page.getByRole('link', { name: '[1]' }).click();
+  await page.locator('.anchored').getByText(/trees/i).first().waitFor();
+  await leave();
+});
+
+test('A model that fails is told of, and the question can be asked again', async () => {
+  chats.model.next((answer) => answer.refuse(500));
+  const { page, leave } = await open('/chat');
+  await page.getByLabel('Your question').fill('Do trees grow?');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await page.getByRole('alert').first().waitFor();
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  await page.getByText('Fine').waitFor();
+  expect(await page.getByRole('alert').count()).toBe(0);
+  await page.getByRole('button', { name: 'Delete this talk: Do trees grow?' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete this talk' }).click();
+  await page.waitForURL('**/chat');
+  await leave();
+});
+
+const plain = setWebStage();
+
+test('Without a model the page says so, and how one is connected', async () => {
+  const { page, leave } = await visit(plain, '/chat', { apiKey: plain.server.apiKey });
+  await page.getByRole('heading', { name: 'No model answers here yet' }).waitFor();
+  await page.getByText('CHAT_BASE_URL').waitFor();
+  expect(await page.getByLabel('Your question').count()).toBe(0);
+  expect(await violationsOf(page)).toEqual([]);
+  await leave();
+});

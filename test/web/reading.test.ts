@@ -1,0 +1,254 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { chatGpt, dialogue, type Json, node, say } from '../archive/builders.ts';
+import { exportOf, zipOf } from '../support/exports.ts';
+import type { TestUser } from '../support/server.ts';
+import { sync } from '../support/syncs.ts';
+import { setWebStage, violationsOf, visit } from './stage.ts';
+
+const stage = setWebStage();
+let reader: TestUser;
+
+const MARKDOWN = `# Heading
+
+Some **bold** text, [a link](https://example.com/), \\(a^2 + b^2\\), and
+
+\\[
+\\frac{1}{2}
+\\]
+
+| a | b |
+| - | - |
+| 1 | 2 |
+
+\`\`\`js
+const answer = 42;
+\`\`\`
+`;
+
+/** Two answers to one question, the second of them shown. */
+function branched(): Json {
+  const { mapping } = chatGpt([
+    node('root', null, null, { children: ['q'] }),
+    node('q', 'root', say('user', 'Which way?'), { children: ['left', 'right'] }),
+    node('left', 'q', say('assistant', 'To the left.'), { children: [] }),
+    node('right', 'q', say('assistant', 'To the right.'), { children: ['thanks'] }),
+    node('thanks', 'right', say('user', 'Thanks!'), { children: [] }),
+  ]);
+  return dialogue('branched', {
+    mapping,
+    current_node: 'thanks',
+    title: 'Crossroads',
+    update_time: 1_700_000_800,
+  });
+}
+
+function long(turns: number): Json {
+  const nodes = Array.from({ length: turns }, (_, turn) =>
+    node(
+      `n${turn}`,
+      turn === 0 ? null : `n${turn - 1}`,
+      say(turn % 2 ? 'assistant' : 'user', `Turn ${turn}.`),
+      {
+        children: turn + 1 < turns ? [`n${turn + 1}`] : [],
+      },
+    ),
+  );
+  return dialogue('long', {
+    mapping: chatGpt(nodes).mapping,
+    current_node: `n${turns - 1}`,
+    title: 'A long talk',
+  });
+}
+
+function formatted(): Json {
+  const { mapping } = chatGpt([
+    node('root', null, null, { children: ['q'] }),
+    node('q', 'root', say('user', 'Show me *everything*.'), { children: ['think'] }),
+    node(
+      'think',
+      'q',
+      say('assistant', '', {
+        content: { content_type: 'thoughts', thoughts: [{ summary: 'Hm', content: 'deep' }] },
+      }),
+      { children: ['a'] },
+    ),
+    node('a', 'think', say('assistant', MARKDOWN), { children: [] }),
+  ]);
+  return dialogue('formatted', { mapping, title: 'Formats' });
+}
+
+beforeAll(async () => {
+  reader = await stage.server.asUser();
+  const rest = Array.from({ length: 300 }, (_, index) => dialogue(`c${index}`, { title: `Filler ${index}` }));
+  const { url } = stage.server.exports.serve(await exportOf([...rest, branched(), long(130), formatted()]));
+  await sync(reader.client, url);
+});
+
+const open = (path: string, options = {}) => visit(stage, path, { apiKey: reader.apiKey, ...options });
+
+test('The list holds all conversations, draws those in sight only, and narrows by what one types', async () => {
+  const { page, leave } = await open('/conversations');
+  await page.getByText('303 conversations').waitFor();
+  const rows = page.getByRole('list', { name: 'Conversations' }).getByRole('link');
+  expect(await rows.count()).toBeLessThan(60);
+  await page.locator('.list-scroll').evaluate((list) => list.scrollTo(0, list.scrollHeight));
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /Filler/ })
+    .first()
+    .waitFor();
+  await page.locator('li[aria-posinset="303"]').getByRole('link').waitFor();
+  await page.getByRole('searchbox', { name: 'Find by title' }).fill('crossr');
+  await page.getByText('1 conversation', { exact: true }).waitFor();
+  await page.getByRole('link', { name: /Crossroads/ }).click();
+  await page.getByRole('heading', { name: 'Crossroads' }).waitFor();
+  await leave();
+});
+
+test('The arrows lead from one conversation of the list to the next', async () => {
+  const { page, leave } = await open('/conversations?title=Filler+1');
+  const rows = page.getByRole('list', { name: 'Conversations' }).getByRole('link');
+  await rows.first().focus();
+  const second = await rows.nth(1).getAttribute('href');
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction((href) => document.activeElement?.getAttribute('href') === href, second);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: /Filler 1/ }).waitFor();
+  await leave();
+});
+
+test('Another version of a message is shown with what followed it, and the address keeps it', async () => {
+  const { page, leave } = await open('/conversations?title=Crossroads');
+  await page.getByRole('link', { name: /Crossroads/ }).click();
+  await page.getByText('To the right.').waitFor();
+  const versions = page.getByRole('group', { name: 'Version 2 of 2' });
+  await versions.getByRole('button', { name: 'Previous version' }).click();
+  await page.getByText('To the left.').waitFor();
+  expect(await page.getByText('Thanks!').count()).toBe(0);
+  await page.reload();
+  await page.getByText('To the left.').waitFor();
+  await page.getByRole('button', { name: 'Next version' }).click();
+  await page.getByText('Thanks!').waitFor();
+  await leave();
+});
+
+test('A long conversation comes as one reads on, and from any message in both directions', async () => {
+  const { page, leave } = await open('/conversations?title=long+talk');
+  await page.getByRole('link', { name: /A long talk/ }).click();
+  await page.getByText('Turn 0.').waitFor();
+  expect(await page.getByText('Turn 129.').count()).toBe(0);
+  await page.keyboard.press('End');
+  const last = page.getByText('Turn 129.');
+  for (const turn of [39, 79, 119]) await page.getByText(`Turn ${turn}.`).scrollIntoViewIfNeeded();
+  await last.scrollIntoViewIfNeeded();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: 'Turn 119.' })
+    .getByRole('link', { name: 'Link to this message' })
+    .click();
+  await page.locator('.anchored').getByText('Turn 119.').waitFor();
+  expect(await page.getByText('Turn 0.').count()).toBe(0);
+  await page.getByText('Turn 60.').waitFor();
+  await page.getByRole('button', { name: 'Show earlier messages' }).click();
+  await page.getByText('Turn 20.').waitFor();
+  await leave();
+});
+
+test('Markdown, code, and mathematics are drawn, and reasoning is folded', async () => {
+  const { page, leave } = await open('/conversations?title=Formats');
+  await page.getByRole('link', { name: /Formats/ }).click();
+  await page.locator('.markdown strong').getByText('bold').waitFor();
+  await page.locator('math mfrac').waitFor();
+  await page.locator('.hljs-keyword').getByText('const').waitFor();
+  expect(await page.locator('.markdown table td').allTextContents()).toEqual(['1', '2']);
+  // What somebody typed is shown as they typed it.
+  await page.getByText('Show me *everything*.').waitFor();
+  expect(await page.getByText('deep').isVisible()).toBe(false);
+  await page.getByText('Reasoning').click();
+  await page.getByText('deep').waitFor();
+  expect(await violationsOf(page)).toEqual([]);
+  await leave();
+});
+
+test('A conversation is renamed, archived, exported and deleted', async () => {
+  const user = await stage.server.asUser();
+  await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('mine')])).url);
+  const { page, leave } = await visit(stage, '/conversations', { apiKey: user.apiKey });
+  await page.getByRole('link', { name: /Title of mine/ }).click();
+  await page.getByRole('button', { name: 'Rename' }).click();
+  await page.getByRole('dialog').getByLabel('Title').fill('Renamed');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'Renamed' }).waitFor();
+  await page.getByRole('link', { name: /Renamed/ }).waitFor();
+  await page.getByRole('button', { name: 'Archive' }).click();
+  await page.getByRole('button', { name: 'Take out of the archive' }).waitFor();
+  await page.getByText('Export', { exact: true }).click();
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Markdown' }).click();
+  expect((await download).suggestedFilename()).toMatch(/\.md$/);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  expect(await violationsOf(page)).toEqual([]);
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('Your history is empty').waitFor();
+  await leave();
+});
+
+test('Images are shown in place, sound can be played, and what is missing says so', async () => {
+  const user = await stage.server.asUser();
+  const pixel = Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+    'base64',
+  );
+  const attachments = [
+    { id: 'file-image', name: 'dot.png', mime_type: 'image/png' },
+    { id: 'file-gone', name: 'gone.pdf', mime_type: 'application/pdf' },
+    { id: 'file-sound', name: 'voice.wav', mime_type: 'audio/wav' },
+  ];
+  const { mapping } = chatGpt([
+    node('q', null, say('user', 'look', { metadata: { attachments } }), { children: [] }),
+  ]);
+  const conversation = dialogue('files', { mapping, current_node: 'q', title: 'With files' });
+  const zip = await zipOf({
+    'conversations.json': JSON.stringify([conversation]),
+    'file-image-dot.png': pixel,
+    'file-sound-voice.wav': Buffer.from('RIFF$\0\0\0WAVEfmt ', 'latin1'),
+  });
+  await sync(user.client, stage.server.exports.serve(zip).url);
+  const { page, leave } = await visit(stage, '/conversations', { apiKey: user.apiKey });
+  await page.getByRole('link', { name: /With files/ }).click();
+  const image = page.getByRole('img', { name: 'dot.png' });
+  await image.waitFor();
+  await page.waitForFunction(
+    () => document.querySelector<HTMLImageElement>('.file-image')?.naturalWidth === 1,
+  );
+  await page.locator('audio[aria-label="voice.wav"]').waitFor();
+  await page.getByText('gone.pdf is not in the export.').waitFor();
+  await leave();
+});
+
+test('A conversation that is not there says so', async () => {
+  const { page, leave } = await open(
+    '/conversations/Q29udmVyc2F0aW9uOjAxOTNhYmNkLTAwMDAtNzAwMC04MDAwLTAwMDAwMDAwMDAwMA',
+  );
+  await page.getByRole('heading', { name: 'This conversation is not here' }).waitFor();
+  await leave();
+});
+
+describe.each([
+  { name: 'in the light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  { name: 'in the dark', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+  { name: 'on a phone', colorScheme: 'light', viewport: { width: 360, height: 740 } },
+] as const)('Reading $name', ({ colorScheme, viewport }) => {
+  test('has no violation and fits', async () => {
+    const { page, leave } = await open('/conversations', { colorScheme, viewport });
+    await page.getByText('303 conversations').waitFor();
+    await page.getByText('Filters').click();
+    expect(await violationsOf(page)).toEqual([]);
+    await page.getByRole('searchbox', { name: 'Find by title' }).fill('Formats');
+    await page.getByRole('link', { name: /Formats/ }).click();
+    await page.locator('math mfrac').waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width);
+    await leave();
+  });
+});
