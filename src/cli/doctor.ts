@@ -5,7 +5,7 @@ import { type Check, type Finding, findingsOf, mend, note, ok } from '../infra/d
 import { checkGoogle } from '../infra/doctor/google.ts';
 import { checkChat, checkEmbeddings } from '../infra/doctor/models.ts';
 import { checkRedis } from '../infra/doctor/redis.ts';
-import { checkDataDirectory, checkFiles } from '../infra/doctor/storage.ts';
+import { checkDataDirectory, checkFiles, checkFolder } from '../infra/doctor/storage.ts';
 import { hasEmbeddedPostgres } from '../infra/embedded-postgres.ts';
 import { createLogger } from '../infra/logger.ts';
 import { type Program, runProgram } from '../infra/program.ts';
@@ -43,6 +43,7 @@ async function examine(program: Program): Promise<number> {
         'bucket',
         checkFiles(() => openFiles(config), true),
       );
+    if (config.ingestRoot) await tell('imports', checkFolder(config.ingestRoot, 'INGEST_ROOT'));
     await tell('google', checkGoogle(config));
     await tell(
       'chat',

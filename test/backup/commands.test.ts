@@ -1,12 +1,15 @@
 import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import { dialogue } from '../archive/builders.ts';
 import { createTestClient } from '../support/client.ts';
 import { exportOf } from '../support/exports.ts';
+import { createTestDatabase } from '../support/postgres.ts';
 import { runScript } from '../support/programs.ts';
+import { until } from '../support/until.ts';
 
 const patienceMs = 120_000;
 
@@ -61,6 +64,29 @@ test(
   },
   patienceMs,
 );
+
+test('Ctrl-C breaks a backup off, even one that waits for a migration, and leaves nothing behind', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sidecar-backup-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const database = await createTestDatabase();
+  onTestFinished(database.drop);
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  await client.query('BEGIN; LOCK TABLE messages IN ACCESS EXCLUSIVE MODE');
+  const path = join(folder, 'backup.tar');
+  const backup = await runScript('backup', [path], { DB_URL: database.url, DATA_DIR: folder });
+  await until('the backup waits', async () => {
+    const { rows } = await client.query(
+      `SELECT FROM pg_locks WHERE relation = 'messages'::regclass AND NOT granted`,
+    );
+    return rows.length > 0;
+  });
+  expect(await readdir(folder)).toContain('backup.tar.part');
+  backup.kill('SIGINT');
+  expect(await backup.exited).toBe(1);
+  expect((await readdir(folder)).filter((name) => name.startsWith('backup'))).toEqual([]);
+});
 
 test('without a file, or with one that is not there, both say what they need', async () => {
   for (const name of ['backup', 'restore']) {

@@ -25,9 +25,9 @@ const FILES_AT_ONCE = 1_000;
 
 /**
  * Opens one. Its transaction only reads, and holds off migrations until it is closed. Throws a BackupError for a database
- * that is not Sidecar's.
+ * that is not Sidecar's. Whatever it is at fails when the signal aborts.
  */
-export async function openSnapshot(databaseUrl: string): Promise<Snapshot> {
+export async function openSnapshot(databaseUrl: string, signal?: AbortSignal): Promise<Snapshot> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'sidecar-backup',
@@ -37,7 +37,10 @@ export async function openSnapshot(databaseUrl: string): Promise<Snapshot> {
   // The query under way reports a lost connection, too.
   client.on('error', () => undefined);
   await client.connect();
+  // Ends the query under way as well, even one that waits for a migration.
+  signal?.addEventListener('abort', () => void client.end().catch(() => undefined), { once: true });
   try {
+    signal?.throwIfAborted();
     const tables = await listTables(client);
     if (!tables.some(({ name }) => name === 'conversations')) {
       throw new BackupError('The database holds nothing of Sidecar: there is nothing to back up.');

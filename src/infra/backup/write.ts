@@ -56,7 +56,7 @@ export async function writeBackup(options: BackupOptions): Promise<BackupSummary
     throw new BackupError(`Another backup writes ${part}, or one was killed: remove it when none does.`);
   });
   try {
-    const snapshot = await openSnapshot(databaseUrl);
+    const snapshot = await openSnapshot(databaseUrl, signal);
     try {
       const pack = createPack();
       signal.addEventListener('abort', () => pack.destroy(signal.reason as Error), { once: true });
@@ -142,16 +142,19 @@ const nameOf = (folder: 'files' | 'missing', { userId, sha256 }: NamedFile) =>
 
 /** Null when the store does not have it, or has something else under its name. */
 async function readWhole(files: Pick<Files, 'read'>, file: NamedFile): Promise<Buffer | null> {
-  const content = await files.read(file.userId, file.sha256).catch(nullIfMissing);
-  if (!content) return null;
   const chunks: Buffer[] = [];
   let bytes = 0;
   const hash = createHash('sha256');
-  for await (const chunk of content as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > SMALL_BYTES) return null;
-    chunks.push(chunk);
-    hash.update(chunk);
+  try {
+    for await (const chunk of await files.read(file.userId, file.sha256)) {
+      bytes += chunk.length;
+      if (bytes > SMALL_BYTES) return null;
+      chunks.push(chunk);
+      hash.update(chunk);
+    }
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
   }
   return hash.digest().equals(file.sha256) ? Buffer.concat(chunks) : null;
 }
@@ -163,21 +166,31 @@ async function addLarge(
   file: NamedFile,
   spoolDirectory: string,
 ): Promise<boolean> {
-  const content = await files.read(file.userId, file.sha256).catch(nullIfMissing);
-  if (!content) return false;
   let isWhole = false;
-  await spool(spoolDirectory, content, async (path, { sha256, sizeBytes }) => {
-    if (!file.sha256.equals(sha256)) return;
-    await pipeline(createReadStream(path), pack.entry({ name: nameOf('files', file), size: sizeBytes }));
-    isWhole = true;
-  });
+  let isMissing = false;
+  const content = async function* (): AsyncGenerator<Buffer> {
+    try {
+      yield* await files.read(file.userId, file.sha256);
+    } catch (error) {
+      isMissing = isGone(error);
+      throw error;
+    }
+  };
+  try {
+    await spool(spoolDirectory, content(), async (path, { sha256, sizeBytes }) => {
+      if (!file.sha256.equals(sha256)) return;
+      await pipeline(createReadStream(path), pack.entry({ name: nameOf('files', file), size: sizeBytes }));
+      isWhole = true;
+    });
+  } catch (error) {
+    if (!isMissing) throw error;
+  }
   return isWhole;
 }
 
-function nullIfMissing(error: unknown): null {
-  if (error instanceof NotFoundError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-  throw error;
-}
+/** Whether an error of the store says that it has no such content, or no longer. */
+const isGone = (error: unknown) =>
+  error instanceof NotFoundError || (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 /** Resolves, with true, when the tar has taken it. */
 function addEntry(pack: Pack, name: string, content: Buffer): Promise<true> {

@@ -36,6 +36,16 @@ export async function* checkDataDirectory(dataDir: string, maxArchiveBytes: numb
   } else yield ok(`Its disk has ${gib(freeBytes)} left.`);
 }
 
+/** Whether a folder from which exports are imported is there and may be read. */
+export async function* checkFolder(path: string, variable: string): Check {
+  try {
+    await access(path, constants.R_OK | constants.X_OK);
+    yield ok(`${path} can be read.`);
+  } catch (error) {
+    yield mend(`${path} cannot be read (${reasonOf(error)}). Make it, or correct ${variable}.`);
+  }
+}
+
 /** Writes a file, reads it and removes it again, as an attachment would be, in a folder or a bucket. */
 export async function* checkFiles(
   open: () => Promise<Files & { close(): Promise<void> }>,
