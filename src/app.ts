@@ -15,6 +15,7 @@ import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { createMcpRouter } from './mcp/router.ts';
 import { requestContext } from './request-context.ts';
+import { measureRequests } from './request-metrics.ts';
 import { requestOrigins } from './request-origins.ts';
 import { createAuthRouter } from './rest/auth.ts';
 import { notFound, restErrorHandler, unsupportedEncoding } from './rest/errors.ts';
@@ -54,6 +55,7 @@ export function createApp(
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
   handler.use(securityHeaders(config.environment));
   if (http.corsOrigins.length > 0) handler.use(allowOrigins(http.corsOrigins));
+  handler.use(measureRequests(services.metrics));
   const pages = servePages();
   if (pages) handler.use(pages);
   handler.use(refuseSlowBodies(http.requestTimeoutMs, takesUpload));

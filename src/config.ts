@@ -48,6 +48,8 @@ export interface Config {
   /** Null: search goes by words alone. */
   embeddings: EmbeddingsConfig | null;
   worker: { concurrency: number };
+  /** Null: metrics are served to administrators alone, by the API. */
+  metrics: { host: string; port: number } | null;
   logLevel: (typeof logLevels)[number];
 }
 
@@ -213,6 +215,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
           }
         : null,
     worker: { concurrency: value.WORKER_CONCURRENCY },
+    metrics: value.METRICS_PORT === undefined ? null : { host: value.METRICS_HOST, port: value.METRICS_PORT },
     logLevel: value.LOG_LEVEL,
   };
 }

@@ -10,6 +10,8 @@ import { openPostgresEvents } from './infra/events/postgres-events.ts';
 import { openRedisEvents } from './infra/events/redis-events.ts';
 import { openLocalFiles } from './infra/files/local-files.ts';
 import { createIngestRoot } from './infra/ingest-root.ts';
+import { openMetrics } from './infra/metrics.ts';
+import { openMetricsServer } from './infra/metrics-server.ts';
 import { migrate } from './infra/migrate.ts';
 import { atMost } from './infra/patience.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
@@ -66,7 +68,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       databaseUrl = postgres.url;
     }
     await migrate(databaseUrl, logger);
-    const { prisma, database, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
+    const { prisma, database, pools, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
     closeInTime('database', closeDatabase);
 
     const redis = config.redisUrl ? openRedis(config.redisUrl, logger) : null;
@@ -86,6 +88,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
 
     const files = await openFiles(config);
     closeInTime('files', files.close);
+
+    const metrics = openMetrics({ database, pools, logger });
+    if (config.metrics) closeInTime('metrics', (await openMetricsServer(metrics, config.metrics)).close);
 
     const services: Services = {
       prisma,
@@ -111,6 +116,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       chat: await openChat(config, logger),
       embeddings: await openEmbeddings(config, logger),
       vectors: await prepareVectors(database, logger, config.embeddings !== null),
+      metrics,
       logger,
     };
     return {

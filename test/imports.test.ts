@@ -86,6 +86,7 @@ const homes: Record<string, Part[]> = {
   ioredis: ['infra'],
   'graphql-redis-subscriptions': ['infra'],
   bullmq: ['infra', 'worker'],
+  'prom-client': ['infra'],
   undici: ['infra'],
   openai: ['infra'],
   'gpt-tokenizer': ['infra'],

@@ -85,6 +85,7 @@ async function runLease(
     });
     await progress.close();
     const status = await finishBackgroundTask(services, lease, { result });
+    services.metrics.taskEnded({ lane: 'background', status });
     if (stored) await removeExpiredFiles(services, lease.userId);
     logger.info({ status, kind: lease.kind }, 'the task is over');
   } catch (error) {
@@ -93,7 +94,10 @@ async function runLease(
       logger,
       mayRetry: lease.attempt < MAX_ATTEMPTS,
       release: () => releaseBackgroundTask(services, lease),
-      fail: (failure) => finishBackgroundTask(services, lease, { error: failure }),
+      async fail(failure) {
+        const status = await finishBackgroundTask(services, lease, { error: failure });
+        services.metrics.taskEnded({ lane: 'background', status });
+      },
     });
   } finally {
     await release();

@@ -102,7 +102,12 @@ function createWriter(
         filesProcessed: extent.shardsDone,
         ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
       };
-      writing = writeBatch(services, lease, batch, change).then(async ({ seq, added }) => {
+      writing = writeBatch(services, lease, batch, change).then(async ({ seq, added, tally }) => {
+        services.metrics.imported({
+          conversations: batch.places.length,
+          messages: tally.messagesAdded,
+          bytes: extent.bytes,
+        });
         reporter.written(seq);
         if (added) await indexer.add(added);
       });

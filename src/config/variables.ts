@@ -128,5 +128,7 @@ export const variables = z.object({
   EMBEDDINGS_MODEL: z.string().optional(),
   EMBEDDINGS_CONTEXT_TOKENS: wholeNumber(128, 1_000_000).default(2_048),
   LOG_LEVEL: z.enum(logLevels).default('info'),
+  METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  METRICS_HOST: z.string().default('127.0.0.1'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
 });

@@ -11,6 +11,7 @@ import type { PreparedConversation, RawConversations } from './import/prepare.ts
 import type { SentRows } from './import/rows.ts';
 import type { UnindexedMessages } from './import/terms.ts';
 import type { Limits } from './limits.ts';
+import type { Metrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
 
 export interface Services {
@@ -35,6 +36,7 @@ export interface Services {
   /** Null when none is configured. */
   embeddings: EmbeddingModel | null;
   vectors: VectorSupport;
+  metrics: Metrics;
   logger: Logger;
 }
 

@@ -8,6 +8,7 @@ import type { GraphQLContext, SignInMethod } from './context.ts';
 import { useCredentialGuard } from './credential-guard.ts';
 import { documentCaches, hideSchema, limitOperations } from './limits.ts';
 import { createMask } from './mask.ts';
+import { countOperations } from './metrics.ts';
 import { schema } from './schema.ts';
 import { limitSubscriptions } from './subscription-limit.ts';
 
@@ -84,6 +85,7 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
       ...limitOperations(),
       ...(options.open ? [] : [hideSchema()]),
       limitSubscriptions(),
+      countOperations(services.metrics),
       useCredentialGuard(createCredentialWatch(services)),
     ],
     renderGraphiQL,

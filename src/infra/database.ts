@@ -32,6 +32,8 @@ const pingTimeoutMs = 3_000;
 export function openDatabase(config: DatabaseConfig): {
   prisma: PrismaClient;
   database: Database;
+  /** Of Prisma, and of bulk loads and search. */
+  pools: { prisma: pg.Pool; bulk: pg.Pool };
   close(): Promise<void>;
 } {
   let closing: Promise<void> | undefined;
@@ -39,14 +41,19 @@ export function openDatabase(config: DatabaseConfig): {
     // Those that are being ended may be cut off by a server that stops as well.
     if (!closing) config.logger?.warn({ error }, 'A database connection was lost');
   };
-  const prismaSettings = poolSettings(config, statementTimeoutMs);
-  const adapter = new PrismaPg(prismaSettings, { onPoolError: onLost, onConnectionError: onLost });
+  const prismaPool = new pg.Pool(poolSettings(config, statementTimeoutMs));
+  const adapter = new PrismaPg(prismaPool, {
+    disposeExternalPool: true,
+    onPoolError: onLost,
+    onConnectionError: onLost,
+  });
   const prisma = new PrismaClient({ adapter });
   const pool = new pg.Pool(poolSettings(config, bulkStatementTimeoutMs));
   pool.on('error', onLost);
   return {
     prisma,
     database: databaseOn(pool, { keepsPlans: !isPooledOutside(config.url), onLost }),
+    pools: { prisma: prismaPool, bulk: pool },
     close() {
       closing ??= Promise.all([prisma.$disconnect(), pool.end()]).then(() => undefined);
       return closing;

@@ -17,6 +17,7 @@ import { exportRoutes } from './export.ts';
 import { healthRoutes } from './health.ts';
 import { ingestRoutes } from './ingest.ts';
 import { bodyOf } from './json-body.ts';
+import { metricsRoutes } from './metrics.ts';
 import type { DescribedRoute } from './openapi/description.ts';
 import { descriptionRoutes } from './openapi/routes.ts';
 import { reindexRoutes } from './reindex.ts';
@@ -60,6 +61,7 @@ export const routes: Route[] = [
   ...searchRoutes,
   ...documentRoutes,
   ...reindexRoutes,
+  ...metricsRoutes,
   ...descriptionRoutes(() => [...signInRoutes, ...routes]),
 ];
 

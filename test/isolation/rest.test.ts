@@ -87,6 +87,7 @@ const routeCases: Record<string, RouteCase> = {
   },
   'post /reindex': { body: () => ({}), status: 403 },
   'post /reindex-multi-layer': { body: () => ({}), status: 403 },
+  'get /metrics': { status: 403, seen: /sidecar_tasks/ },
   'get /openapi.json': { status: 200 },
   'get /docs': { status: 200 },
   'get /docs/:file': { path: () => '/docs/start.js', status: 200 },

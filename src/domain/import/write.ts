@@ -1,5 +1,5 @@
 import type { Services, Transaction } from '../services.ts';
-import { type Lease, lockTask, type TaskChange, writeTask } from '../sync/lease.ts';
+import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
 import { mergeAllIntoExisting } from './merge.ts';
 import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
@@ -22,7 +22,7 @@ export async function writeBatch(
   lease: Lease,
   batch: PreparedBatch,
   change: TaskChange,
-): Promise<{ seq: number; added: NewRows | null }> {
+): Promise<{ seq: number; added: NewRows | null; tally: Tally }> {
   const write = (writeSome: typeof writeVersions) =>
     services.database.transaction(async (tx) => {
       await lockTask(tx, lease);
@@ -31,7 +31,7 @@ export async function writeBatch(
       await clearBrokenShards(tx, lease, batch.ended);
       await writeProblems(tx, lease, written.problems);
       const seq = await writeTask(tx, lease, { ...change, tally: written.tally });
-      return { seq, added: written.added };
+      return { seq, added: written.added, tally: written.tally };
     });
   try {
     return await write(writeVersions);
