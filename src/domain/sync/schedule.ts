@@ -2,6 +2,7 @@
  * When a user's schedule is due. The row of `sync_configs` is the truth; a job scheduler in the queue follows it, and is
  * made anew from the row when the queue has lost it.
  */
+import { createHash } from 'node:crypto';
 import type { SyncConfig } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
 import type { Services, Transaction } from '../services.ts';
@@ -23,7 +24,8 @@ const PAGE = 200;
 
 type Schedule = Pick<SyncConfig, 'userId' | 'enabled' | 'frequencyHours' | 'nextSyncAt' | 'pausedAt'>;
 
-const schedulerIdOf = (userId: string) => `sync-${userId}`;
+/** A hash, for what the queue remembers of its events outlives an account. */
+const schedulerIdOf = (userId: string) => `sync-${createHash('sha256').update(userId).digest('hex')}`;
 export const everyMs = (frequencyHours: number) => frequencyHours * HOUR_MS;
 
 /** 0 to 1, always the same for a user: the random end of their id. */
