@@ -9,6 +9,7 @@ import { benchRss } from './rss.ts';
 import { benchSearch } from './search.ts';
 import { benchSubscriptions } from './subscriptions.ts';
 import { benchUsers } from './users.ts';
+import { benchWeb } from './web.ts';
 
 /** Each prints its own table. */
 const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
@@ -19,6 +20,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   search: benchSearch,
   subscriptions: benchSubscriptions,
   users: benchUsers,
+  web: benchWeb,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,7 +1,13 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runScheduledSync } from '../src/domain/sync/run-scheduled.ts';
-import { alignSchedule, backoffMs, firstDueAt, MAX_FAILURES_IN_A_ROW } from '../src/domain/sync/schedule.ts';
+import {
+  alignSchedule,
+  backoffMs,
+  firstDueAt,
+  MAX_FAILURES_IN_A_ROW,
+  schedulerIdOf,
+} from '../src/domain/sync/schedule.ts';
 import { dialogue } from './archive/builders.ts';
 import { exportOf } from './support/exports.ts';
 import { backends, startTestServer, type TestServer, type TestUser } from './support/server.ts';
@@ -31,7 +37,7 @@ const read = async ({ client }: TestUser) => (await client.rest('GET', '/sync/co
 const configure = ({ client }: TestUser, body: object) => client.rest('POST', '/sync/config', body);
 const history = async ({ client }: TestUser) =>
   ((await client.rest('GET', '/sync/history')).json as { history: Entry[] }).history;
-const schedulerIdOf = ({ viewer }: TestUser) => `sync-${viewer.userId}`;
+const schedulerOf = ({ viewer }: TestUser) => schedulerIdOf(viewer.userId);
 
 describe.each(backends)('A schedule on %s', (backend) => {
   let server: TestServer;
@@ -40,7 +46,7 @@ describe.each(backends)('A schedule on %s', (backend) => {
   });
   afterAll(() => server.close());
 
-  const planned = (user: TestUser) => server.services.queue.scheduled(schedulerIdOf(user));
+  const planned = (user: TestUser) => server.services.queue.scheduled(schedulerOf(user));
 
   const setDue = async ({ viewer }: TestUser) => {
     await server.services.database.query(
@@ -192,7 +198,7 @@ describe.each(backends)('A schedule on %s', (backend) => {
     const file = server.exports.serve(await exportOf([dialogue('lost')]));
     const [kept, overdue] = [await configured(file.url), await configured(file.url)];
     const { next_sync_at } = await read(kept);
-    for (const user of [kept, overdue]) await server.services.queue.unschedule(schedulerIdOf(user));
+    for (const user of [kept, overdue]) await server.services.queue.unschedule(schedulerOf(user));
     await server.services.database.query(
       `UPDATE sync_configs SET next_sync_at = now() - interval '2 days' WHERE user_id = $1`,
       [overdue.viewer.userId],
@@ -234,7 +240,7 @@ test('the owner’s first schedule comes from the environment and stands in the 
     },
   });
   try {
-    expect(await own.services.queue.scheduled(`sync-${own.viewer.userId}`)).toMatchObject({
+    expect(await own.services.queue.scheduled(schedulerIdOf(own.viewer.userId))).toMatchObject({
       everyMs: 36 * HOUR_MS,
     });
   } finally {

@@ -9,6 +9,8 @@ export interface TcpProxy {
   cut(): void;
   /** Lets new connections through again. */
   mend(): void;
+  /** Lets nothing more through the connections that are open, and tells neither end. New ones work. */
+  silence(): void;
   /** Ends every connection once so many bytes went from clients to the server on one of them, and refuses new ones. */
   cutAfter(bytes: number): void;
   close(): Promise<void>;
@@ -53,6 +55,12 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     mend() {
       isOpen = true;
       limit = Number.POSITIVE_INFINITY;
+    },
+    silence() {
+      for (const [client, inner] of pairs) {
+        client.unpipe(inner).pause();
+        inner.unpipe(client).pause();
+      }
     },
     cutAfter(bytes) {
       limit = bytes;

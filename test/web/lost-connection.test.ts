@@ -10,7 +10,7 @@ import { exportOf, zipOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
 import { backends } from '../support/server.ts';
 import { startServerProcess } from '../support/server-process.ts';
-import { startSync } from '../support/syncs.ts';
+import { startSync, untilOver } from '../support/syncs.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { startWorkerProcess } from '../support/worker-process.ts';
@@ -102,6 +102,27 @@ describe('A page that loses its connection', () => {
     expect(await page.getByRole('progressbar').count()).toBe(0);
     await context.close();
   });
+  test('notices a connection that fell silent, as after a sleep', async () => {
+    const user = await stage.server.asUser();
+    const held = stage.server.exports.serve(await exportOf(conversations), { held: true });
+    const { page, context } = await visit(behindProxy(), 'about:blank', { apiKey: user.apiKey });
+    await page.clock.install();
+    await page.goto('/import');
+    const { id } = await startSync(user.client, held.url);
+    const bar = page.getByRole('progressbar');
+    await bar.waitFor();
+    proxy.silence();
+    held.release();
+    await untilOver(user.client, id);
+    expect(await bar.count()).toBe(1);
+    const complete = page.getByRole('article').getByText('Complete', { exact: true });
+    await until('the page has noticed', async () => {
+      // Each connection that the browser kept is found to be dead in its turn.
+      await page.clock.runFor(31_000);
+      return (await complete.count()) > 0;
+    });
+    await context.close();
+  }, 60_000);
 });
 
 describe.each(backends)('On the %s back end', (backend) => {

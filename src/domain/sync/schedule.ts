@@ -24,8 +24,8 @@ const PAGE = 200;
 
 type Schedule = Pick<SyncConfig, 'userId' | 'enabled' | 'frequencyHours' | 'nextSyncAt' | 'pausedAt'>;
 
-/** A hash, for what the queue remembers of its events outlives an account. */
-const schedulerIdOf = (userId: string) => `sync-${createHash('sha256').update(userId).digest('hex')}`;
+/** Of a user's scheduler in the queue. A hash, for what the queue remembers of its events outlives an account. */
+export const schedulerIdOf = (userId: string) => `sync-${createHash('sha256').update(userId).digest('hex')}`;
 export const everyMs = (frequencyHours: number) => frequencyHours * HOUR_MS;
 
 /** 0 to 1, always the same for a user: the random end of their id. */

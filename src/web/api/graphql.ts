@@ -1,4 +1,5 @@
 import type { TypedDocumentString } from '../../generated/web/operations.ts';
+import { fetchInTime } from './silence.ts';
 
 const HEADERS = {
   'Content-Type': 'application/json',
@@ -30,7 +31,7 @@ export async function ask<T, V extends Record<string, unknown>>(
 ): Promise<T> {
   let response: Response;
   try {
-    response = await fetch('/graphql', {
+    response = await fetchInTime('/graphql', {
       method: 'POST',
       headers: { ...HEADERS, Accept: 'application/graphql-response+json' },
       body: JSON.stringify({ query: document.toString(), variables }),

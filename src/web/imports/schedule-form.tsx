@@ -89,6 +89,8 @@ function Form({ config }: { config: ScheduleQuery['syncConfig'] }) {
           {words.hours}
         </label>
       </div>
+      {config.pauseReason && <p className="notice warning">{config.pauseReason}</p>}
+      {config.lastFailure && <p className="small muted">{words.failed(config.lastFailure)}</p>}
       <FailureNotice error={save.error} />
       <div className="row">
         <button type="submit" className="button" disabled={save.isPending}>

@@ -86,6 +86,7 @@ export const imports = {
     saved: 'Saved.',
     next: (time: string) => `Next: ${time}`,
     last: (time: string) => `Last: ${time}`,
+    failed: (reason: string) => `The last fetch failed: ${reason}`,
   },
   howTo: {
     title: 'How to get your export',
