@@ -47,9 +47,13 @@ export interface Config {
   chat: ChatConfig | null;
   /** Null: search goes by words alone. */
   embeddings: EmbeddingsConfig | null;
-  worker: { concurrency: number };
   /** Null: metrics are served to administrators alone, by the API. */
   metrics: { host: string; port: number } | null;
+  worker: {
+    concurrency: number;
+    /** Null: no folder is watched. */
+    watchDir: string | null;
+  };
   logLevel: (typeof logLevels)[number];
 }
 
@@ -214,8 +218,8 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
             contextTokens: value.EMBEDDINGS_CONTEXT_TOKENS,
           }
         : null,
-    worker: { concurrency: value.WORKER_CONCURRENCY },
     metrics: value.METRICS_PORT === undefined ? null : { host: value.METRICS_HOST, port: value.METRICS_PORT },
+    worker: { concurrency: value.WORKER_CONCURRENCY, watchDir: value.WATCH_DIR ?? null },
     logLevel: value.LOG_LEVEL,
   };
 }

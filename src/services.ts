@@ -101,7 +101,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       secrets: createSecrets(key.apiKey),
       workspace: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
       files,
-      ingest: createIngestRoot(config.ingestRoot),
+      ingest: createIngestRoot(config.ingestRoot, 'INGEST_ROOT'),
+      watched: createIngestRoot(config.worker.watchDir, 'WATCH_DIR'),
       limits: createRateLimits({
         factor: config.limits.rateFactor,
         redis: redis?.open('limits') ?? null,

@@ -156,6 +156,7 @@ const homes: Record<string, Part[]> = {
   'graphql-sse': ['cli', 'web'],
   'cli-progress': ['cli'],
   'close-with-grace': ['infra'],
+  chokidar: ['worker'],
   yazl: ['worker'],
   marked: ['domain'],
   'sanitize-html': ['domain'],

@@ -32,10 +32,7 @@ export async function obtainArchive(
 ): Promise<ObtainedArchive | { known: KnownArchive }> {
   const { origin, userId } = lease;
   const mayBeKnown = !lease.retry && !lease.checkpoint;
-  const path =
-    origin?.kind === 'ingest'
-      ? await services.ingest.resolve(origin.path)
-      : services.workspace.archivePath(lease.taskId);
+  const path = await pathOf(services, lease);
   const present = await stat(path).catch(() => null);
   let sha256: Buffer | null = null;
   if (present?.isFile()) {
@@ -64,4 +61,10 @@ async function hashFile(path: string, signal: AbortSignal): Promise<Buffer> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
   return hash.digest();
+}
+
+async function pathOf(services: Services, { origin, taskId }: Lease): Promise<string> {
+  if (origin?.kind === 'ingest') return services.ingest.resolve(origin.path);
+  if (origin?.kind === 'watched') return services.watched.resolve(origin.path);
+  return services.workspace.archivePath(taskId);
 }

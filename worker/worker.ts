@@ -16,6 +16,7 @@ import { createBackgroundProcessor } from './background.ts';
 import { HandedBackError, type Processors } from './processor.ts';
 import { createScheduledSyncProcessor } from './scheduled-sync.ts';
 import { createSyncProcessor, type SyncOptions } from './sync.ts';
+import { openWatchedFolder } from './watched-folder.ts';
 
 /** A worker that died is known by its lock, which it renews every half of this. */
 const LOCK_MS = 15_000;
@@ -37,7 +38,7 @@ export interface RunningWorker {
 export function openWorker(
   services: Services,
   backend: QueueBackend,
-  options: SyncOptions & { concurrency: number },
+  options: SyncOptions & { concurrency: number; watchDir: string | null },
 ): RunningWorker {
   const processors: Processors = {
     sync: createSyncProcessor(services, options),
@@ -106,7 +107,8 @@ export function openWorker(
   sweepIndex();
 
   let pageAfter: string | null = null;
-  const reconcile = async () => {
+  let reconciling: Promise<void> | null = null;
+  const reconcileOnce = async () => {
     await requeueLostTasks(services).catch((error) => {
       services.logger.warn({ error }, 'lost tasks could not be looked for');
     });
@@ -116,8 +118,16 @@ export function openWorker(
       services.logger.warn({ error }, 'schedules could not be looked for');
     }
   };
+  // One at a time, and closing waits for it: a query after the end would open a connection anew.
+  const reconcile = () => {
+    reconciling ??= reconcileOnce().finally(() => {
+      reconciling = null;
+    });
+  };
   const timer = setInterval(reconcile, RECONCILE_MS);
-  void reconcile();
+  reconcile();
+
+  const watched = options.watchDir === null ? null : openWatchedFolder(services, options.watchDir);
 
   return {
     async close() {
@@ -127,7 +137,13 @@ export function openWorker(
       closing.abort();
       worker.cancelAllJobs('shutdown');
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
-      if (await atMost(CLOSE_PATIENCE_MS, Promise.all([worker.close(), indexing]))) return;
+      if (
+        await atMost(
+          CLOSE_PATIENCE_MS,
+          Promise.all([worker.close(), indexing, reconciling, watched?.close()]),
+        )
+      )
+        return;
       services.logger.warn({}, 'the worker is left behind: its jobs or its store did not answer in time');
       await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
     },

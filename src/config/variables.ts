@@ -108,6 +108,7 @@ export const variables = z.object({
   MAX_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(20 * GIB),
   MAX_EXPANDED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(200 * GIB),
   INGEST_ROOT: z.string().optional(),
+  WATCH_DIR: z.string().optional(),
   S3_BUCKET: z.string().optional(),
   S3_REGION: z.string().default('us-east-1'),
   S3_ENDPOINT: urlOf(['https:', 'http:']).optional(),

@@ -24,6 +24,8 @@ export interface Services {
   workspace: Workspace;
   files: Files;
   ingest: IngestRoot;
+  /** The folder whose exports are imported by themselves. */
+  watched: IngestRoot;
   limits: Limits;
   streams: OpenStreams;
   reader: ConversationReader;

@@ -3,11 +3,12 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { NotAllowedError, NotFoundError } from '../domain/errors.ts';
 import type { IngestRoot } from '../domain/services.ts';
 
-/** `root` null: nothing of this server's disk may be imported. */
-export function createIngestRoot(root: string | null): IngestRoot {
+/** `root` null: nothing of this server's disk may be imported. `variable` is what sets it, for messages. */
+export function createIngestRoot(root: string | null, variable: 'INGEST_ROOT' | 'WATCH_DIR'): IngestRoot {
+  const outside = () => new NotAllowedError(`Only what lies below ${variable} can be imported.`);
   return {
     async resolve(path) {
-      if (root === null) throw new NotAllowedError('This server has no INGEST_ROOT to import from.');
+      if (root === null) throw new NotAllowedError(`This server has no ${variable} to import from.`);
       const realRoot = await realpath(root);
       const wanted = resolve(realRoot, path);
       // Before anything is looked up, so that the answer says nothing about paths outside.
@@ -20,8 +21,6 @@ export function createIngestRoot(root: string | null): IngestRoot {
     },
   };
 }
-
-const outside = () => new NotAllowedError('Only what lies below INGEST_ROOT can be imported.');
 
 function isBelow(root: string, path: string): boolean {
   const way = relative(root, path);

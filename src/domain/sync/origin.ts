@@ -1,5 +1,9 @@
 /** Where an archive comes from that was not sent here; kept sealed, for a URL may hold a secret. */
-export type Origin = { kind: 'url'; url: string } | { kind: 'ingest'; path: string };
+export type Origin =
+  | { kind: 'url'; url: string }
+  | { kind: 'ingest'; path: string }
+  /** Below the watched folder, which other workers may have elsewhere. */
+  | { kind: 'watched'; path: string };
 
 export function formatOrigin(origin: Origin): string {
   return JSON.stringify(origin);
