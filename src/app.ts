@@ -11,6 +11,7 @@ import { allowOrigins } from './cross-origin.ts';
 import { TooManyRequestsError } from './domain/errors.ts';
 import type { Logger, Services } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
+import { createDrain, type Drain } from './drain.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { createMcpRouter } from './mcp/router.ts';
@@ -27,6 +28,7 @@ import { servePages } from './web-pages.ts';
 
 export interface App {
   handler: Express;
+  drain: Drain;
   /** Adds WebSockets to a server; answers the function that closes them. */
   attachTo(server: Server): () => Promise<void>;
 }
@@ -47,10 +49,12 @@ export function createApp(
     signInMethods: config.google ? ['GOOGLE', 'API_KEY'] : ['API_KEY'],
   });
   const handler = express();
+  const drain = createDrain(GRAPHQL_PATH);
   handler.disable('x-powered-by');
   handler.set('trust proxy', http.trustProxy);
   const origins = requestOrigins(handler, http.corsOrigins);
   handler.use(requestLog(logger));
+  handler.use(drain.handler);
   if (!isOpen && http.trustProxy === false) handler.use(warnOfProxy(services.logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
   handler.use(securityHeaders(config.environment));
@@ -88,6 +92,7 @@ export function createApp(
 
   return {
     handler,
+    drain,
     attachTo(server) {
       server.headersTimeout = http.requestTimeoutMs;
       // Bodies are watched above, for Node would end an upload in the middle.

@@ -54,6 +54,8 @@ export interface Config {
     /** Null: no folder is watched. */
     watchDir: string | null;
   };
+  /** Of the time `graceMs` from the signal to stop until the end, requests are taken as before for `delayMs`. */
+  shutdown: { graceMs: number; delayMs: number };
   logLevel: (typeof logLevels)[number];
 }
 
@@ -220,6 +222,10 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
         : null,
     metrics: value.METRICS_PORT === undefined ? null : { host: value.METRICS_HOST, port: value.METRICS_PORT },
     worker: { concurrency: value.WORKER_CONCURRENCY, watchDir: value.WATCH_DIR ?? null },
+    shutdown: {
+      graceMs: value.SHUTDOWN_GRACE_SECONDS * 1_000,
+      delayMs: value.SHUTDOWN_DELAY_SECONDS * 1_000,
+    },
     logLevel: value.LOG_LEVEL,
   };
 }

@@ -28,10 +28,11 @@ async function main(program: Program): Promise<null> {
   const config = loadConfig(process.env);
   const logger = createLogger(config, 'api');
   program.logTo(logger);
+  program.endWithin(config.shutdown.graceMs);
   await ensurePages(logger);
   const server = await program.own(
     () => startServer(config, logger),
-    (started) => started.close(),
+    (started, deadline) => started.close(deadline),
   );
   const lines = [`Sidecar is listening on ${server.url}`, `  GraphQL  ${server.url}/graphql`];
   if (server.apiKeyMade) {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import type { Logger as PinoLogger } from 'pino';
 import { openWorker } from '../worker/worker.ts';
 import { createApp } from './app.ts';
@@ -11,12 +12,15 @@ import { untilTurnsEnd } from './domain/chat/running.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
 import type { Authenticate, Viewer } from './domain/viewer.ts';
-import { atMost } from './infra/patience.ts';
+import { atMost, type Deadline, deadlineIn } from './infra/patience.ts';
 import { serverUrl } from './server-url.ts';
 import { type OpenServices, openServices } from './services.ts';
 
 /** How often connections are looked through for headers that do not come; the library's own 30 s keep an attacker's too long. */
 const CONNECTION_CHECK_MS = 5_000;
+
+/** Of the time to end: what requests and jobs leave is for the connections. */
+const WORK_PART = 0.6;
 
 /** What is written of broken-off answers is written at once, or not at all. */
 const TURNS_PATIENCE_MS = 3_000;
@@ -27,8 +31,11 @@ export interface RunningServer {
   apiKey: string;
   /** True at the first start: the one time to show the key. */
   apiKeyMade: boolean;
-  /** Ends streams, answers what was begun, hands jobs back, closes everything. */
-  close(): Promise<void>;
+  /**
+   * Is no longer ready, takes requests for SHUTDOWN_DELAY_SECONDS more, ends streams so that clients come again, answers
+   * what was begun, hands jobs back, and closes everything, by the deadline.
+   */
+  close(deadline?: Deadline): Promise<void>;
 }
 
 /** Opens the whole server, with a worker in this process when there is no Redis. Throws when it cannot. */
@@ -74,17 +81,23 @@ export async function serve(
       url: serverUrl(config.http.host, port),
       apiKey,
       apiKeyMade,
-      async close() {
-        const closed = new Promise((resolve) => server.close(resolve));
-        await closeSockets();
-        await worker?.close();
-        server.closeIdleConnections();
-        // Streams of server-sent events end only with their connection.
+      async close(deadline = deadlineIn(config.shutdown.graceMs)) {
+        app.drain.begin();
+        const forWork = deadline.share(WORK_PART);
+        const handedBack = worker?.close(forWork);
+        // Met below; until then nobody is there to hear of its failure, which would end the program.
+        handedBack?.catch(() => undefined);
+        await setTimeout(forWork.within(config.shutdown.delayMs));
+        const answered = new Promise((resolve) => server.close(resolve));
+        app.drain.endStreams();
+        const work = Promise.all([closeSockets(), answered, handedBack]);
+        if (!(await atMost(forWork.within(Number.POSITIVE_INFINITY), work))) {
+          logger.warn('requests or jobs that did not end in time are broken off');
+        }
         server.closeAllConnections();
-        await closed;
         // Whose readers are gone now: they still write how they ended.
-        await atMost(TURNS_PATIENCE_MS, untilTurnsEnd(services));
-        await opened.close();
+        await atMost(deadline.within(TURNS_PATIENCE_MS), untilTurnsEnd(services));
+        await opened.close(deadline);
       },
     };
   } catch (error) {

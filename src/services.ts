@@ -13,7 +13,7 @@ import { createIngestRoot } from './infra/ingest-root.ts';
 import { openMetrics } from './infra/metrics.ts';
 import { openMetricsServer } from './infra/metrics-server.ts';
 import { migrate } from './infra/migrate.ts';
-import { atMost } from './infra/patience.ts';
+import { atMost, type Deadline, deadlineIn } from './infra/patience.ts';
 import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
 import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
@@ -24,6 +24,7 @@ import { openWorkspace } from './infra/workspace.ts';
 
 /** A store that is away or does not answer must not hold a shutdown up for ever. */
 const CLOSE_PATIENCE_MS = 2_000;
+const CLOSE_ALL_MS = 15_000;
 
 export interface OpenServices {
   services: Services;
@@ -34,8 +35,8 @@ export interface OpenServices {
   apiKey: string;
   /** True at the first start: the one time to show the key. */
   apiKeyMade: boolean;
-  /** Closes all that was opened, in reverse. */
-  close(): Promise<void>;
+  /** Closes all that was opened, in reverse. Only an embedded database may take longer than the deadline. */
+  close(deadline?: Deadline): Promise<void>;
 }
 
 /**
@@ -43,15 +44,15 @@ export interface OpenServices {
  * something cannot be opened, with what was opened before closed again.
  */
 export async function openServices(config: Config, logger: Logger): Promise<OpenServices> {
-  const closers: (() => Promise<unknown>)[] = [];
-  const close = async () => {
+  const closers: ((deadline: Deadline) => Promise<unknown>)[] = [];
+  const close = async (deadline = deadlineIn(CLOSE_ALL_MS)) => {
     for (const closer of closers.splice(0).reverse()) {
-      await closer().catch((error) => logger.warn({ error }, 'something did not close cleanly'));
+      await closer(deadline).catch((error) => logger.warn({ error }, 'something did not close cleanly'));
     }
   };
   const closeInTime = (name: string, closer: () => Promise<unknown>) => {
-    closers.push(async () => {
-      if (!(await atMost(CLOSE_PATIENCE_MS, closer())))
+    closers.push(async (deadline) => {
+      if (!(await atMost(deadline.within(CLOSE_PATIENCE_MS), closer())))
         logger.warn({ name }, 'something did not close in time');
     });
   };

@@ -8,6 +8,9 @@ await runProgram(main, (error) =>
   error instanceof ConfigError ? error.message : `The worker could not start: ${reasonOf(error)}`,
 );
 
+/** Of the time to end: what the jobs leave is for the connections. */
+const JOBS_PART = 0.6;
+
 async function main(program: Program): Promise<null> {
   const config = loadConfig(process.env);
   if (!config.databaseUrl) {
@@ -17,13 +20,14 @@ async function main(program: Program): Promise<null> {
   }
   const logger = createLogger(config, 'worker');
   program.logTo(logger);
+  program.endWithin(config.shutdown.graceMs);
   const opened = await program.own(
     () => openServices(config, logger),
-    (services) => services.close(),
+    (services, deadline) => services.close(deadline),
   );
   await program.own(
     async () => openWorker(opened.services, opened.workerBackend, { ...config.worker, ...config.sync }),
-    (worker) => worker.close(),
+    (worker, deadline) => worker.close(deadline.share(JOBS_PART)),
   );
   logger.info({ concurrency: config.worker.concurrency }, 'waiting for jobs');
   return null;

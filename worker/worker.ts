@@ -9,7 +9,7 @@ import type { Services } from '../src/domain/services.ts';
 import { sweepSessions } from '../src/domain/session.ts';
 import { reconcileSchedules } from '../src/domain/sync/schedule.ts';
 import { sweepArchives } from '../src/domain/sync/sweep.ts';
-import { atMost } from '../src/infra/patience.ts';
+import { atMost, type Deadline, deadlineIn } from '../src/infra/patience.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
 import { isJobName, type JobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
 import { createBackgroundProcessor } from './background.ts';
@@ -22,7 +22,7 @@ import { openWatchedFolder } from './watched-folder.ts';
 const LOCK_MS = 15_000;
 const STALLED_CHECK_MS = 5_000;
 const RECONCILE_MS = 10_000;
-/** Of the 15 s that a program has to end. */
+/** Jobs are broken off between two batches, which takes less. */
 const CLOSE_PATIENCE_MS = 8_000;
 const DISCONNECT_PATIENCE_MS = 1_000;
 const SWEEP_MS = 60 * 60_000;
@@ -31,8 +31,11 @@ const SWEEP_MS = 60 * 60_000;
 const MAX_STALLS = 1_000;
 
 export interface RunningWorker {
-  /** Hands running jobs back to the queue and stops. */
-  close(): Promise<void>;
+  /**
+   * Hands running jobs back to the queue and stops. What its store did not take back by the deadline, another worker
+   * takes over some 15 s later as stalled.
+   */
+  close(deadline?: Deadline): Promise<void>;
 }
 
 export function openWorker(
@@ -130,20 +133,15 @@ export function openWorker(
   const watched = options.watchDir === null ? null : openWatchedFolder(services, options.watchDir);
 
   return {
-    async close() {
+    async close(deadline = deadlineIn(CLOSE_PATIENCE_MS + DISCONNECT_PATIENCE_MS)) {
       clearInterval(timer);
       clearInterval(sweeper);
       clearInterval(indexSweeper);
       closing.abort();
       worker.cancelAllJobs('shutdown');
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
-      if (
-        await atMost(
-          CLOSE_PATIENCE_MS,
-          Promise.all([worker.close(), indexing, reconciling, watched?.close()]),
-        )
-      )
-        return;
+      const ended = Promise.all([worker.close(), indexing, reconciling, watched?.close()]);
+      if (await atMost(deadline.within(CLOSE_PATIENCE_MS), ended)) return;
       services.logger.warn({}, 'the worker is left behind: its jobs or its store did not answer in time');
       await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
     },

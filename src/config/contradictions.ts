@@ -23,6 +23,12 @@ export function contradictions(env: Record<string, string | undefined>): string[
       'TRUST_PROXY must name the proxies, or their number, when ENVIRONMENT=production: any client could forge its address otherwise',
     );
   }
+  const [grace, delay] = [env.SHUTDOWN_GRACE_SECONDS ?? '15', env.SHUTDOWN_DELAY_SECONDS ?? '0'].map(Number);
+  if (grace !== undefined && delay !== undefined && delay * 2 > grace) {
+    problems.push(
+      `SHUTDOWN_GRACE_SECONDS must be twice SHUTDOWN_DELAY_SECONDS or more, such as ${delay * 2}: after the delay, requests and jobs need time to end`,
+    );
+  }
   problems.push(...googleContradictions(env));
   if (flag.safeParse(env.CHATGPT_SYNC_ENABLED).data && env.CHATGPT_EXPORT_URL === undefined) {
     problems.push('CHATGPT_EXPORT_URL is required when CHATGPT_SYNC_ENABLED is on');

@@ -132,4 +132,6 @@ export const variables = z.object({
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
   METRICS_HOST: z.string().default('127.0.0.1'),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
+  SHUTDOWN_GRACE_SECONDS: wholeNumber(2, 600).default(15),
+  SHUTDOWN_DELAY_SECONDS: wholeNumber(0, 300).default(0),
 });

@@ -1,14 +1,20 @@
 import closeWithGrace from 'close-with-grace';
+import { type Deadline, deadlineIn } from './patience.ts';
 
-/** How long requests, jobs and what is being opened may take to end once the process was told to. */
-const SHUTDOWN_MS = 15_000;
+/** How long all may take to end once the process was told to, until its configuration says otherwise. */
+const DEFAULT_GRACE_MS = 15_000;
+/** What is closed keeps within this part of it, and has the rest to say so. */
+const ORDERLY_PART = 0.9;
 
 export interface Program {
   /**
    * Opens something that is closed when the program ends, whatever ends it: a signal that comes in the meantime waits
-   * for it first. Does not come back, and opens nothing, once the program is being ended.
+   * for it first. Does not come back, and opens nothing, once the program is being ended. `close` keeps to the deadline,
+   * which all that is closed shares: behind it the process is ended by force, with 1.
    */
-  own<T>(open: () => Promise<T>, close: (opened: T) => Promise<void> | void): Promise<T>;
+  own<T>(open: () => Promise<T>, close: (opened: T, deadline: Deadline) => Promise<void> | void): Promise<T>;
+  /** How long all may take to end, from the signal on. */
+  endWithin(graceMs: number): void;
   /** Has an error that nobody caught logged rather than written to the standard error. */
   logTo(logger: { fatal(fields: { error: unknown }, message: string): void }): void;
 }
@@ -21,7 +27,8 @@ export async function runProgram(
   main: (program: Program) => Promise<number | null>,
   describe: (error: unknown) => string = reasonOf,
 ): Promise<void> {
-  const closers: (() => Promise<void>)[] = [];
+  const closers: ((deadline: Deadline) => Promise<void>)[] = [];
+  let graceMs = DEFAULT_GRACE_MS;
   let closed: Promise<void> | undefined;
   let serving = false;
   const complain = (error: unknown) => process.stderr.write(`${reasonOf(error)}\n`);
@@ -29,15 +36,20 @@ export async function runProgram(
 
   function close(): Promise<void> {
     closed ??= (async () => {
-      for (const closer of closers.toReversed()) await closer().catch(complain);
+      const deadline = deadlineIn(graceMs * ORDERLY_PART);
+      for (const closer of closers.toReversed()) await closer(deadline).catch(complain);
     })();
     return closed;
   }
   // Before anything is opened: PostgreSQL has a session of its own, and nobody else would stop it.
   const grace = closeWithGrace(
-    { delay: SHUTDOWN_MS, logger: false, skip: ['beforeExit'] },
+    { delay: false, logger: false, skip: ['beforeExit'] },
     async ({ err: error }) => {
       if (error) crash(error);
+      setTimeout(() => {
+        complain('Not everything ended in time, and is left behind.');
+        process.exit(1);
+      }, graceMs).unref();
       await close();
       if (!serving) process.exit(1);
     },
@@ -46,9 +58,17 @@ export async function runProgram(
     async own(open, closer) {
       if (closed) return never();
       const opening = open();
-      closers.push(() => opening.then(closer, () => undefined));
+      closers.push((deadline) =>
+        opening.then(
+          (opened) => closer(opened, deadline),
+          () => undefined,
+        ),
+      );
       const opened = await opening;
       return closed ? never() : opened;
+    },
+    endWithin(ms) {
+      graceMs = ms;
     },
     logTo(logger) {
       crash = (error) => logger.fatal({ error }, 'stopping after an unexpected error');

@@ -136,7 +136,7 @@ async function assemble(
     const ofOwner = authenticateOwner(ownerKey, owner);
     return async (shown) => (await ofOwner(shown)) ?? users.get(shown.apiKey ?? '') ?? null;
   });
-  parts.add(server.close);
+  parts.add(() => server.close());
   if (!viewer) throw new Error('The server asked for no authentication.');
 
   const client = createTestClient(server.url, apiKey);
@@ -144,7 +144,7 @@ async function assemble(
   const startWorker = async () => {
     const own = await open();
     const worker = openWorker(own.services, own.workerBackend, { ...config.worker, ...config.sync });
-    parts.add(() => worker.close().then(own.close));
+    parts.add(() => worker.close().then(() => own.close()));
   };
   if (withWorker && !opened.embedded) await startWorker();
   const { services } = opened;

@@ -1,0 +1,49 @@
+import type { RequestHandler, Response } from 'express';
+
+/** After which browsers and others that speak server-sent events come again, by then to another process. */
+const RECONNECT_MS = 1_000;
+
+export interface Drain {
+  /** Stands before all other handlers. */
+  handler: RequestHandler;
+  /** From here on /readyz answers 503, and every answer asks its client to open a new connection for the next request. */
+  begin(): void;
+  /**
+   * Ends open subscriptions without the protocol's `complete`, so that clients subscribe again, and with `retry:` (HTML
+   * Living Standard, 9.2.6), which says when. Other streams, such as an answer of the chat, are requests that end by themselves.
+   */
+  endStreams(): void;
+}
+
+/** How the server stops so that what was begun is answered. `subscriptionPath` is where endless streams are. */
+export function createDrain(subscriptionPath: string): Drain {
+  let draining = false;
+  const open = new Set<Response>();
+  return {
+    handler(request, response, next) {
+      open.add(response);
+      response.once('close', () => open.delete(response));
+      if (draining) {
+        response.set('Connection', 'close');
+        if (request.path === '/readyz') {
+          response.status(503).json({ ok: false, failures: { server: 'is stopping' } });
+          return;
+        }
+      }
+      next();
+    },
+    begin() {
+      draining = true;
+      for (const response of open) if (!response.headersSent) response.set('Connection', 'close');
+    },
+    endStreams() {
+      for (const response of open) {
+        const type = response.headersSent ? String(response.get('content-type')) : '';
+        if (type.startsWith('text/event-stream') && response.req.originalUrl.startsWith(subscriptionPath)) {
+          response.end(`retry: ${RECONNECT_MS}\n\n`);
+          response.socket?.end();
+        }
+      }
+    },
+  };
+}
