@@ -20,8 +20,8 @@ export default defineConfig({
     // Loading the whole server for each file anew cost a third of a run. So no module may keep what belongs to a file:
     // hooks are set by functions that the file calls.
     isolate: false,
-    // PostgreSQL and Redis need a part of the machine, too.
-    maxWorkers: '75%',
+    // Most of a test's time is waiting, on a browser, a worker, or a store that was killed.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
