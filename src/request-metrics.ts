@@ -2,7 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Metrics } from './domain/metrics.ts';
 
 /** Where routers of others are mounted, which have patterns of their own or none. */
-const MOUNTS = ['/graphql', '/admin/queues'];
+const MOUNTS = ['/graphql'];
 
 /** Counts and times every request under the pattern of its route, so that no path makes a series of its own. */
 export function measureRequests(metrics: Metrics): RequestHandler {
