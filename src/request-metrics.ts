@@ -4,10 +4,14 @@ import type { Metrics } from './domain/metrics.ts';
 /** Where routers of others are mounted, which have patterns of their own or none. */
 const MOUNTS = ['/graphql'];
 
+/** The log, these metrics, and each stream of an answer listen for its end; ten would be taken for a leak. */
+const LISTENERS = 20;
+
 /** Counts and times every request under the pattern of its route, so that no path makes a series of its own. */
 export function measureRequests(metrics: Metrics): RequestHandler {
   return (request, response, next) => {
     const begun = performance.now();
+    response.setMaxListeners(LISTENERS);
     response.once('close', () => {
       metrics.requestAnswered({
         method: request.method,
