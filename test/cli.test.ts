@@ -10,7 +10,7 @@ import { dialogue } from './archive/builders.ts';
 import { createTestClient } from './support/client.ts';
 import { exportOf, startExportServer } from './support/exports.ts';
 import { createTestDatabase } from './support/postgres.ts';
-import { runScript } from './support/programs.ts';
+import { runScript, START_MS } from './support/programs.ts';
 import { claimRedisDatabase } from './support/redis.ts';
 import { sync } from './support/syncs.ts';
 import { until } from './support/until.ts';
@@ -133,7 +133,11 @@ test.each(['start', 'migrate', 'import'])(
     const dataDir = join(folder, 'data');
     const env = { DATA_DIR: dataDir, PORT: String(await findFreePort()) };
     const program = await runScript(name, name === 'import' ? [path] : [], env);
-    const postmaster = await until('PostgreSQL begins', () => postmasterOf(dataDir).catch(() => null));
+    const postmaster = await until(
+      'PostgreSQL begins',
+      () => postmasterOf(dataDir).catch(() => null),
+      START_MS,
+    );
     program.kill('SIGINT');
     expect(await program.exited, program.stderr()).toBe(1);
     expect(program.stderr()).not.toContain('could not');
@@ -151,7 +155,7 @@ test(
     const dataDir = join(folder, 'data');
     const env = { DATA_DIR: dataDir, PORT: String(await findFreePort()) };
     const program = await runScript('import', [path], env);
-    await until('the import is under way', () => /^IMPORTING/m.test(program.stderr()));
+    await until('the import is under way', () => /^IMPORTING/m.test(program.stderr()), START_MS);
     const postmaster = await postmasterOf(dataDir);
     program.kill('SIGINT');
     expect(await program.exited, program.stderr()).toBe(1);
@@ -200,7 +204,7 @@ test(
     const [server, worker] = await Promise.all([runScript('start', [], env), runScript('worker', [], env)]);
     const [, url = ''] = await server.prints(/listening on (\S+)/);
     expect(server.stdout()).not.toContain(apiKey);
-    await until('the worker waits', () => worker.stderr().includes('waiting for jobs'));
+    await until('the worker waits', () => worker.stderr().includes('waiting for jobs'), START_MS);
     const client = createTestClient(url, apiKey);
     onTestFinished(client.close);
     const task = await sync(client, exports.serve(await exportOf([dialogue('apart')])).url);

@@ -4,6 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
 import { until } from './until.ts';
 
+/** A program that starts PostgreSQL for the first time shares two cores with other tests. */
+export const START_MS = 60_000;
+
 export interface Program {
   pid: number;
   /** What it has written so far, to standard output and to standard error. */
@@ -50,13 +53,14 @@ export async function runScript(
     stdout: () => stdout,
     stderr: () => stderr,
     async prints(pattern) {
-      return until(`${name} prints ${pattern}`, () => {
+      const look = () => {
         const match = pattern.exec(stdout);
         if (!match && child.exitCode !== null) {
           throw new Error(`${name} ended with ${child.exitCode}:\n${stdout}\n${stderr}`);
         }
         return match;
-      });
+      };
+      return until(`${name} prints ${pattern}`, look, START_MS);
     },
     kill: (signal) => child.kill(signal),
     exited,

@@ -95,16 +95,23 @@ describe.each([
   { name: 'in the light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   { name: 'in the dark', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
   { name: 'on a phone', colorScheme: 'light', viewport: { width: 360, height: 740 } },
-] as const)('The account page $name', ({ colorScheme, viewport }) => {
-  test('has no violation and fits', async () => {
-    const { page, leave } = await visit(stage, '/account', {
-      apiKey: stage.server.apiKey,
-      colorScheme,
-      viewport,
-    });
+] as const)('Account, insights and chat $name', ({ colorScheme, viewport }) => {
+  test('have no violation and fit', async () => {
+    const user = await stage.server.asUser();
+    await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('shown')])).url);
+    const { page, leave } = await visit(stage, '/account', { apiKey: user.apiKey, colorScheme, viewport });
+    const expectFit = async () => {
+      expect(await violationsOf(page)).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width);
+    };
     await page.getByRole('table').waitFor();
-    expect(await violationsOf(page)).toEqual([]);
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width);
+    await expectFit();
+    await page.goto('/insights');
+    await page.getByRole('img', { name: 'Hours of the day' }).waitFor();
+    await expectFit();
+    await page.goto('/chat');
+    await page.getByText('None yet.').waitFor();
+    await expectFit();
     await leave();
   });
 });
