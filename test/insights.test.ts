@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dated } from './support/dated.ts';
 import { exportOf } from './support/exports.ts';
 import { startTestServer, type TestServer } from './support/server.ts';
 import { sync } from './support/syncs.ts';
@@ -19,44 +20,15 @@ const document = `query Q($timeZone: String!) {
   }
 }`;
 
-interface Said {
-  role: 'user' | 'assistant' | 'tool';
-  at: string | null;
-  text: string;
-  model?: string;
-}
-
-/** A conversation of one branch whose messages have their times. */
-function conversation(id: string, title: string, said: Said[]): object {
-  const mapping = Object.fromEntries(
-    said.map(({ role, at, text, model }, index) => [
-      `${id}-${index}`,
-      {
-        id: `${id}-${index}`,
-        parent: index === 0 ? null : `${id}-${index - 1}`,
-        children: index === said.length - 1 ? [] : [`${id}-${index + 1}`],
-        message: {
-          id: `${id}-${index}`,
-          author: { role },
-          create_time: at && Date.parse(at) / 1000,
-          content: { content_type: 'text', parts: [text] },
-          metadata: model ? { model_slug: model } : {},
-        },
-      },
-    ]),
-  );
-  return { id, title, create_time: 1, update_time: 2, mapping, current_node: `${id}-${said.length - 1}` };
-}
-
 test('Insights count what was said, by month, model, and hour of the viewer’s own clock', async () => {
   const user = await server.asUser();
   const conversations = [
-    conversation('one', 'Growing apple trees', [
+    dated('one', 'Growing apple trees', [
       { role: 'user', at: '2024-05-31T23:30:00Z', text: 'How?' },
       { role: 'assistant', at: '2024-05-31T23:31:00Z', text: 'So.', model: 'gpt-4o' },
       { role: 'tool', at: '2024-05-31T23:32:00Z', text: 'unseen' },
     ]),
-    conversation('two', 'Pruning apple trees in 2024', [
+    dated('two', 'Pruning apple trees in 2024', [
       { role: 'user', at: '2024-06-03T08:00:00Z', text: 'When?' },
       { role: 'assistant', at: null, text: 'Nobody knows when this was said.', model: 'o3' },
     ]),

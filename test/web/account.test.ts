@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
+import { dated } from '../support/dated.ts';
 import { exportOf } from '../support/exports.ts';
 import { sync } from '../support/syncs.ts';
 import { setWebStage, violationsOf, visit } from './stage.ts';
@@ -80,14 +81,28 @@ test('An account is deleted only by who types the sentence', async () => {
 
 test('Insights show what was counted, as charts and as tables', async () => {
   const user = await stage.server.asUser();
-  await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('counted')])).url);
+  const conversations = [
+    dated('counted', 'Counting apples', [
+      { role: 'user', at: '2024-04-15T12:00:00Z', text: 'How many?' },
+      { role: 'assistant', at: '2024-06-15T12:01:00Z', text: 'Three.', model: 'gpt-4o' },
+      { role: 'assistant', at: '5000-01-01T00:00:00Z', text: 'Said by a broken clock.', model: 'o3' },
+    ]),
+  ];
+  await sync(user.client, stage.server.exports.serve(await exportOf(conversations)).url);
   const { page, leave } = await visit(stage, '/insights', { apiKey: user.apiKey });
-  await page.getByRole('definition').filter({ hasText: '2' }).first().waitFor();
+  await page.getByRole('definition').filter({ hasText: /^3$/ }).waitFor();
   await page.getByRole('img', { name: 'Hours of the day' }).waitFor();
   await page.getByText('As a table').first().click();
+  const months = page.getByRole('table').first().getByRole('row');
+  expect(await months.allTextContents()).toEqual([
+    'MonthYouAssistants',
+    '2024-0410',
+    '2024-0500',
+    '2024-0601',
+  ]);
   expect(await violationsOf(page)).toEqual([]);
-  await page.getByRole('link', { name: 'Title of counted' }).click();
-  await page.getByRole('heading', { name: 'Title of counted' }).waitFor();
+  await page.getByRole('link', { name: 'apples · 1' }).click();
+  await page.locator('.hit mark').getByText('apples').waitFor();
   await leave();
 });
 

@@ -72,7 +72,7 @@ const BY_WEEKDAY_AND_HOUR = 0b11100;
 const UNKNOWN_TIME_ZONE = '22023';
 
 /**
- * What the viewer's history is made of. Months and hours are those of `timeZone`, a name of the tz database. One pass over the
+ * What the viewer's history is made of. Months and hours are those of `timeZone`, a name of the tz database. Two passes over the
  * viewer's messages and one over their titles. Throws an InvalidInputError for an unknown time zone.
  */
 export async function getInsights(

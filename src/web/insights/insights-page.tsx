@@ -100,7 +100,7 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
           <ul className="plain topics">
             {insights.topics.map(({ word, conversations }) => (
               <li key={word}>
-                <Link className="badge" href={`/conversations?title=${encodeURIComponent(word)}`}>
+                <Link className="badge" href={`/search?q=${encodeURIComponent(word)}`}>
                   {word} <span aria-hidden="true">·</span> {formatNumber(conversations)}
                 </Link>
               </li>

@@ -8,21 +8,27 @@ const words = texts.insights;
 /** More models than this are drawn as one. */
 const MAX_MODELS = 6;
 
+/** Twenty years; what an export dates before or into the future is not drawn. */
+const MAX_MONTHS = 240;
+const DAY_MS = 86_400_000;
+
 /** Every month from the first to the last, those without a message as well, so that time is drawn evenly. */
 export function monthsOf({ months }: Insights): string[] {
-  const [first, last] = [months.at(0)?.month, months.at(-1)?.month];
+  // Somewhere on earth it may be the next month already.
+  const thisMonth = new Date(Date.now() + DAY_MS).toISOString().slice(0, 7);
+  const known = months
+    .map(({ month }) => month)
+    .filter((month) => /^\d{4}-\d\d$/.test(month) && month <= thisMonth);
+  const [first, last] = [known.at(0), known.at(-1)];
   if (!first || !last) return [];
+  const [year = 0, month = 1] = last.split('-').map(Number);
   const all: string[] = [];
-  const [year = 0, month = 1] = first.split('-').map(Number);
-  for (
-    let at = new Date(Date.UTC(year, month - 1));
-    ;
-    at = new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1))
-  ) {
-    const name = at.toISOString().slice(0, 7);
-    all.push(name);
-    if (name >= last) return all;
+  for (let back = 0; back < MAX_MONTHS; back += 1) {
+    const name = new Date(Date.UTC(year, month - 1 - back)).toISOString().slice(0, 7);
+    if (name < first) break;
+    all.unshift(name);
   }
+  return all;
 }
 
 export function byRole({ months }: Insights, labels: string[]): Series[] {
