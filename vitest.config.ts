@@ -22,8 +22,8 @@ export default defineConfig({
     isolate: false,
     // Most of a test's time is waiting, on a browser, a worker, or a store that was killed.
     maxWorkers: '100%',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 30_000,
   },
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const usualPatienceMs = 20_000;
+const usualPatienceMs = 30_000;
 const pauseMs = 20;
 
 /**

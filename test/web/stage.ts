@@ -7,7 +7,7 @@ import { openChromium } from '../support/chromium.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../support/server.ts';
 
 /** Below a test's own, so that a page which never comes to show something is told by what was waited for. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 30_000;
 
 export interface WebStage {
   server: TestServer;
