@@ -7,6 +7,9 @@ import { WEB_DIRECTORY } from './web-build.ts';
 /** Addresses of the app: each is the same HTML, in which the page finds its way by itself. */
 const APP_PATHS = /^\/(?:(?:import|conversations|search|chat|insights|account)(?:\/[\w-]+)?)?\/?$/;
 
+/** Everything else that is built. All other paths are the API's, however they are written. */
+const FILES = /^\/(?:assets-web\/[\w.-]+|[\w-]+\.(?:js|svg))$/;
+
 /** Files whose names change with what is in them. */
 const HASHED = /[\\/]assets-web[\\/]/;
 
@@ -37,7 +40,7 @@ export function servePages(directory = WEB_DIRECTORY): RequestHandler | null {
     if (APP_PATHS.test(request.path)) {
       if (request.accepts(['json', 'html']) !== 'html') return next();
       request.url = '/index.html';
-    }
+    } else if (!FILES.test(request.path)) return next();
     serve(request, response, (error?: unknown) => {
       request.url = url;
       // A file that a new build has removed: what is answered in its place is not compressed.
