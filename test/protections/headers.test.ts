@@ -54,8 +54,10 @@ describe('GraphiQL', () => {
     expect(response.status).toBeGreaterThanOrEqual(400);
     expect(await response.text()).not.toContain('<html');
     expect(response.headers.get('content-security-policy')).not.toContain('unsafe');
-    for (const path of ['/metrics', '/admin/queues', '/queues', '/graphiql', '/schema.graphql']) {
-      expect((await fetch(`${production.url}${path}`)).status, path).toBe(404);
+    const statusOf = async (path: string) => (await fetch(`${production.url}${path}`)).status;
+    expect(await statusOf('/metrics')).toBe(401);
+    for (const path of ['/admin/queues', '/queues', '/graphiql', '/schema.graphql']) {
+      expect(await statusOf(path), path).toBe(404);
     }
   });
 });
