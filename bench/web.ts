@@ -175,7 +175,7 @@ async function printMemory(page: Page): Promise<void> {
       .click();
     await page.locator('.conversation-head').waitFor();
     await page.getByRole('link', { name: 'Search', exact: true }).click();
-    await page.waitForFunction("document.activeElement?.id === 'search-box'");
+    await page.locator('#search-box:focus').waitFor();
     await page.locator('#search-box').fill(`page ${round % 10}`);
     await page.getByRole('status').filter({ hasText: /hit/ }).waitFor();
     await page.getByRole('link', { name: 'Import', exact: true }).click();
