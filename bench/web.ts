@@ -1,4 +1,4 @@
-import type { CDPSession, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { createApiKey } from '../src/domain/api-key.ts';
 import { buildWeb, isWebCurrent } from '../src/web-build.ts';
 import { openChromium } from '../test/support/chromium.ts';
@@ -12,9 +12,6 @@ const CONVERSATIONS = 50_000;
 const WITH_MESSAGES = 1_000;
 const SAMPLES = 15;
 const FRAMES = 300;
-/** About what a person does in an hour. */
-const ROUNDS = 120;
-const FIRST_ROUNDS = 10;
 
 const rows = 'main .list-row';
 
@@ -51,7 +48,6 @@ export async function benchWeb(options: BenchOptions): Promise<void> {
       await page.locator(rows).first().waitFor();
       await printFrames(page);
       await printInteractions(page);
-      await printMemory(page);
     } finally {
       await browser.close();
       await api.stop();
@@ -160,34 +156,4 @@ async function printInteractions(page: Page): Promise<void> {
       'hits while typing (200 ms of it waiting for more letters)': found,
     }).map(([name, values]) => [name, median(values).toFixed(0), Math.max(...values).toFixed(0)]),
   );
-}
-
-/** What is still held after the same was done over and over, without loading the page anew. */
-async function printMemory(page: Page): Promise<void> {
-  const cdp = await page.context().newCDPSession(page);
-  await page.goto('/conversations');
-  const table: string[][] = [];
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    await page.getByRole('link', { name: 'History' }).click();
-    await page
-      .locator(rows)
-      .nth(round % 8)
-      .click();
-    await page.locator('.conversation-head').waitFor();
-    await page.getByRole('link', { name: 'Search', exact: true }).click();
-    await page.locator('#search-box:focus').waitFor();
-    await page.locator('#search-box').fill(`page ${round % 10}`);
-    await page.getByRole('status').filter({ hasText: /hit/ }).waitFor();
-    await page.getByRole('link', { name: 'Import', exact: true }).click();
-    await page.getByRole('heading', { name: 'Import', exact: true }).waitFor();
-    if (round === FIRST_ROUNDS || round === ROUNDS)
-      table.push([`after ${round} rounds`, mebibytes(await heapBytes(cdp))]);
-  }
-  printTable(['JavaScript heap', 'MiB'], table);
-}
-
-async function heapBytes(cdp: CDPSession): Promise<number> {
-  await cdp.send('HeapProfiler.collectGarbage');
-  const { usedSize } = await cdp.send('Runtime.getHeapUsage');
-  return usedSize;
 }
