@@ -5,7 +5,7 @@ import { openChromium } from '../test/support/chromium.ts';
 import { startHttpProcess } from './api/process.ts';
 import { type BenchOptions, openStage } from './import/stage.ts';
 import { fillArchive, settle } from './search/archive.ts';
-import { mebibytes, median, printTable } from './table.ts';
+import { median, printTable } from './table.ts';
 
 const CONVERSATIONS = 50_000;
 /** These have messages; the others are there for the list alone. */
