@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 export interface TcpProxy {
   /** Where it listens, whatever stands behind it. */
@@ -11,8 +12,8 @@ export interface TcpProxy {
   mend(): void;
   /** Lets nothing more through the connections that are open, and tells neither end. New ones work. */
   silence(): void;
-  /** Ends every connection once so many bytes went from clients to the server on one of them, and refuses new ones. */
-  cutAfter(bytes: number): void;
+  /** Lets no client send more than so many bytes over one connection, which stays open. `mend` ends that for new ones. */
+  stallAfter(bytes: number): void;
   close(): Promise<void>;
 }
 
@@ -32,11 +33,15 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     const pair: [Socket, Socket] = [client, inner];
     pairs.add(pair);
     let sent = 0;
-    client.on('data', (chunk) => {
-      sent += chunk.length;
-      if (sent > limit) cut();
+    // What came is let through, so that the server holds a part by the time the test cuts.
+    const valve = new Transform({
+      transform(chunk, _encoding, done) {
+        sent += chunk.length;
+        this.push(chunk);
+        if (sent <= limit) done();
+      },
     });
-    client.pipe(inner).pipe(client);
+    client.pipe(valve).pipe(inner).pipe(client);
     for (const socket of pair) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
@@ -58,11 +63,11 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     },
     silence() {
       for (const [client, inner] of pairs) {
-        client.unpipe(inner).pause();
+        client.unpipe().pause();
         inner.unpipe(client).pause();
       }
     },
-    cutAfter(bytes) {
+    stallAfter(bytes) {
       limit = bytes;
     },
     async close() {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
-import { dataDirOf } from '../support/account.ts';
+import { dataDirOf, listBelow } from '../support/account.ts';
 import { exportOf, zipOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
 import { backends } from '../support/server.ts';
@@ -44,14 +44,29 @@ describe('A page that loses its connection', () => {
 
   const connectionLost = (page: Page) => page.getByText('The connection is lost.');
 
+  const shareShown = async (page: Page, name: string) =>
+    Number(await page.getByRole('progressbar', { name: `Uploading ${name}` }).getAttribute('aria-valuenow'));
+
+  /** Cuts once the page shows a part as sent and the server has written one. Answers the share shown, 1 to 99. */
+  async function cutHalfway(page: Page, name: string): Promise<number> {
+    const uploads = join(dataDirOf(stage.server.services), 'uploads');
+    await until('the server has a part', async () => {
+      const sizes = (await listBelow(uploads)).map(async (path) => (await stat(join(uploads, path))).size);
+      return (await Promise.all(sizes)).some((size) => size > 1_000_000);
+    });
+    const shown = await until('the page shows a part', () => shareShown(page, name));
+    proxy.cut();
+    return shown;
+  }
+
   test('goes on with an upload by itself', async () => {
     const user = await stage.server.asUser();
     const { page, context } = await visit(behindProxy(), '/import', { apiKey: user.apiKey });
-    proxy.cutAfter(4_000_000);
+    proxy.stallAfter(4_000_000);
     await page.getByLabel('Choose a file').setInputFiles(await largeZip('cut.zip'));
+    const shown = await cutHalfway(page, 'cut.zip');
     await connectionLost(page).waitFor();
-    const bar = page.getByRole('progressbar', { name: 'Uploading cut.zip' });
-    expect(Number(await bar.getAttribute('aria-valuenow'))).toBeGreaterThan(0);
+    expect(await shareShown(page, 'cut.zip')).toBeGreaterThanOrEqual(shown);
     proxy.mend();
     await page.getByRole('article', { name: 'cut.zip' }).getByText('Complete', { exact: true }).waitFor();
     await context.close();
@@ -60,9 +75,10 @@ describe('A page that loses its connection', () => {
   test('goes on with an upload after a reload, with the same file', async () => {
     const user = await stage.server.asUser();
     const { page, context } = await visit(behindProxy(), '/import', { apiKey: user.apiKey });
-    proxy.cutAfter(4_000_000);
+    proxy.stallAfter(4_000_000);
     const zip = await largeZip('left.zip');
     await page.getByLabel('Choose a file').setInputFiles(zip);
+    await cutHalfway(page, 'left.zip');
     await connectionLost(page).waitFor();
     await page.goto('about:blank');
     proxy.mend();
