@@ -9,20 +9,23 @@ import { limitWrongKeys } from './auth/wrong-keys.ts';
 import type { Config } from './config.ts';
 import { allowOrigins } from './cross-origin.ts';
 import { TooManyRequestsError } from './domain/errors.ts';
-import type { Logger, Services } from './domain/services.ts';
+import type { Logger } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { createDrain, type Drain } from './drain.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { createMcpRouter } from './mcp/router.ts';
+import { QUEUE_BOARD_PATH, serveQueueBoard } from './queue-board.ts';
 import { requestContext } from './request-context.ts';
 import { measureRequests } from './request-metrics.ts';
 import { requestOrigins } from './request-origins.ts';
+import { traceRequests } from './request-tracing.ts';
 import { createAuthRouter } from './rest/auth.ts';
 import { notFound, restErrorHandler, unsupportedEncoding } from './rest/errors.ts';
 import { createRestRouter, takesUpload } from './rest/router.ts';
 import { refuseForeignPages } from './rest/same-origin.ts';
-import { forGraphiQL, securityHeaders } from './security-headers.ts';
+import { forGraphiQL, forQueueBoard, securityHeaders } from './security-headers.ts';
+import type { OpenServices } from './services.ts';
 import { refuseSlowBodies } from './slow-bodies.ts';
 import { servePages } from './web-pages.ts';
 
@@ -35,9 +38,9 @@ export interface App {
 
 /** Wires the API in the order in which a request meets it. Opens nothing and never listens. */
 export function createApp(
-  services: Services,
+  { services, openQueueBoard }: Pick<OpenServices, 'services' | 'openQueueBoard'>,
   identity: { authenticate: Authenticate; cookie: SessionCookie },
-  config: Pick<Config, 'environment' | 'google' | 'http' | 'sync'>,
+  config: Pick<Config, 'environment' | 'google' | 'http' | 'sync' | 'tracing'>,
   logger: PinoLogger,
 ): App {
   const { http } = config;
@@ -54,6 +57,7 @@ export function createApp(
   handler.set('trust proxy', http.trustProxy);
   const origins = requestOrigins(handler, http.corsOrigins);
   handler.use(requestLog(logger));
+  if (config.tracing) handler.use(traceRequests());
   handler.use(drain.handler);
   if (!isOpen && http.trustProxy === false) handler.use(warnOfProxy(services.logger));
   handler.use((request, _response, next) => requestContext.run({ requestId: String(request.id) }, next));
@@ -83,6 +87,7 @@ export function createApp(
   });
   handler.use(GRAPHQL_PATH, inGraphQL);
   handler.use(createMcpRouter(services, { authenticate, isOwnPage: origins.isOwnPage }));
+  handler.use(QUEUE_BOARD_PATH, forQueueBoard(), serveQueueBoard(authenticate, openQueueBoard));
   handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
   handler.use(createRestRouter(services, authenticate, config.sync));
   handler.use(() => {

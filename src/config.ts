@@ -49,6 +49,8 @@ export interface Config {
   embeddings: EmbeddingsConfig | null;
   /** Null: metrics are served to administrators alone, by the API. */
   metrics: { host: string; port: number } | null;
+  /** Null: no traces are sent. Else where to, what the collector asks for, and the part of new traces that is kept, 0 to 1. */
+  tracing: { tracesUrl: string; headers: Record<string, string>; ratio: number } | null;
   worker: {
     concurrency: number;
     /** Null: no folder is watched. */
@@ -120,7 +122,7 @@ export class ConfigError extends Error {
 
 /** Every value that must be told to nobody; of URLs with a password the whole and the password. */
 export function secretsOf(config: Config): string[] {
-  const { apiKey, databaseUrl, redisUrl, google, s3, chat, embeddings, sync } = config;
+  const { apiKey, databaseUrl, redisUrl, google, s3, chat, embeddings, sync, tracing } = config;
   const passwords = [databaseUrl, redisUrl].map((url) => URL.parse(url ?? '')?.password ?? '');
   return [
     databaseUrl,
@@ -133,6 +135,7 @@ export function secretsOf(config: Config): string[] {
     s3?.secretAccessKey,
     chat?.apiKey,
     embeddings?.apiKey,
+    ...Object.values(tracing?.headers ?? {}),
   ].filter((secret) => typeof secret === 'string' && secret !== '') as string[];
 }
 
@@ -221,6 +224,13 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
           }
         : null,
     metrics: value.METRICS_PORT === undefined ? null : { host: value.METRICS_HOST, port: value.METRICS_PORT },
+    tracing: value.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? {
+          tracesUrl: `${value.OTEL_EXPORTER_OTLP_ENDPOINT.replace(/\/$/, '')}/v1/traces`,
+          headers: value.OTEL_EXPORTER_OTLP_HEADERS,
+          ratio: value.OTEL_TRACES_SAMPLER_ARG,
+        }
+      : null,
     worker: { concurrency: value.WORKER_CONCURRENCY, watchDir: value.WATCH_DIR ?? null },
     shutdown: {
       graceMs: value.SHUTDOWN_GRACE_SECONDS * 1_000,

@@ -29,6 +29,14 @@ async function main(program: Program): Promise<null> {
   const logger = createLogger(config, 'api');
   program.logTo(logger);
   program.endWithin(config.shutdown.graceMs);
+  if (config.tracing) {
+    const { openTracing } = await import('./infra/tracing.ts');
+    const { tracing } = config;
+    await program.own(
+      async () => openTracing(tracing, 'sidecar-api'),
+      (opened) => opened.close(),
+    );
+  }
   await ensurePages(logger);
   const server = await program.own(
     () => startServer(config, logger),

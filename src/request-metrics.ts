@@ -2,7 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Metrics } from './domain/metrics.ts';
 
 /** Where routers of others are mounted, which have patterns of their own or none. */
-const MOUNTS = ['/graphql'];
+const MOUNTS = ['/graphql', '/admin/queues'];
 
 /** The log, these metrics, and each stream of an answer listen for its end; ten would be taken for a leak. */
 const LISTENERS = 20;
@@ -24,7 +24,8 @@ export function measureRequests(metrics: Metrics): RequestHandler {
   };
 }
 
-function routeOf(request: Request): string {
+/** The pattern of the route that answered, such as /sync/status/:taskId; `other` when none did. */
+export function routeOf(request: Request): string {
   const path = request.originalUrl.split('?')[0] ?? '';
   const mount = MOUNTS.find((each) => path === each || path.startsWith(`${each}/`));
   if (mount) return mount;

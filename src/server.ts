@@ -65,7 +65,7 @@ export async function serve(
       lifetimeMs: config.sessions.lifetimeMs,
     });
     const authenticate = createAuthenticate(services, authenticator(apiKey, owner), cookie);
-    const app = createApp(services, { authenticate, cookie }, config, logger);
+    const app = createApp(opened, { authenticate, cookie }, config, logger);
     const server = createServer({ connectionsCheckingInterval: CONNECTION_CHECK_MS }, app.handler);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

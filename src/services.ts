@@ -14,7 +14,14 @@ import { openMetrics } from './infra/metrics.ts';
 import { openMetricsServer } from './infra/metrics-server.ts';
 import { migrate } from './infra/migrate.ts';
 import { atMost, type Deadline, deadlineIn } from './infra/patience.ts';
-import { openQueue, postgresQueueBackend, type QueueBackend, redisQueueBackend } from './infra/queue.ts';
+import {
+  type OpenQueue,
+  openQueue,
+  openQueueTelemetry,
+  postgresQueueBackend,
+  type QueueBackend,
+  redisQueueBackend,
+} from './infra/queue.ts';
 import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
 import { createSecrets } from './infra/secrets.ts';
@@ -30,6 +37,8 @@ export interface OpenServices {
   services: Services;
   /** What a worker in this process runs on. */
   workerBackend: QueueBackend;
+  /** A page that shows the queue, see `OpenQueue`. */
+  openQueueBoard: OpenQueue['openBoard'];
   /** True when no other process could run the jobs. */
   embedded: boolean;
   apiKey: string;
@@ -74,10 +83,12 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
 
     const redis = config.redisUrl ? openRedis(config.redisUrl, logger) : null;
     if (redis) closeInTime('redis', redis.close);
-    const queue = await openQueue(
-      redis ? redisQueueBackend(redis, 'queue') : postgresQueueBackend(databaseUrl),
-      logger,
-    );
+    const telemetry = config.tracing ? await openQueueTelemetry() : undefined;
+    const queueBackend = (purpose: 'queue' | 'worker') => ({
+      ...(redis ? redisQueueBackend(redis, purpose) : postgresQueueBackend(databaseUrl)),
+      telemetry,
+    });
+    const queue = await openQueue(queueBackend('queue'), logger);
     closeInTime('queue', queue.close);
     const events = redis ? openRedisEvents(redis) : await openPostgresEvents(databaseUrl, database, logger);
     closeInTime('events', events.close);
@@ -123,7 +134,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     };
     return {
       services,
-      workerBackend: redis ? redisQueueBackend(redis, 'worker') : postgresQueueBackend(databaseUrl),
+      workerBackend: queueBackend('worker'),
+      openQueueBoard: queue.openBoard,
       embedded: !redis,
       apiKey: key.apiKey,
       apiKeyMade: key.made,

@@ -21,6 +21,14 @@ async function main(program: Program): Promise<null> {
   const logger = createLogger(config, 'worker');
   program.logTo(logger);
   program.endWithin(config.shutdown.graceMs);
+  if (config.tracing) {
+    const { openTracing } = await import('../src/infra/tracing.ts');
+    const { tracing } = config;
+    await program.own(
+      async () => openTracing(tracing, 'sidecar-worker'),
+      (opened) => opened.close(),
+    );
+  }
   const opened = await program.own(
     () => openServices(config, logger),
     (services, deadline) => services.close(deadline),

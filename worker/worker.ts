@@ -61,6 +61,7 @@ export function openWorker(
   const workerOptions: WorkerOptions = {
     connection: backend.connection as WorkerOptions['connection'],
     prefix: backend.prefix,
+    telemetry: backend.telemetry,
     concurrency: options.concurrency,
     lockDuration: LOCK_MS,
     stalledInterval: STALLED_CHECK_MS,

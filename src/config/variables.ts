@@ -40,6 +40,22 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
+/** Such as `x-key=abc,other=def`, with values percent-encoded, as OpenTelemetry specifies. */
+const headers = list.transform((items, context) => {
+  const pairs = items.map((item) => /^([\w-]+)\s*=\s*(\S.*)$/.exec(item));
+  try {
+    return Object.fromEntries(
+      pairs.map((pair) => {
+        if (!pair?.[1] || !pair[2]) throw new Error('no pair');
+        return [pair[1], decodeURIComponent(pair[2])];
+      }),
+    );
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be name=value pairs, comma-separated' });
+  }
+  return z.NEVER;
+});
+
 const trustProxy = z.string().transform((value, context): TrustProxy => {
   if (value === 'true' || value === 'false') return value === 'true';
   if (/^\d+$/.test(value)) return Number(value);
@@ -131,6 +147,18 @@ export const variables = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
   METRICS_HOST: z.string().default('127.0.0.1'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: urlOf(['https:', 'http:'])
+    .refine(
+      (url) => !/[?#@]/.test(url),
+      'must hold no password or query: put keys into OTEL_EXPORTER_OTLP_HEADERS',
+    )
+    .optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: headers.default({}),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(?:0(?:\.\d+)?|1(?:\.0+)?)$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .default(1),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
   SHUTDOWN_GRACE_SECONDS: wholeNumber(2, 600).default(15),
   SHUTDOWN_DELAY_SECONDS: wholeNumber(0, 300).default(0),

@@ -1,4 +1,11 @@
-import { type BackendFactory, Queue as BullQueue, createPostgresBackend, type QueueOptions } from 'bullmq';
+import {
+  type BackendFactory,
+  Queue as BullQueue,
+  createPostgresBackend,
+  type QueueOptions,
+  type Telemetry,
+} from 'bullmq';
+import type { RequestHandler } from 'express';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger, Queue } from '../domain/services.ts';
 import { parsePayload, QUEUE_NAME } from '../jobs/jobs.ts';
@@ -10,6 +17,8 @@ export interface QueueBackend {
   prefix?: string;
   /** Undefined for Redis, which is BullMQ's own default. */
   factory: BackendFactory | undefined;
+  /** Hands the trace of who enqueues a job on to the worker that does it. */
+  telemetry?: Telemetry;
   /** Rejects, with what to do, when the store could lose jobs. */
   check(): Promise<void>;
 }
@@ -41,18 +50,28 @@ export function postgresQueueBackend(url: string): QueueBackend {
   };
 }
 
+/** Makes spans of what the queue does, on the tracing that the program has opened. */
+export async function openQueueTelemetry(): Promise<Telemetry> {
+  const { BullMQOtel } = await import('bullmq-otel');
+  return new BullMQOtel({ tracerName: 'sidecar' });
+}
+
 const RETRY_DELAY_MS = 2_000;
 
 /** Finished jobs are of no use: the task's row says how they ended. */
 const KEEP_FINISHED = { age: 3_600, count: 1_000 };
 
-export async function openQueue(
-  backend: QueueBackend,
-  logger: Logger,
-): Promise<Queue & { close(): Promise<void> }> {
+export interface OpenQueue extends Queue {
+  /** A page that shows the queue, to be mounted at this path for those who may see it. */
+  openBoard(path: string): Promise<RequestHandler>;
+  close(): Promise<void>;
+}
+
+export async function openQueue(backend: QueueBackend, logger: Logger): Promise<OpenQueue> {
   const options: QueueOptions = {
     connection: backend.connection as QueueOptions['connection'],
     prefix: backend.prefix,
+    telemetry: backend.telemetry,
     defaultJobOptions: {
       removeOnComplete: true,
       removeOnFail: KEEP_FINISHED,
@@ -105,6 +124,10 @@ export async function openQueue(
     async ping() {
       await queue.getWaitingCount();
       await backend.check();
+    },
+    async openBoard(path) {
+      const { createQueueBoard } = await import('./queue-board.ts');
+      return createQueueBoard(queue as BullQueue, path);
     },
     async close() {
       await queue.close();
