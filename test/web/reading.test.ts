@@ -102,6 +102,14 @@ test('The list holds all conversations, draws those in sight only, and narrows b
   await page.getByText('1 conversation', { exact: true }).waitFor();
   await page.getByRole('link', { name: /Crossroads/ }).click();
   await page.getByRole('heading', { name: 'Crossroads' }).waitFor();
+  await page.getByText('Filters').click();
+  const model = page.getByLabel('Model');
+  await model.fill('none');
+  await model.press('Enter');
+  await page.getByText('Nothing fits').waitFor();
+  await page.getByRole('button', { name: 'Clear the filters' }).click();
+  await page.getByText('303 conversations').waitFor();
+  expect(await model.inputValue()).toBe('');
   await leave();
 });
 
@@ -244,6 +252,9 @@ describe.each([
     await page.getByText('303 conversations').waitFor();
     await page.getByText('Filters').click();
     expect(await violationsOf(page)).toEqual([]);
+    const sticksOut = (field: Element) =>
+      field.getBoundingClientRect().right > (field.closest('.list')?.getBoundingClientRect().right ?? 0) - 8;
+    expect(await page.getByLabel('Until').evaluate(sticksOut)).toBe(false);
     await page.getByRole('searchbox', { name: 'Find by title' }).fill('Formats');
     await page.getByRole('link', { name: /Formats/ }).click();
     await page.locator('math mfrac').waitFor();

@@ -47,6 +47,32 @@ test('Hits come as one types, marked, and lead to their message', async () => {
   await leave();
 });
 
+test('What is typed the moment the box is there is kept, and so is what follows while the address changes', async () => {
+  const { page, leave } = await open('/');
+  await page.addInitScript(() => {
+    const type = (text: string) => {
+      const box = document.getElementById('search-box') as HTMLInputElement;
+      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set?.call(box, box.value + text);
+      box.dispatchEvent(new Event('input', { bubbles: true }));
+    };
+    // Before React has run what follows a rendering: a real keyboard is seldom so quick, and loses letters then.
+    const observer = new MutationObserver(() => {
+      if (!document.getElementById('search-box')) return;
+      observer.disconnect();
+      type('sour');
+    });
+    observer.observe(document, { childList: true, subtree: true });
+    const { replaceState } = history;
+    history.replaceState = (...given) => {
+      replaceState.apply(history, given);
+      if (String(given[2]).endsWith('q=sour')) type('dough');
+    };
+  });
+  await page.goto('/search');
+  await page.locator('.hit mark').getByText('sourdough').first().waitFor();
+  await leave();
+});
+
 test('Filters narrow the hits, and more come on demand', async () => {
   const { page, leave } = await open('/search?q=tea');
   await page.locator('.hit').nth(19).waitFor();

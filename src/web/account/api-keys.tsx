@@ -12,6 +12,7 @@ import { useSession } from '../api/session.ts';
 import { formatTime } from '../format.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Failure, FailureNotice } from '../parts/failure.tsx';
+import { DayField } from '../parts/filter-fields.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { Select } from '../parts/select.tsx';
 import { texts } from '../texts/index.ts';
@@ -123,15 +124,7 @@ function KeyForm({ onMade }: { onMade: () => Promise<void> }) {
           options={{ READ, WRITE, ...(isOwner ? { ADMIN } : {}) }}
           onChange={(value) => setScope(value as Scope)}
         />
-        <label className="field small">
-          {words.expires}
-          <input
-            className="input"
-            type="date"
-            value={until}
-            onChange={(event) => setUntil(event.target.value)}
-          />
-        </label>
+        <DayField label={words.expires} value={until} onChange={setUntil} />
         <button type="submit" className="button" disabled={make.isPending}>
           {words.make}
         </button>

@@ -1,23 +1,16 @@
 import { SlidersHorizontal } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { Check, DayFields, ModelField, ProviderField } from '../parts/filter-fields.tsx';
 import { Select } from '../parts/select.tsx';
+import { useTyped } from '../parts/use-typed.ts';
 import { texts } from '../texts/index.ts';
 import { type Choice, isNarrowed, readChoice } from './filters.ts';
 
 const words = texts.conversations;
-/** A pause in typing after which the list follows. */
-const TYPING_MS = 250;
 
 /** What narrows and sorts the list. */
 export function FilterForm({ choice, onChange }: { choice: Choice; onChange: (choice: Choice) => void }) {
-  const [title, setTitle] = useState(choice.title);
-  useEffect(() => setTitle(choice.title), [choice.title]);
-  useEffect(() => {
-    if (title === choice.title) return;
-    const timer = setTimeout(() => onChange({ ...choice, title }), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [title, choice, onChange]);
   const change = (part: Partial<Choice>) => onChange({ ...choice, ...part });
+  const [title, setTitle] = useTyped(choice.title, (typed) => change({ title: typed }));
   return (
     <search className="list-filter">
       <input
@@ -30,7 +23,7 @@ export function FilterForm({ choice, onChange }: { choice: Choice; onChange: (ch
       />
       <details>
         <summary className="small">
-          <SlidersHorizontal size={14} aria-hidden="true" /> {words.filters}
+          <SlidersHorizontal size={14} aria-hidden="true" /> {texts.filters.title}
         </summary>
         <div className="list-filters">
           <Select
@@ -39,61 +32,21 @@ export function FilterForm({ choice, onChange }: { choice: Choice; onChange: (ch
             options={words.sorts}
             onChange={(sort) => change({ sort: sort as Choice['sort'] })}
           />
-          <Select
-            label={words.provider}
-            value={choice.provider}
-            options={words.providers}
-            onChange={(provider) => change({ provider })}
-          />
+          <ProviderField value={choice.provider} onChange={(provider) => change({ provider })} />
           <Select
             label={words.archivedLabel}
             value={choice.archived}
             options={words.archivedOptions}
             onChange={(archived) => change({ archived })}
           />
-          <label className="field small">
-            {words.model}
-            <input
-              className="input"
-              placeholder={words.modelHint}
-              defaultValue={choice.model}
-              onBlur={(event) => change({ model: event.target.value.trim() })}
-            />
-          </label>
-          <label className="field small">
-            {words.from}
-            <input
-              className="input"
-              type="date"
-              value={choice.from}
-              onChange={(event) => change({ from: event.target.value })}
-            />
-          </label>
-          <label className="field small">
-            {words.until}
-            <input
-              className="input"
-              type="date"
-              value={choice.until}
-              onChange={(event) => change({ until: event.target.value })}
-            />
-          </label>
-          <label className="row small">
-            <input
-              type="checkbox"
-              checked={choice.starred}
-              onChange={(event) => change({ starred: event.target.checked })}
-            />
-            {words.starred}
-          </label>
-          <label className="row small">
-            <input
-              type="checkbox"
-              checked={choice.attachments}
-              onChange={(event) => change({ attachments: event.target.checked })}
-            />
-            {words.attachments}
-          </label>
+          <ModelField value={choice.model} onChange={(model) => change({ model })} />
+          <DayFields from={choice.from} until={choice.until} onChange={change} />
+          <Check label={words.starred} checked={choice.starred} onChange={(starred) => change({ starred })} />
+          <Check
+            label={texts.filters.attachments}
+            checked={choice.attachments}
+            onChange={(attachments) => change({ attachments })}
+          />
           {isNarrowed(choice) && (
             <button
               type="button"

@@ -1,4 +1,5 @@
 import type { ConversationFilter, ConversationOrder } from '../../generated/web/operations.ts';
+import { dayOf, endOf, startOf, writeAddress } from '../address.ts';
 import { texts } from '../texts/index.ts';
 
 export type Sort = keyof typeof texts.conversations.sorts;
@@ -35,18 +36,8 @@ export function readChoice(address: URLSearchParams): Choice {
   };
 }
 
-/** Somebody may have written the address by hand. */
-const dayOf = (value: string | null) =>
-  value && /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value)) ? value : '';
-
-export function writeChoice(choice: Choice): URLSearchParams {
-  const address = new URLSearchParams();
-  for (const [name, value] of Object.entries(choice)) {
-    if (value && !(name === 'sort' && value === DEFAULT_SORT))
-      address.set(name, value === true ? '1' : String(value));
-  }
-  return address;
-}
+export const writeChoice = ({ sort, ...rest }: Choice): URLSearchParams =>
+  writeAddress({ ...rest, sort: sort === DEFAULT_SORT ? '' : sort });
 
 export const isNarrowed = (choice: Choice): boolean =>
   [...writeChoice(choice).keys()].some((name) => name !== 'sort');
@@ -61,8 +52,8 @@ export function toQuery(choice: Choice): { filter: ConversationFilter; orderBy: 
       ...(choice.title && { title: choice.title }),
       ...(choice.provider && { provider: choice.provider }),
       ...(choice.model && { model: choice.model }),
-      ...(choice.from && { updatedAfter: new Date(`${choice.from}T00:00`).toISOString() }),
-      ...(choice.until && { createdBefore: new Date(`${choice.until}T23:59:59.999`).toISOString() }),
+      ...(choice.from && { updatedAfter: startOf(choice.from) }),
+      ...(choice.until && { createdBefore: endOf(choice.until) }),
       ...(choice.archived && { archived: choice.archived === 'true' }),
       ...(choice.starred && { starred: true }),
       ...(choice.attachments && { hasAttachments: true }),

@@ -1,4 +1,5 @@
 import type { SearchFilter } from '../../generated/web/operations.ts';
+import { dayOf, endOf, startOf, writeAddress } from '../address.ts';
 
 /** What the address says of a search; empty means any. */
 export interface Choice {
@@ -13,12 +14,6 @@ export interface Choice {
   once: boolean;
 }
 
-const DAY = /^\d{4}-\d\d-\d\d$/;
-
-/** Somebody may have written the address by hand. */
-const dayOf = (value: string | null) =>
-  value && DAY.test(value) && !Number.isNaN(Date.parse(value)) ? value : '';
-
 export function readChoice(address: URLSearchParams): Choice {
   return {
     query: address.get('q') ?? '',
@@ -32,21 +27,16 @@ export function readChoice(address: URLSearchParams): Choice {
   };
 }
 
-export function writeChoice({ query, ...rest }: Choice): URLSearchParams {
-  const address = new URLSearchParams();
-  for (const [name, value] of Object.entries({ q: query, ...rest })) {
-    if (value) address.set(name, value === true ? '1' : String(value));
-  }
-  return address;
-}
+export const writeChoice = ({ query, ...rest }: Choice): URLSearchParams =>
+  writeAddress({ q: query, ...rest });
 
 export function toFilter(choice: Choice): SearchFilter {
   return {
     ...(choice.role && { role: choice.role }),
     ...(choice.provider && { provider: choice.provider }),
     ...(choice.model && { model: choice.model }),
-    ...(choice.from && { createdAfter: new Date(`${choice.from}T00:00`).toISOString() }),
-    ...(choice.until && { createdBefore: new Date(`${choice.until}T23:59:59.999`).toISOString() }),
+    ...(choice.from && { createdAfter: startOf(choice.from) }),
+    ...(choice.until && { createdBefore: endOf(choice.until) }),
     ...(choice.attachments && { hasAttachment: true }),
   };
 }

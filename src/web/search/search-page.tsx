@@ -1,12 +1,13 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Search, SlidersHorizontal } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useRef } from 'react';
 import { useSearchParams } from 'wouter';
 import { SearchDocument, type SearchQuery } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
 import { formatNumber } from '../format.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
+import { useTyped } from '../parts/use-typed.ts';
 import { texts } from '../texts/index.ts';
 import { type Choice, readChoice, toFilter, writeChoice } from './choice.ts';
 import { HitRow } from './hit-row.tsx';
@@ -15,28 +16,17 @@ import './search.css';
 
 const words = texts.search;
 const PAGE = 20;
-/** A pause in typing after which the hits follow. */
-const TYPING_MS = 200;
 
 /** One box for everything; the address keeps what was asked, so that it can be gone back to. */
 export default function SearchPage() {
   const [address, setAddress] = useSearchParams();
   const choice = readChoice(address);
-  const [query, setQuery] = useState(choice.query);
   const box = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => box.current?.focus(), []);
-  useEffect(() => setQuery(choice.query), [choice.query]);
   const change = (part: Partial<Choice>) =>
     setAddress(writeChoice({ ...choice, ...part }), { replace: true });
-  useEffect(() => {
-    if (query === choice.query) return;
-    const timer = setTimeout(
-      () => setAddress(writeChoice({ ...readChoice(address), query }), { replace: true }),
-      TYPING_MS,
-    );
-    return () => clearTimeout(timer);
-  }, [query, choice.query, address, setAddress]);
+  const [query, setQuery] = useTyped(choice.query, (typed) => change({ query: typed }));
   const move = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
@@ -68,7 +58,7 @@ export default function SearchPage() {
         </div>
         <details>
           <summary className="small muted">
-            <SlidersHorizontal size={14} aria-hidden="true" /> {words.filters}
+            <SlidersHorizontal size={14} aria-hidden="true" /> {texts.filters.title}
           </summary>
           <SearchFilters choice={choice} onChange={change} />
         </details>

@@ -11,13 +11,9 @@ export const search = {
   didYouMean: 'Did you mean',
   count: (count: string, capped: boolean, one: boolean) =>
     `${count}${capped ? '+' : ''} ${one ? 'hit' : 'hits'}`,
-  filters: 'Filters',
   role: 'Said by',
   roles: { '': 'Anybody', user: 'You', assistant: 'The assistant', tool: 'A tool' } as Record<string, string>,
-  from: 'From',
-  until: 'Until',
   onePerConversation: 'Each conversation once',
-  attachments: 'With a file only',
   inTitle: 'Title',
   results: 'Hits',
 };
