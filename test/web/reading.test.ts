@@ -102,7 +102,7 @@ test('The list holds all conversations, draws those in sight only, and narrows b
   await page.getByText('1 conversation', { exact: true }).waitFor();
   await page.getByRole('link', { name: /Crossroads/ }).click();
   await page.getByRole('heading', { name: 'Crossroads' }).waitFor();
-  await page.getByText('Filters').click();
+  await page.getByText('Filters', { exact: true }).click();
   const model = page.getByLabel('Model');
   await model.fill('none');
   await model.press('Enter');

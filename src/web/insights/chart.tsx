@@ -102,8 +102,12 @@ function draw(canvas: HTMLCanvasElement, { labels, series }: { labels: string[];
 
 /** The page's colours of now. */
 function paint(chart: Chart): void {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name: string) => style.getPropertyValue(name);
+  const { canvas } = chart;
+  // Through an element: the value of the property itself may name the colours of both themes.
+  const colour = (name: string) => {
+    canvas.style.color = `var(${name})`;
+    return getComputedStyle(canvas).color;
+  };
   for (const [index, dataset] of chart.data.datasets.entries()) {
     dataset.backgroundColor = colour(COLOURS[index % COLOURS.length] ?? '--accent');
   }
