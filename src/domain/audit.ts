@@ -12,27 +12,31 @@ const DAY_MS = 24 * HOUR_MS;
 const SWEEP_ROWS = 10_000;
 
 /** Everything that the audit trail tells of. */
-export type AuditAction =
-  | 'session.started'
-  | 'session.ended'
-  | 'session.all_ended'
-  | 'api_key.created'
-  | 'api_key.used'
-  | 'api_key.revoked'
-  | 'sync.configured'
-  | 'sync.paused'
-  | 'sync.started'
-  | 'sync.cancelled'
-  | 'sync.retried'
-  | 'sync.undone'
-  | 'conversation.renamed'
-  | 'conversation.archived'
-  | 'conversation.deleted'
-  | 'chat.deleted'
-  | 'data.exported'
-  | 'account.linked'
-  | 'account.unlinked'
-  | 'account.deleted';
+export const AUDIT_ACTIONS = [
+  'session.started',
+  'session.ended',
+  'session.others_ended',
+  'session.all_ended',
+  'api_key.created',
+  'api_key.used',
+  'api_key.revoked',
+  'sync.configured',
+  'sync.paused',
+  'sync.started',
+  'sync.cancelled',
+  'sync.retried',
+  'sync.undone',
+  'conversation.renamed',
+  'conversation.archived',
+  'conversation.deleted',
+  'chat.deleted',
+  'data.exported',
+  'account.linked',
+  'account.unlinked',
+  'account.deleted',
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /**
  * Notes what a viewer did, in the caller's transaction where there is one, so that neither stands without the other.

@@ -202,6 +202,23 @@ export async function signOutEverywhere(services: Services, viewer: Viewer | nul
   return endAllSessions(services, viewer, (tx) => recordAudit(tx, viewer, 'session.all_ended'));
 }
 
+/**
+ * Ends the viewer's sessions but the one that the request came with; a key came with none, and ends all. API keys stay. Answers
+ * how many.
+ */
+export async function endOtherSessions(services: Services, viewer: Viewer | null): Promise<number> {
+  requireScope(viewer, 'write');
+  const own = viewer.credential?.kind === 'session' ? viewer.credential.id : null;
+  return end(services, viewer, async (tx) => {
+    const ended = await tx.execute('DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2', [
+      viewer.userId,
+      own,
+    ]);
+    if (ended > 0) await recordAudit(tx, viewer, 'session.others_ended');
+    return ended;
+  });
+}
+
 /** Ends all sessions of a user together with what `also` does. Answers how many. */
 export async function endAllSessions(
   services: Services,

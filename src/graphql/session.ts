@@ -2,6 +2,7 @@ import Bowser from 'bowser';
 import { NotFoundError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import {
+  endOtherSessions,
   endSession,
   listSessions,
   type SessionEntry,
@@ -81,6 +82,18 @@ builder.mutationField('signOutEverywhere', (t) =>
     errors: { types: expectedErrors },
     resolve: async (_root, _args, { services, viewer }) => ({
       sessions: await signOutEverywhere(services, viewer),
+    }),
+  }),
+);
+
+builder.mutationField('endOtherSessions', (t) =>
+  t.field({
+    type: SignedOut,
+    description:
+      'Ends the viewer’s sessions but the one that this request came with; all of them when it came with a key. API keys stay.',
+    errors: { types: expectedErrors },
+    resolve: async (_root, _args, { services, viewer }) => ({
+      sessions: await endOtherSessions(services, viewer),
     }),
   }),
 );

@@ -85,6 +85,24 @@ describe.each(backends)('On %s', (backend) => {
     expect([await here.email(), await there.email()]).toEqual(['list@example.org', null]);
   });
 
+  test('all but one are ended by the one that stays, and nobody else’s', async () => {
+    const [here, ...others] = [
+      await signedIn('stays@example.org'),
+      await signedIn('stays@example.org'),
+      await signedIn('stays@example.org'),
+    ];
+    const stranger = await signedIn('bystander@example.org');
+    const endOthers = 'mutation { endOtherSessions { ... on SignedOut { sessions } } }';
+    for (const sessions of [2, 0])
+      expect(await here.graphql(endOthers)).toEqual({ endOtherSessions: { sessions } });
+    expect(await Promise.all([here, stranger, ...others].map((browser) => browser.email()))).toEqual([
+      'stays@example.org',
+      'bystander@example.org',
+      null,
+      null,
+    ]);
+  });
+
   test.each(['sse', 'websocket'] as const)(
     'signing out everywhere ends every browser and what it has open over %s',
     async (transport) => {

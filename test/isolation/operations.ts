@@ -174,6 +174,10 @@ export const mutations: Record<string, OperationCase> = {
     document: 'mutation { unlinkGoogle { ... on Error { code } } }',
     expected: /NOT_ALLOWED/,
   },
+  endOtherSessions: {
+    document: 'mutation { endOtherSessions { ... on SignedOut { sessions } } }',
+    expected: /"sessions":0/,
+  },
   signOutEverywhere: {
     document: 'mutation { signOutEverywhere { ... on SignedOut { sessions } } }',
     expected: /"sessions":0/,

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { AUDIT_ACTIONS } from '../../src/domain/audit.ts';
+import { texts } from '../../src/web/texts/index.ts';
 import { dialogue } from '../archive/builders.ts';
 import { dated } from '../support/dated.ts';
 import { exportOf } from '../support/exports.ts';
 import { sync } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
 import { setWebStage, violationsOf, visit } from './stage.ts';
 
 const stage = setWebStage();
@@ -28,20 +31,35 @@ test('A key is made, works, and works no more once it is revoked', async () => {
   await leave();
 });
 
-test('Another browser is signed out from here, and finds itself at the door', async () => {
+test('Another browser is signed out from here, or all others at once, and finds itself at the door', async () => {
   const user = await stage.server.asUser();
   const here = await visit(stage, '/account', { apiKey: user.apiKey });
-  const there = await visit(stage, '/account', { apiKey: user.apiKey });
+  const others = [];
+  for (let count = 0; count < 3; count++)
+    others.push(await visit(stage, '/account', { apiKey: user.apiKey }));
   await here.page.reload();
   const sessions = here.page.getByRole('region', { name: 'Where you are signed in' });
-  await sessions.getByRole('button', { name: /^Sign out (?!everywhere)/ }).click();
-  await sessions.getByRole('button', { name: /^Sign out (?!everywhere)/ }).waitFor({ state: 'detached' });
-  await there.page.reload();
-  await there.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  const rows = sessions.getByRole('listitem');
+  const expectRows = (count: number) =>
+    until(`${count} sessions`, async () => (await rows.count()) === count);
+  await expectRows(4);
+  await rows.getByRole('button').first().click();
+  await expectRows(3);
+  await sessions.getByRole('button', { name: 'Sign out all others' }).click();
+  await expectRows(1);
+  await here.page.getByText('Signed out all other browsers').waitFor();
+  for (const { page, leave } of others) {
+    await page.reload();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await leave();
+  }
   await sessions.getByRole('button', { name: 'Sign out everywhere' }).click();
   await here.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   await here.leave();
-  await there.leave();
+});
+
+test('Everything that the log can tell of is said in words', () => {
+  expect(Object.keys(texts.account.audit.actions).toSorted()).toEqual(AUDIT_ACTIONS.toSorted());
 });
 
 test('Everything is made into a zip that can be fetched, and the log tells of it', async () => {
@@ -57,7 +75,7 @@ test('Everything is made into a zip that can be fetched, and the log tells of it
   await page.reload();
   await page
     .getByRole('region', { name: 'What was done with your account' })
-    .getByText('sync.started')
+    .getByText('Started an import')
     .waitFor();
   await leave();
 });

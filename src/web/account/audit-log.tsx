@@ -28,20 +28,21 @@ export function AuditLog() {
         <table className="table">
           <thead>
             <tr>
-              <th scope="col">{words.when}</th>
               <th scope="col">{words.what}</th>
-              <th scope="col">{words.from}</th>
+              <th scope="col">{words.when}</th>
             </tr>
           </thead>
           <tbody>
             {edges.map(({ cursor, node }) => (
               <tr key={cursor}>
-                <td>{formatTime(node.at)}</td>
                 <td>
-                  {node.action}
+                  {words.actions[node.action] ?? node.action}
                   {node.subject && <p className="small muted">{node.subject}</p>}
                 </td>
-                <td>{node.address}</td>
+                <td>
+                  {formatTime(node.at)}
+                  <p className="small muted">{node.address}</p>
+                </td>
               </tr>
             ))}
           </tbody>

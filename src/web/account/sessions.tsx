@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import {
+  EndOtherSessionsDocument,
   EndSessionDocument,
   SessionsDocument,
   SignOutEverywhereDocument,
@@ -19,11 +20,18 @@ export function Sessions() {
     queryKey: ['sessions'],
     queryFn: ({ signal }) => ask(SessionsDocument, {}, signal),
   });
+  const reload = () =>
+    Promise.all(['sessions', 'audit-log'].map((key) => queries.invalidateQueries({ queryKey: [key] })));
   const end = useMutation({
     mutationFn: async (id: string) => {
       orThrow((await ask(EndSessionDocument, { id })).endSession);
-      await queries.invalidateQueries({ queryKey: ['sessions'] });
-      await queries.invalidateQueries({ queryKey: ['session'] });
+      await reload();
+    },
+  });
+  const others = useMutation({
+    mutationFn: async () => {
+      orThrow((await ask(EndOtherSessionsDocument, {})).endOtherSessions);
+      await reload();
     },
   });
   const everywhere = useMutation({
@@ -34,24 +42,15 @@ export function Sessions() {
       location.assign('/');
     },
   });
+  const list = sessions.data?.viewer?.sessions ?? [];
   return (
     <section className="card stack" aria-labelledby="sessions">
-      <div className="row spread">
-        <h2 id="sessions">{words.title}</h2>
-        <button
-          type="button"
-          className="button compact"
-          disabled={everywhere.isPending}
-          onClick={() => everywhere.mutate()}
-        >
-          {words.everywhere}
-        </button>
-      </div>
+      <h2 id="sessions">{words.title}</h2>
       {sessions.isPending && <Loading lines={2} />}
       {sessions.isError && <Failure error={sessions.error} retry={() => void sessions.refetch()} />}
-      <FailureNotice error={end.error ?? everywhere.error} />
+      <FailureNotice error={end.error ?? others.error ?? everywhere.error} />
       <ul className="plain entries">
-        {sessions.data?.viewer?.sessions.map((session) => (
+        {list.map((session) => (
           <li key={session.id}>
             <div>
               <strong>{session.device}</strong>{' '}
@@ -74,6 +73,28 @@ export function Sessions() {
           </li>
         ))}
       </ul>
+      {list.length > 0 && (
+        <div className="row">
+          {list.length > 1 && (
+            <button
+              type="button"
+              className="button"
+              disabled={others.isPending}
+              onClick={() => others.mutate()}
+            >
+              {words.others}
+            </button>
+          )}
+          <button
+            type="button"
+            className="button"
+            disabled={everywhere.isPending}
+            onClick={() => everywhere.mutate()}
+          >
+            {words.everywhere}
+          </button>
+        </div>
+      )}
     </section>
   );
 }
