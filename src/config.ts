@@ -1,5 +1,8 @@
 import { contradictions } from './config/contradictions.ts';
+import { passwordsOf, type RedisConfig } from './config/redis-url.ts';
 import { type logLevels, type TrustProxy, variables } from './config/variables.ts';
+
+export type { RedisConfig } from './config/redis-url.ts';
 
 /**
  * Everything that the environment decides. A feature that can be off is null when it is off, so that what depends on
@@ -26,7 +29,7 @@ export interface Config {
   /** Null: PostgreSQL is embedded in `dataDir`. */
   databaseUrl: string | null;
   /** Null: queue and events run on PostgreSQL, and the worker in the API's process. */
-  redisUrl: string | null;
+  redis: RedisConfig | null;
   /** Null: made at first start and kept in `dataDir`. */
   apiKey: string | null;
   sessions: { lifetimeMs: number; idleMs: number };
@@ -120,16 +123,16 @@ export class ConfigError extends Error {
   }
 }
 
-/** Every value that must be told to nobody; of URLs with a password the whole and the password. */
+/** Every value that must be told to nobody; of the database's URL the whole and the password. */
 export function secretsOf(config: Config): string[] {
-  const { apiKey, databaseUrl, redisUrl, google, s3, chat, embeddings, sync, tracing } = config;
-  const passwords = [databaseUrl, redisUrl].map((url) => URL.parse(url ?? '')?.password ?? '');
+  const { apiKey, databaseUrl, redis, google, s3, chat, embeddings, sync, tracing } = config;
+  const password = URL.parse(databaseUrl ?? '')?.password ?? '';
   return [
     databaseUrl,
-    redisUrl,
+    password,
+    decodeURIComponent(password),
+    ...passwordsOf(redis),
     sync.initial.exportUrl,
-    ...passwords,
-    ...passwords.map(decodeURIComponent),
     apiKey,
     google?.clientSecret,
     s3?.secretAccessKey,
@@ -165,7 +168,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     limits: { rateFactor: value.RATE_LIMIT_FACTOR, maxSubscriptions: value.MAX_SUBSCRIPTIONS },
     dataDir: value.DATA_DIR,
     databaseUrl: value.DB_URL ?? null,
-    redisUrl: value.REDIS_URL ?? null,
+    redis: value.REDIS_URL ?? null,
     apiKey: value.API_KEY ?? null,
     sessions: {
       lifetimeMs: value.SESSION_LIFETIME_HOURS * HOUR_MS,

@@ -81,7 +81,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     const { prisma, database, pools, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
     closeInTime('database', closeDatabase);
 
-    const redis = config.redisUrl ? openRedis(config.redisUrl, logger) : null;
+    const redis = config.redis ? openRedis(config.redis, logger) : null;
     if (redis) closeInTime('redis', redis.close);
     const telemetry = config.tracing ? await openQueueTelemetry() : undefined;
     const queueBackend = (purpose: 'queue' | 'worker') => ({

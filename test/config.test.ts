@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { loadConfig, variableNames } from '../src/config.ts';
-import { problemsOf } from './support/config.ts';
+import { loadConfig, secretsOf, variableNames } from '../src/config.ts';
+import { problemsOf, redisConfigOf } from './support/config.ts';
 
 describe('Without any variable', () => {
   test('everything is embedded, on loopback, with sensible limits', () => {
@@ -18,7 +18,7 @@ describe('Without any variable', () => {
       limits: { rateFactor: 1, maxSubscriptions: 100 },
       dataDir: './data',
       databaseUrl: null,
-      redisUrl: null,
+      redis: null,
       apiKey: null,
       sync: {
         allowedHosts: [],
@@ -147,6 +147,76 @@ test('Origins of other pages are whole origins, and the limits are numbers', () 
   }
   for (const factor of ['-1', 'x', '1e3'])
     expect(problemsOf({ RATE_LIMIT_FACTOR: factor }), factor).toHaveLength(1);
+});
+
+describe('Redis', () => {
+  test.each([
+    ['redis://:p@host:1/2', { kind: 'server', url: 'redis://:p@host:1/2' }],
+    [
+      'redis+sentinel://a,b:2,[::1]:3/main',
+      {
+        kind: 'sentinel',
+        sentinels: [
+          { host: 'a', port: 26_379 },
+          { host: 'b', port: 2 },
+          { host: '::1', port: 3 },
+        ],
+        primary: 'main',
+        db: 0,
+        tls: false,
+      },
+    ],
+    [
+      'rediss+sentinel://u:p%40ss@a/main/7?sentinelUsername=s&sentinelPassword=t%2Fu',
+      {
+        kind: 'sentinel',
+        sentinels: [{ host: 'a', port: 26_379 }],
+        primary: 'main',
+        db: 7,
+        tls: true,
+        username: 'u',
+        password: 'p@ss',
+        sentinelUsername: 's',
+        sentinelPassword: 't/u',
+      },
+    ],
+    [
+      'rediss+cluster://:p@a, b:7000',
+      {
+        kind: 'cluster',
+        nodes: [
+          { host: 'a', port: 6_379 },
+          { host: 'b', port: 7_000 },
+        ],
+        tls: true,
+        password: 'p',
+      },
+    ],
+  ])('is reached by %s', (url, expected) => {
+    expect(redisConfigOf(url)).toEqual(expected);
+  });
+
+  test.each([
+    'redis+sentinel://a,b',
+    'redis+sentinel://a/main/x',
+    'redis+sentinel://a/main?password=p',
+    'redis+cluster://a:x',
+    'redis+cluster://a,,b',
+    'redis+cluster://a/1',
+    'redis+cluster://:%ff@a',
+  ])('is not reached by %s', (url) => {
+    expect(problemsOf({ DB_URL: 'postgresql://host/x', REDIS_URL: url })).toEqual([
+      expect.stringMatching(/^REDIS_URL must be/),
+    ]);
+  });
+
+  test('has no password that is not known as a secret', () => {
+    const config = loadConfig({
+      DB_URL: 'postgresql://host/x',
+      REDIS_URL: 'redis+sentinel://:p%40ss@a/main?sentinelPassword=other',
+    });
+    expect(secretsOf(config)).toEqual(expect.arrayContaining(['p@ss', 'p%40ss', 'other']));
+  });
 });
 
 test('Private hosts are a list', () => {

@@ -36,7 +36,7 @@ async function examine(program: Program): Promise<number> {
     secrets = secretsOf(config);
     await tell('configuration', checkProblems(null));
     await tell('database', checkOwnDatabase(program, config));
-    await tell('redis', config.redisUrl ? checkRedis(config.redisUrl) : withoutRedis());
+    await tell('redis', config.redis ? checkRedis(config.redis) : withoutRedis());
     await tell('data directory', checkDataDirectory(config.dataDir, config.sync.maxArchiveBytes));
     if (config.s3)
       await tell(

@@ -1,5 +1,6 @@
 import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
+import { redisUrl } from './redis-url.ts';
 
 export type TrustProxy = boolean | number | string[];
 
@@ -93,7 +94,7 @@ export const variables = z.object({
   MAX_SUBSCRIPTIONS: wholeNumber(1, 1_000_000).default(100),
   DATA_DIR: z.string().default('./data'),
   DB_URL: urlOf(['postgres:', 'postgresql:']).optional(),
-  REDIS_URL: urlOf(['redis:', 'rediss:']).optional(),
+  REDIS_URL: redisUrl.optional(),
   API_KEY: z.string().optional(),
   SESSION_LIFETIME_HOURS: wholeNumber(1, 8_760).default(24),
   SESSION_IDLE_HOURS: wholeNumber(1, 8_760).default(8),

@@ -9,7 +9,7 @@ import type { RequestHandler } from 'express';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger, Queue } from '../domain/services.ts';
 import { parsePayload, QUEUE_NAME } from '../jobs/jobs.ts';
-import type { RedisConnections } from './redis.ts';
+import { type RedisConnections, serversOf } from './redis.ts';
 
 /** What BullMQ needs to run on either store; the worker passes the same on to its Worker. */
 export interface QueueBackend {
@@ -31,12 +31,14 @@ export function redisQueueBackend(redis: RedisConnections, purpose: 'queue' | 'w
     prefix: '{bull}',
     factory: undefined,
     async check() {
-      const answer = (await connection.config('GET', 'maxmemory-policy').catch(() => [])) as string[];
-      const policy = answer[1];
-      if (policy !== undefined && policy !== 'noeviction') {
-        throw new UnavailableError(
-          `Redis evicts keys (maxmemory-policy ${policy}) and would lose jobs. Set maxmemory-policy to noeviction.`,
-        );
+      for (const server of serversOf(connection)) {
+        const answer = (await server.config('GET', 'maxmemory-policy').catch(() => [])) as string[];
+        const policy = answer[1];
+        if (policy !== undefined && policy !== 'noeviction') {
+          throw new UnavailableError(
+            `Redis evicts keys (maxmemory-policy ${policy}) and would lose jobs. Set maxmemory-policy to noeviction.`,
+          );
+        }
       }
     },
   };

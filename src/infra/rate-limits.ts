@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis';
 import ipaddr from 'ipaddr.js';
 import {
   RateLimiterMemory,
@@ -10,6 +9,7 @@ import {
 import { TooManyRequestsError } from '../domain/errors.ts';
 import { type LimitName, type Limits, rateLimits, type Spender } from '../domain/limits.ts';
 import type { Database, Logger } from '../domain/services.ts';
+import type { RedisClient } from './redis.ts';
 
 /** So many spenders that have nothing left are remembered; beyond that the store is asked again. */
 const MAX_REMEMBERED = 10_000;
@@ -18,7 +18,7 @@ export interface RateLimitOptions {
   /** Multiplies every limit; 0 lifts them. */
   factor: number;
   /** Null: the counts stand in PostgreSQL. */
-  redis: Redis | null;
+  redis: RedisClient | null;
   database: Database;
   logger: Logger;
 }

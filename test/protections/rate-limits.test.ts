@@ -8,6 +8,7 @@ import { createRateLimits } from '../../src/infra/rate-limits.ts';
 import { openRedis } from '../../src/infra/redis.ts';
 import { askBackground } from '../support/background.ts';
 import { createTestClient } from '../support/client.ts';
+import { redisConfigOf } from '../support/config.ts';
 import { startRedis } from '../support/redis.ts';
 import { backends, startTestServer, type TestServer, type TestServerOptions } from '../support/server.ts';
 import { startMutation } from '../support/syncs.ts';
@@ -103,7 +104,7 @@ describe.each(backends)('On %s', (backend) => {
     const spender = { userId: 'shared' };
     const { logger } = server.services;
     const { database, close } = openDatabase({ url: server.databaseUrl });
-    const redis = server.redisUrl ? openRedis(server.redisUrl, logger) : null;
+    const redis = server.redisUrl ? openRedis(redisConfigOf(server.redisUrl), logger) : null;
     const client = redis?.open('limits') ?? null;
     await until('the other process is connected', () => client === null || client.status === 'ready');
     const other = createRateLimits({ factor: 0.01, redis: client, database, logger });

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -25,31 +25,48 @@ export async function openTestRedis(): Promise<{ url: string; close(): Promise<v
 export async function startRedis(
   options: { port?: number } = {},
 ): Promise<{ url: string; port: number; pid: number; close(): Promise<void> }> {
+  const port = options.port ?? (await findFreePort());
+  const server = await runRedis({ port: String(port), databases: '64' });
+  const url = `redis://127.0.0.1:${port}`;
+  await server.until(() => answersPing(url));
+  return { url, port, pid: server.pid, close: server.close };
+}
+
+export interface RedisProcess {
+  pid: number;
+  /** Waits until `isReady`; throws when the program ends before. */
+  until(isReady: () => Promise<unknown>): Promise<void>;
+  /** As a crash would end it. */
+  kill(): Promise<void>;
+  /** Ends it and removes its data. */
+  close(): Promise<void>;
+}
+
+/** Runs redis-server on loopback in a folder of its own, with these settings; as a Sentinel with the lines of its file. */
+export async function runRedis(settings: Record<string, string>, sentinel?: string[]): Promise<RedisProcess> {
   const program = await findRedis();
   const directory = await mkdtemp(join(tmpdir(), 'sidecar-redis-'));
-  const port = options.port ?? (await findFreePort());
-  const flags = {
-    port: String(port),
-    bind: '127.0.0.1',
-    dir: directory,
-    save: '',
-    appendonly: 'no',
-    databases: '64',
-  };
-  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-  const child = spawn(program, [...args, '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' });
+  const file = join(directory, 'redis.conf');
+  const data = { save: '', appendonly: 'no', 'maxmemory-policy': 'noeviction' };
+  const all = { bind: '127.0.0.1', dir: directory, ...(sentinel ? {} : data), ...settings };
+  const lines = Object.entries(all).map(([name, value]) => `${name} ${value || '""'}`);
+  await writeFile(file, [...lines, ...(sentinel ?? []), ''].join('\n'));
+  const child = spawn(program, [file, ...(sentinel ? ['--sentinel'] : [])], { stdio: 'ignore' });
   const exited = once(child, 'exit');
   const onExit = () => child.kill('SIGKILL');
   process.once('exit', onExit);
-  const url = `redis://127.0.0.1:${port}`;
-  await Promise.race([
-    untilReady(url),
-    exited.then(([code]) => Promise.reject(new Error(`redis-server ended with code ${code}`))),
-  ]);
   return {
-    url,
-    port,
     pid: child.pid ?? 0,
+    async until(isReady) {
+      await Promise.race([
+        until('Redis answers', isReady),
+        exited.then(([code]) => Promise.reject(new Error(`redis-server ended with code ${code}`))),
+      ]);
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
     async close() {
       process.off('exit', onExit);
       child.kill('SIGTERM');
@@ -95,18 +112,17 @@ const claimWhenEmpty = `
   redis.call('SET', 'sidecar-test', '1')
   return 1`;
 
-async function untilReady(url: string): Promise<void> {
-  await until('Redis answers', async () => {
-    const client = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
-    client.on('error', () => undefined);
-    try {
-      return await client.ping();
-    } catch {
-      return null;
-    } finally {
-      client.disconnect();
-    }
-  });
+/** Whether a server answers at this URL, and to its password. */
+export async function answersPing(url: string): Promise<boolean> {
+  const client = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  client.on('error', () => undefined);
+  try {
+    return (await client.ping()) === 'PONG';
+  } catch {
+    return false;
+  } finally {
+    client.disconnect();
+  }
 }
 
 async function findRedis(): Promise<string> {

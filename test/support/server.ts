@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
@@ -12,10 +11,12 @@ import { loadConfig } from '../../src/config.ts';
 import type { Events, Services } from '../../src/domain/services.ts';
 import { nowhere, type Viewer } from '../../src/domain/viewer.ts';
 import { createLogger } from '../../src/infra/logger.ts';
+import { connectRedis, serversOf } from '../../src/infra/redis.ts';
 import { serve } from '../../src/server.ts';
 import { type OpenServices, openServices } from '../../src/services.ts';
 import { openWorker } from '../../worker/worker.ts';
 import { createTestClient, type TestClient } from './client.ts';
+import { redisConfigOf } from './config.ts';
 import { type ExportServer, startExportServer } from './exports.ts';
 import { createTestDatabase } from './postgres.ts';
 import { claimRedisDatabase } from './redis.ts';
@@ -228,14 +229,22 @@ async function isIdle(url: string): Promise<boolean> {
   }
 }
 
-/** The same for a database of Redis, to which its claim stays connected. */
+/** The same for a database of Redis, to which its claim stays connected, and for all nodes of a cluster. */
 async function isRedisIdle(url: string): Promise<boolean> {
-  const client = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  const config = redisConfigOf(url);
+  const client = connectRedis(config, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectionName: 'test-leaks',
+  });
   client.on('error', () => undefined);
   try {
-    const lines = String(await client.client('LIST')).split('\n');
-    const database = `db=${new URL(url).pathname.slice(1) || '0'} `;
-    return !lines.some((line) => line.includes('name=sidecar') && line.includes(database));
+    await client.connect();
+    const lists = await Promise.all(serversOf(client).map((server) => server.client('LIST')));
+    const lines = lists.join('\n').split('\n');
+    const number = config.kind === 'server' ? new URL(config.url).pathname.slice(1) : '';
+    return !lines.some((line) => /name=\S*sidecar/.test(line) && line.includes(`db=${number || '0'} `));
   } catch {
     // A test stopped it, and with it every connection.
     return true;

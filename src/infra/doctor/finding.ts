@@ -22,8 +22,18 @@ export async function* findingsOf(area: string, check: Check): AsyncGenerator<Fi
   }
 }
 
+/** What a certificate says that nobody known has signed. */
+const UNKNOWN_AUTHORITY = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
 /** What to tell of an error: of several addresses that were tried, node says why each refused. */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return error instanceof Error && error.message ? error.message : String(error);
+  if (!(error instanceof Error) || !error.message) return String(error);
+  const isUnknown = UNKNOWN_AUTHORITY.includes((error as NodeJS.ErrnoException).code ?? '');
+  return isUnknown ? `${error.message} (name your authority's file in NODE_EXTRA_CA_CERTS)` : error.message;
 }

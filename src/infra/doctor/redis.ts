@@ -1,13 +1,15 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import type { RedisConfig } from '../../config.ts';
+import { connectRedis, type RedisClient, serversOf } from '../redis.ts';
 import { type Check, mend, note, ok, reasonOf } from './finding.ts';
 
 /** BullMQ recommends it, and RESP3 needs 6. */
 const MIN_VERSION = [6, 2] as const;
 const KEY = 'sidecar-doctor';
 
-/** Whether Redis answers, is new enough, takes writes, and keeps every job. */
-export async function* checkRedis(url: string): Check {
-  const client = new Redis(url, {
+/** Whether Redis answers, is new enough, takes writes, and keeps every job; of a cluster, whether all of it does. */
+export async function* checkRedis(config: RedisConfig): Check {
+  const client = connectRedis(config, {
     lazyConnect: true,
     connectTimeout: 5_000,
     commandTimeout: 5_000,
@@ -17,9 +19,11 @@ export async function* checkRedis(url: string): Check {
   });
   let lost: Error | undefined;
   // The reason stands there, and the command knows only that the connection is closed.
-  client.on('error', (error) => {
-    lost = error;
-  });
+  for (const event of ['error', 'sentinelError', 'node error']) {
+    client.on(event, (error) => {
+      lost = error;
+    });
+  }
   try {
     await client.connect();
     await client.ping();
@@ -31,11 +35,21 @@ export async function* checkRedis(url: string): Check {
     return;
   }
   try {
-    yield* checkServer(client);
+    if (client.isCluster) yield* checkCluster(client);
+    for (const server of serversOf(client)) yield* checkServer(server);
     yield* checkWrites(client);
-    yield* checkSettings(client);
+    for (const server of serversOf(client)) yield* checkSettings(server);
   } finally {
     client.disconnect();
+  }
+}
+
+async function* checkCluster(client: RedisClient): Check {
+  const info = String(await client.cluster('INFO'));
+  if (!info.includes('cluster_state:ok')) {
+    yield mend(
+      'The cluster does not cover every slot, or too few of its nodes see each other: redis-cli --cluster check says more.',
+    );
   }
 }
 
@@ -55,7 +69,7 @@ async function* checkServer(client: Redis): Check {
   }
 }
 
-async function* checkWrites(client: Redis): Check {
+async function* checkWrites(client: RedisClient): Check {
   try {
     await client.set(KEY, '1', 'EX', 10);
     await client.del(KEY);

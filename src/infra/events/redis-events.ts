@@ -7,7 +7,7 @@ type PendingSubscriptions = Map<string, { pending: PromiseLike<unknown> }>;
 
 /** Events over Redis pub/sub. Its own two clients: RedisPubSub's `connection` option loses subscriptions. */
 export function openRedisEvents(redis: RedisConnections): Events & { close(): Promise<void> } {
-  const subscriber = redis.openPatient('subscriber');
+  const subscriber = redis.openSubscriber();
   const quietly =
     (ask: (...channels: string[]) => Promise<unknown>) =>
     (...channels: string[]) =>
@@ -17,7 +17,7 @@ export function openRedisEvents(redis: RedisConnections): Events & { close(): Pr
     unsubscribe: quietly(subscriber.unsubscribe.bind(subscriber)),
     punsubscribe: quietly(subscriber.punsubscribe.bind(subscriber)),
   });
-  const pubSub = new RedisPubSub({ publisher: redis.open('publisher'), subscriber });
+  const pubSub = new RedisPubSub({ publisher: redis.openPublisher(), subscriber });
   const missed = new Set<() => void>();
   let everReady = false;
   subscriber.on('ready', async () => {
