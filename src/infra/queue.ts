@@ -9,6 +9,7 @@ import type { RequestHandler } from 'express';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger, Queue } from '../domain/services.ts';
 import { parsePayload, QUEUE_NAME } from '../jobs/jobs.ts';
+import { atMost } from './patience.ts';
 import { type RedisConnections, serversOf } from './redis.ts';
 
 /** What BullMQ needs to run on either store; the worker passes the same on to its Worker. */
@@ -60,6 +61,9 @@ export async function openQueueTelemetry(): Promise<Telemetry> {
 
 const RETRY_DELAY_MS = 2_000;
 
+/** BullMQ would wait for ever for a store that has not answered since this process began; what it asks later fails by itself. */
+const FIRST_ANSWER_MS = 3_000;
+
 /** Finished jobs are of no use: the task's row says how they ended. */
 const KEEP_FINISHED = { age: 3_600, count: 1_000 };
 
@@ -88,25 +92,32 @@ export async function openQueue(backend: QueueBackend, logger: Logger): Promise<
   queue.on('error', (error) => logger.warn({ error }, 'queue trouble'));
   if (backend.factory) await queue.waitUntilReady();
 
+  const answering = async () => {
+    if (await atMost(FIRST_ANSWER_MS, queue.waitUntilReady())) return queue;
+    throw new UnavailableError('The queue does not answer.');
+  };
+
   return {
     async enqueue(name, payload, jobId) {
+      await answering();
       const existing = await queue.getJob(jobId);
       // A finished job of this id would make BullMQ ignore the new one.
       if (existing && ['completed', 'failed'].includes(await existing.getState())) await existing.remove();
       await queue.add(name, parsePayload(name, payload), { jobId });
     },
     async remove(jobId) {
-      const job = await queue.getJob(jobId);
+      const job = await (await answering()).getJob(jobId);
       if (!job || (await job.getState()) === 'active') return false;
       await job.remove();
       return true;
     },
     async isAlive(jobId) {
-      const job = await queue.getJob(jobId);
+      const job = await (await answering()).getJob(jobId);
       if (!job) return false;
       return !['completed', 'failed', 'unknown'].includes(await job.getState());
     },
     async schedule(name, payload, schedulerId, { everyMs, nextAt }) {
+      await answering();
       // An upsert alone would keep the old time of what is there.
       await queue.removeJobScheduler(schedulerId);
       await queue.upsertJobScheduler(
@@ -116,12 +127,12 @@ export async function openQueue(backend: QueueBackend, logger: Logger): Promise<
       );
     },
     async scheduled(schedulerId) {
-      const scheduler = await queue.getJobScheduler(schedulerId);
+      const scheduler = await (await answering()).getJobScheduler(schedulerId);
       if (!scheduler?.every || !scheduler.next) return null;
       return { everyMs: Number(scheduler.every), nextAt: new Date(Number(scheduler.next)) };
     },
     async unschedule(schedulerId) {
-      await queue.removeJobScheduler(schedulerId);
+      await (await answering()).removeJobScheduler(schedulerId);
     },
     async ping() {
       await queue.getWaitingCount();
