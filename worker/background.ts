@@ -65,7 +65,7 @@ async function runLease(
 ): Promise<void> {
   const stop = new AbortController();
   const progress = openProgress(services, lease, (error) => stop.abort(error));
-  const release = await guardLease(services, lease, stop, {
+  const release = guardLease(services, lease, stop, {
     table: 'background_tasks',
     cancelEvent: 'backgroundCancel',
     idleMs: progress.idleMs,
@@ -100,7 +100,7 @@ async function runLease(
       },
     });
   } finally {
-    await release();
+    release();
   }
 }
 

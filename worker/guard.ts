@@ -13,7 +13,7 @@ const WATCHDOG_MS = 1_000;
  * Watches over a run and stops it when its task was cancelled, went to another worker, or moved nothing for five
  * minutes. Answers what ends the watch.
  */
-export async function guardLease(
+export function guardLease(
   services: Services,
   lease: HeldLease,
   stop: AbortController,
@@ -23,18 +23,25 @@ export async function guardLease(
     /** Since anything moved. */
     idleMs(): number;
   },
-): Promise<() => Promise<void>> {
-  const unlisten = await services.events.listen(run.cancelEvent, lease.taskId, (event) => {
-    if (event) stop.abort(new LeaseLostError());
-  });
+): () => void {
+  // Neither awaited nor needed: what carries events may be away, or refuse.
+  const listening = services.events
+    .listen(run.cancelEvent, lease.taskId, (event) => {
+      if (event) stop.abort(new LeaseLostError());
+    })
+    .catch((error) => {
+      services.logger.warn({ error, taskId: lease.taskId }, 'a task runs without hearing of a cancel');
+    });
   const watchdog = setInterval(async () => {
     if (run.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
     // Events are at most once, and a run that waits for something writes nothing: so the row is asked as well.
     if (!(await holdsLeased(services, run.table, lease).catch(() => true))) stop.abort(new LeaseLostError());
   }, WATCHDOG_MS);
-  return async () => {
+  return () => {
     clearInterval(watchdog);
-    await unlisten();
+    listening
+      .then((unlisten) => unlisten?.())
+      .catch((error) => services.logger.warn({ error }, 'a task that is over is still listened for'));
   };
 }
 

@@ -52,7 +52,7 @@ async function runLease(
   const { taskId } = lease;
   const stop = new AbortController();
   const reporter = openReporter(services, lease, (error) => stop.abort(error));
-  const release = await guardLease(services, lease, stop, {
+  const release = guardLease(services, lease, stop, {
     table: 'sync_tasks',
     cancelEvent: 'syncCancel',
     idleMs: reporter.idleMs,
@@ -81,7 +81,7 @@ async function runLease(
       },
     });
   } finally {
-    await release();
+    release();
   }
 }
 

@@ -1,7 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
 
-/** The beginning of a download beside the place where it goes when it is whole. */
+/**
+ * The beginning of a download beside the place where it goes when it is whole. A worker that was taken for dead may wake
+ * and write to the file that it opened, or end it: that one has no name any more once another worker has begun its own.
+ */
 export interface PartFile {
   bytes(): number;
   append(chunk: Uint8Array): Promise<void>;
@@ -9,7 +12,7 @@ export interface PartFile {
   restart(): Promise<void>;
   /** The first four bytes, or fewer. */
   head(): Buffer;
-  /** Moves the file to its place and answers its hash in hexadecimal. */
+  /** Moves the file to its place and answers its hash in hexadecimal. Throws an Error when another worker has begun anew. */
   finish(): Promise<string>;
   /** Removes the file, unless it is finished. */
   discard(): Promise<void>;
@@ -17,7 +20,10 @@ export interface PartFile {
 
 export async function openPartFile(path: string): Promise<PartFile> {
   const partPath = `${path}.part`;
+  if ((await lstat(partPath).catch(() => null))?.isFile()) await rm(partPath, { force: true });
   const file: FileHandle = await open(partPath, 'w');
+  const { ino } = await file.stat();
+  const isNamed = async () => (await stat(partPath).catch(() => null))?.ino === ino;
   let hash: Hash = createHash('sha256');
   let bytes = 0;
   let head = Buffer.alloc(0);
@@ -45,6 +51,7 @@ export async function openPartFile(path: string): Promise<PartFile> {
     async finish() {
       await file.sync();
       await file.close();
+      if (!(await isNamed())) throw new Error('Another worker has begun this download anew.');
       await rename(partPath, path);
       finished = true;
       return hash.digest('hex');
@@ -52,7 +59,7 @@ export async function openPartFile(path: string): Promise<PartFile> {
     async discard() {
       if (finished) return;
       await file.close().catch(() => undefined);
-      await rm(partPath, { force: true });
+      if (await isNamed()) await rm(partPath, { force: true });
     },
   };
 }
