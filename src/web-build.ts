@@ -21,7 +21,10 @@ export async function buildWeb(): Promise<void> {
       { env: { ...process.env, NODE_ENV: 'production' } },
     );
     await rm(WEB_DIRECTORY, { recursive: true, force: true });
-    await rename(outDir, WEB_DIRECTORY);
+    await rename(outDir, WEB_DIRECTORY).catch(async (error) => {
+      // Another process that was started at the same time put its own there in between.
+      if (!(await isWebCurrent())) throw error;
+    });
   } finally {
     await rm(outDir, { recursive: true, force: true });
   }
