@@ -1,15 +1,11 @@
-import { Redis } from 'ioredis';
-import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../src/domain/global-id.ts';
 import { dialogue } from './archive/builders.ts';
 import type { TestClient, Transport } from './support/client.ts';
 import { exportOf } from './support/exports.ts';
-import { startRedis } from './support/redis.ts';
 import { backends, startTestServer, type TestServer } from './support/server.ts';
 import { startSync, statusSubscription, sync, type TaskAnswer } from './support/syncs.ts';
-import { until } from './support/until.ts';
 
 const transports: Transport[] = ['sse', 'websocket'];
 const activity = 'subscription { syncActivity { id status seq } }';
@@ -96,28 +92,6 @@ describe.each(backends)('On %s', (backend) => {
     await events.return?.();
   });
 
-  test('a subscription survives the loss of the connection for events during a sync', async () => {
-    const { client } = await server.asUser();
-    const file = await serveHeld('lost');
-    const { id } = await startSync(client, file.url);
-    const events = watch(client, 'sse', id);
-    await events.next();
-    const heard: unknown[] = [];
-    const stop = await server.services.events.listen('syncTask', id, (event) => heard.push(event));
-    await dropEventConnections(server);
-    // Reading the row now and then would hide that nothing is heard any more.
-    await until('the connection is there again', () => heard.includes(null));
-    const event = { taskId: id, seq: 1 };
-    await server.services.events.publish('syncTask', id, event);
-    await until('events are heard again', () => heard.length > 1);
-    expect(heard.at(-1)).toEqual(event);
-    await stop();
-    file.release();
-    let last: TaskAnswer | undefined;
-    for await (const { syncStatus } of events) last = syncStatus;
-    expect(last).toMatchObject({ id, status: 'COMPLETED', counts: { added: 30 } });
-  });
-
   test.each(transports)(
     'over %s somebody else’s task is as unknown as one that does not exist',
     async (transport) => {
@@ -130,25 +104,6 @@ describe.each(backends)('On %s', (backend) => {
       }
     },
   );
-});
-
-test('Without Redis a subscription still tells the present state, and ends', async () => {
-  const redis = await startRedis();
-  const server = await startTestServer({ backend: 'redis', redisUrl: redis.url });
-  const { url } = server.exports.serve(await exportOf([dialogue('no-redis')]));
-  const { id } = await sync(server.client, url);
-  await redis.close();
-  const states = [];
-  const events = server.client.subscribe<{ syncStatus: TaskAnswer }>('sse', statusSubscription, {
-    taskId: id,
-  });
-  for await (const { syncStatus } of events) states.push(syncStatus);
-  expect(states).toMatchObject([{ id, status: 'COMPLETED' }]);
-  const again = await startRedis({ port: redis.port });
-  const ready = () => server.client.rest('GET', '/readyz');
-  await until('the server has Redis again', async () => (await ready()).status === 200);
-  await server.close();
-  await again.close();
 });
 
 test('syncActivity tells of a task that began and ended unheard', async () => {
@@ -174,22 +129,3 @@ test('syncActivity tells of a task that began and ended unheard', async () => {
     await server.close();
   }
 });
-
-/** Cuts what carries events, as a network or a restart of the store would. */
-async function dropEventConnections({ redisUrl, databaseUrl }: TestServer): Promise<void> {
-  if (redisUrl) {
-    const redis = new Redis(redisUrl);
-    const killed = await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    redis.disconnect();
-    expect(Number(killed)).toBeGreaterThan(0);
-    return;
-  }
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  const { rowCount } = await client.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE application_name = 'sidecar-events' AND datname = current_database()`,
-  );
-  await client.end();
-  expect(rowCount).toBe(1);
-}

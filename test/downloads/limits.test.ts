@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import { readdir, symlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { archive, closers, failureOf, fetchWith, folder, open, serve, setStage, sha256 } from './stage.ts';
+import { archive, closers, failureOf, fetchWith, folder, serve, setStage, sha256 } from './stage.ts';
 
 setStage();
 
@@ -95,20 +94,6 @@ test('D10: a compressed answer is refused instead of being blown up', async () =
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(10_000_000)));
   });
   expect(await failureOf(server.url)).toMatchObject({ code: 'CONTENT_ENCODED', retryable: false });
-});
-
-test('C11: a full disk or a folder that cannot be written ends the download as NO_SPACE and leaves no file', async () => {
-  const server = await serve((_request, response) => response.end(archive));
-  // Everything written to this device fails as on a full disk.
-  await symlink('/dev/full', join(folder, 'archive.zip.part'));
-  expect(await failureOf(server.url)).toMatchObject({ code: 'NO_SPACE', retryable: true });
-  expect(server.requests).toHaveLength(1);
-
-  const missing = open().fetch(server.url, join(folder, 'missing', 'archive.zip'), {
-    signal: new AbortController().signal,
-    onProgress: () => undefined,
-  });
-  await expect(missing).rejects.toMatchObject({ code: 'NO_SPACE', retryable: true });
 });
 
 test('An aborted download stops with the reason of the signal, whatever it waits for', async () => {

@@ -3,7 +3,7 @@ import { access, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openWorkspace } from '../src/infra/workspace.ts';
+import { openWorkspace } from '../../src/infra/workspace.ts';
 
 const HOUR_MS = 60 * 60_000;
 
@@ -28,7 +28,7 @@ const exists = (path: string) =>
     () => false,
   );
 
-test('A sweep removes what is old and of no use, and spares the rest', async () => {
+test('C12: a sweep removes what is old and of no use, and spares the rest', async () => {
   const workspace = await openWorkspace(directory, 1_000);
   const needed = randomUUID();
   const kept = [
@@ -52,7 +52,7 @@ test('A sweep removes what is old and of no use, and spares the rest', async () 
   expect(await Promise.all(swept.map(exists))).toEqual(swept.map(() => false));
 });
 
-test('An upload whose last bytes came long ago outlives a sweep before its task is there', async () => {
+test('C12: an upload whose last bytes came long ago outlives a sweep before its task is there', async () => {
   const workspace = await openWorkspace(directory, 1_000);
   const taskId = randomUUID();
   await workspace.adoptArchive(taskId, await makeFile('uploads/finished', 5));

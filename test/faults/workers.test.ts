@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import { describe, expect, test } from 'vitest';
 import { localId } from '../../src/domain/global-id.ts';
 import { emptyTally, prepareBatch } from '../../src/domain/import/batch.ts';
@@ -6,18 +7,25 @@ import { writeBatch } from '../../src/domain/import/write.ts';
 import { claimTask } from '../../src/domain/sync/claim.ts';
 import { finishTask } from '../../src/domain/sync/finish.ts';
 import { LeaseLostError, writeTask } from '../../src/domain/sync/lease.ts';
+import { jobIdOf } from '../../src/domain/sync/task.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
 import { backends } from '../support/server.ts';
-import { startSync, statusSubscription, type TaskAnswer, untilOver } from '../support/syncs.ts';
+import {
+  startMutation,
+  startSync,
+  statusSubscription,
+  type TaskAnswer,
+  untilOver,
+} from '../support/syncs.ts';
 import { until } from '../support/until.ts';
 import { expectClean, facts, large, makeExport, RECOVERY_MS, setStage, untilNoArchive } from './stage.ts';
 
 makeExport();
 
 describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
-  test('an import whose worker is killed again and again goes on each time', async (context) => {
+  test('C1: an import whose worker is killed again and again goes on each time', async (context) => {
     const stage = await setStage(context, { backend });
     const { server } = stage;
     const file = server.exports.serve(large);
@@ -52,7 +60,7 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
     await expectClean(stage, over);
   });
 
-  test('a task that kills every worker ends with a reason', async (context) => {
+  test('C2: a task that kills every worker ends with a reason', async (context) => {
     const stage = await setStage(context, { backend });
     const { server } = stage;
     const { id } = await startSync(
@@ -84,7 +92,7 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
     });
   });
 
-  test('a worker that is told to stop hands its task to the next one', async (context) => {
+  test('C3: a worker that is told to stop hands its task to the next one', async (context) => {
     const stage = await setStage(context, { backend });
     const { server } = stage;
     const file = server.exports.serve(large);
@@ -105,7 +113,7 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
     await expectClean(stage, over);
   });
 
-  test('a worker that dies between download and import leaves the file to the next one', async (context) => {
+  test('C12: a worker that dies between download and import leaves the file to the next one', async (context) => {
     const stage = await setStage(context, { backend });
     const { server } = stage;
     const file = server.exports.serve(await exportOf([dialogue('fetched')]));
@@ -126,7 +134,27 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
     await untilNoArchive(server);
   });
 
-  test('of two workers on one task the older is refused', async (context) => {
+  test('C15: neither a task that was not committed nor a job without a task leaves anything', async (context) => {
+    const { server } = await setStage(context, { backend });
+    const { queue, database } = server.services;
+    const { userId } = server.viewer;
+    const taskId = uuidv7();
+    await queue.enqueue('sync', { userId, taskId }, jobIdOf(taskId));
+    const { url } = server.exports.serve(await exportOf([dialogue('committed')]));
+    const rows = async () => (await database.query('SELECT FROM sync_tasks')).length;
+    await database.query('ALTER TABLE audit_events RENAME TO audit_events_away');
+    expect((await server.client.ask(startMutation, { exportUrl: url })).errors).toHaveLength(1);
+    expect(await rows()).toBe(0);
+    await database.query('ALTER TABLE audit_events_away RENAME TO audit_events');
+    const { id } = await startSync(server.client, url);
+    await server.startWorker();
+    expect(await untilOver(server.client, id)).toMatchObject({ status: 'COMPLETED', attempt: 1 });
+    await until('no job is left', async () => !(await queue.isAlive(jobIdOf(taskId))));
+    expect(server.logged()).not.toContain('a job failed');
+    expect(await rows()).toBe(1);
+  });
+
+  test('C10: of two workers on one task the older is refused', async (context) => {
     const { server } = await setStage(context, { backend });
     const { services, viewer } = server;
     const { id } = await startSync(server.client, server.exports.serve('').url);
@@ -152,4 +180,26 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
     expect(await untilOver(server.client, id)).toMatchObject({ status: 'COMPLETED', counts: { added: 1 } });
     expect(await claimTask(services, viewer.userId, taskId)).toBeNull();
   });
+});
+
+test.concurrent('C10: a worker that wakes while another does its task takes nothing from it', {
+  timeout: 150_000,
+}, async (context) => {
+  const stage = await setStage(context, { backend: 'redis' });
+  const { server } = stage;
+  const file = server.exports.serve(large, { held: true });
+  const { id } = await startSync(server.client, file.url);
+  const frozen = await stage.work();
+  await until('it downloads', async () => (await stage.task(id)).progress.bytesDone > 0);
+  // Its event loop stands still, and the time of its lock runs out.
+  process.kill(frozen.pid, 'SIGSTOP');
+  await stage.work();
+  await until('another one downloads', () => file.answers.length === 2, RECOVERY_MS);
+  process.kill(frozen.pid, 'SIGCONT');
+  await until('the first has noticed', () => frozen.logged().includes('is with another worker'));
+  file.release();
+  const over = await untilOver(server.client, id);
+  expect(over.attempt).toBe(2);
+  expect(file.answers).toEqual([200, 200]);
+  await expectClean(stage, over);
 });

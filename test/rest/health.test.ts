@@ -1,7 +1,5 @@
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startRedis } from '../support/redis.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -15,34 +13,6 @@ describe('Health', () => {
   test('is ready when everything answers', async () => {
     expect(await server.client.rest('GET', '/healthz')).toMatchObject({ status: 200, json: { ok: true } });
     expect(await server.client.rest('GET', '/readyz')).toMatchObject({ status: 200, json: { ok: true } });
-  });
-
-  test('names the queue when Redis evicts keys or does not answer, and recovers', async () => {
-    const redis = await startRedis();
-    const own = await startTestServer({ backend: 'redis', redisUrl: redis.url });
-    const ready = () => own.client.rest('GET', '/readyz');
-    expect(await ready()).toMatchObject({ status: 200 });
-
-    const control = new Redis(redis.url);
-    await control.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expect(await ready()).toMatchObject({
-      status: 503,
-      json: { ok: false, failures: { queue: expect.stringContaining('noeviction') } },
-    });
-    await control.config('SET', 'maxmemory-policy', 'noeviction');
-    expect(await ready()).toMatchObject({ status: 200 });
-    control.disconnect();
-
-    await redis.close();
-    expect(await ready()).toMatchObject({
-      status: 503,
-      json: { ok: false, failures: { queue: 'does not answer' } },
-    });
-    expect(await own.client.rest('GET', '/healthz')).toMatchObject({ status: 200 });
-    const again = await startRedis({ port: redis.port });
-    await until('it is ready again', async () => (await ready()).status === 200);
-    await own.close();
-    await again.close();
   });
 
   test('names the database when it does not answer', async () => {

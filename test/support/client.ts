@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 
@@ -35,13 +36,21 @@ export interface TestClient {
   close(): Promise<void>;
 }
 
-/** A client of a running server; without a key it is a stranger who knows the rules of CSRF. */
-export function createTestClient(serverUrl: string, apiKey: string | null): TestClient {
+/**
+ * A client of a running server; without a key it is a stranger who knows the rules of CSRF. With `comesAgain` a lost SSE
+ * stream is subscribed to anew, as the library does by itself, without its pauses.
+ */
+export function createTestClient(
+  serverUrl: string,
+  apiKey: string | null,
+  { comesAgain = false } = {},
+): TestClient {
   const url = `${serverUrl}/graphql`;
   const headers: Record<string, string> = apiKey
     ? { 'x-api-key': apiKey }
     : { 'x-graphql-yoga-csrf': 'test' };
-  const sse = createSseClient({ url, headers, retryAttempts: 0 });
+  const retry = () => delay(100);
+  const sse = createSseClient({ url, headers, retryAttempts: comesAgain ? 100 : 0, retry });
   const socket = createSocketClient({
     url: url.replace('http', 'ws'),
     connectionParams: apiKey ? { 'X-API-Key': apiKey } : {},

@@ -21,12 +21,16 @@ export async function openTestRedis(): Promise<{ url: string; close(): Promise<v
   return await startRedis();
 }
 
-/** A Redis of the caller's own, to be stopped and started as a test likes. `close` ends it and removes its data. */
+/**
+ * A Redis of the caller's own, to be stopped and started as a test likes. `close` ends it and removes its data. With a
+ * `directory` it writes an append-only file there, which stays for the next one.
+ */
 export async function startRedis(
-  options: { port?: number } = {},
+  options: { port?: number; directory?: string } = {},
 ): Promise<{ url: string; port: number; pid: number; close(): Promise<void> }> {
-  const port = options.port ?? (await findFreePort());
-  const server = await runRedis({ port: String(port), databases: '64' });
+  const { port = await findFreePort(), directory } = options;
+  const keeping: Record<string, string> = directory ? { dir: directory, appendonly: 'yes' } : {};
+  const server = await runRedis({ port: String(port), databases: '64', ...keeping });
   const url = `redis://127.0.0.1:${port}`;
   await server.until(() => answersPing(url));
   return { url, port, pid: server.pid, close: server.close };

@@ -5,6 +5,10 @@ export interface ServerProcess {
   url: string;
   /** Ends it at once, as a crash or the kernel would, and waits until it is gone. */
   kill(): Promise<void>;
+  /** Asks it to stop, as a deployment does, and answers its exit code. */
+  stop(): Promise<number | null>;
+  /** All that it wrote so far. */
+  logged(): string;
 }
 
 /** Runs `npm start` as a process of its own, with a worker in it where there is no Redis, and waits until it listens. */
@@ -17,5 +21,10 @@ export async function startServerProcess(env: Record<string, string>): Promise<S
       program.kill('SIGKILL');
       await program.exited;
     },
+    stop() {
+      program.kill('SIGTERM');
+      return program.exited;
+    },
+    logged: () => program.stdout() + program.stderr(),
   };
 }

@@ -1,0 +1,46 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { localId } from '../../src/domain/global-id.ts';
+import { dialogue } from '../archive/builders.ts';
+import { archive, failureOf, folder, open, serve, setStage } from '../downloads/stage.ts';
+import { exportOf } from '../support/exports.ts';
+import { lockTable } from '../support/locks.ts';
+import { startTestServer } from '../support/server.ts';
+import { startSync, untilOver } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
+import { untilNoArchive } from './stage.ts';
+
+/** Everything written to this device fails as on a full disk. */
+const FULL_DISK = '/dev/full';
+
+setStage();
+
+test('C11: a full disk or a folder that cannot be written ends the download as NO_SPACE and leaves no file', async () => {
+  const server = await serve((_request, response) => response.end(archive));
+  await symlink(FULL_DISK, join(folder, 'archive.zip.part'));
+  expect(await failureOf(server.url)).toMatchObject({ code: 'NO_SPACE', retryable: true });
+  expect(server.requests).toHaveLength(1);
+
+  const missing = open().fetch(server.url, join(folder, 'missing', 'archive.zip'), {
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
+  await expect(missing).rejects.toMatchObject({ code: 'NO_SPACE', retryable: true });
+});
+
+test('C11: a full disk is told, leaves nothing behind, and is waited out', async () => {
+  const server = await startTestServer({ backend: 'postgres' });
+  const lock = await lockTable(server.databaseUrl, 'known_sources');
+  const file = server.exports.serve(await exportOf([dialogue('full')]));
+  const { id } = await startSync(server.client, file.url);
+  await until('it is about to download', () => lock.isWaitedFor());
+  // The attempt after it finds an ordinary disk.
+  await symlink(FULL_DISK, `${server.services.workspace.archivePath(localId('SyncTask', id))}.part`);
+  await lock.release();
+  const over = await untilOver(server.client, id);
+  expect(over).toMatchObject({ status: 'COMPLETED', attempt: 2, counts: { added: 1 } });
+  expect(server.logged()).toContain('NO_SPACE');
+  await untilNoArchive(server);
+  await server.close();
+});
