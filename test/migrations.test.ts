@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate, migrationsDirectory, readMigrations } from '../src/infra/migrate.ts';
 import { diffToSchema, schemaPath } from '../src/infra/schema-diff.ts';
-import { createEmptyDatabase, query, quietLogger, type TestDatabase } from './support/postgres.ts';
+import {
+  createEmptyDatabase,
+  createTestDatabase,
+  query,
+  quietLogger,
+  type TestDatabase,
+} from './support/postgres.ts';
 
 let database: TestDatabase;
 let directory: string;
@@ -116,6 +122,61 @@ test('A migration that fails leaves nothing behind, is named at the next start, 
     expect(await migrate(target.url, quietLogger, { directory: failing, retry: name })).toEqual([name]);
   } finally {
     await target.drop();
+  }
+});
+
+test('A version that starts on the database of a newer one comes up, and changes nothing', async () => {
+  const newer = join(directory, 'newer');
+  const name = '29990101000000_newer';
+  await cp(migrationsDirectory, newer, { recursive: true });
+  await mkdir(join(newer, name));
+  await writeFile(join(newer, name, 'migration.sql'), 'BEGIN;\nCREATE TABLE newer (id int);\nCOMMIT;\n');
+  const target = await createTestDatabase();
+  try {
+    expect(await migrate(target.url, quietLogger, { directory: newer })).toEqual([name]);
+    const before = await catalog(target.url);
+    expect(await migrate(target.url, quietLogger)).toEqual([]);
+    expect(await catalog(target.url)).toEqual(before);
+  } finally {
+    await target.drop();
+  }
+});
+
+/** What code of the version before could not bear, or would wait for too long. */
+const unsafe = {
+  'a table or column goes': /\bDROP\s+(TABLE|COLUMN|TYPE|SCHEMA|VIEW)\b/i,
+  'a name changes': /\bRENAME\b/i,
+  'a column changes its type': /\bALTER\s+COLUMN\s+\S+\s+(SET\s+DATA\s+)?TYPE\b/i,
+  'a default goes': /\bDROP\s+DEFAULT\b/i,
+  'a column becomes required': /\bSET\s+NOT\s+NULL\b/i,
+  'a new column is required and has no default': /\bADD\s+COLUMN\b(?![^,;]*\bDEFAULT\b)[^,;]*\bNOT\s+NULL\b/i,
+};
+
+/** How a migration would break the version before; empty when it breaks nothing, or says that nothing uses it. */
+function dangersOf(sql: string): string[] {
+  if (/^-- Unused since \d+\.\d+\.\d+/m.test(sql)) return [];
+  const statements = sql.replace(/--.*$/gm, '');
+  return Object.entries(unsafe).flatMap(([danger, pattern]) => (pattern.test(statements) ? [danger] : []));
+}
+
+test('No migration breaks the version before it, which runs on beside the new one for a while', async () => {
+  const { migrationDirectories } = await readMigrations(migrationsDirectory);
+  for (const { path, migrationFile } of migrationDirectories) {
+    expect(dangersOf(migrationFile.content.value), path).toEqual([]);
+  }
+  const added = 'ALTER TABLE "users" ADD COLUMN "age" INTEGER NOT NULL';
+  for (const [sql, dangers] of [
+    ['DROP TABLE "users";', ['a table or column goes']],
+    ['ALTER TABLE "users"\nDROP COLUMN "email";', ['a table or column goes']],
+    ['ALTER TABLE "users" RENAME COLUMN "email" TO "mail";', ['a name changes']],
+    ['ALTER TABLE "users" ALTER COLUMN "id" SET DATA TYPE TEXT;', ['a column changes its type']],
+    ['ALTER TABLE "users" ALTER COLUMN "email" SET NOT NULL;', ['a column becomes required']],
+    [`${added};`, ['a new column is required and has no default']],
+    [`${added} DEFAULT 0, ADD COLUMN "x" TEXT;`, []],
+    ['-- Unused since 1.2.0\nDROP TABLE "users";', []],
+    ['-- DROP TABLE "users";\nDROP INDEX "users_email";', []],
+  ] as const) {
+    expect(dangersOf(sql), sql).toEqual(dangers);
   }
 });
 
