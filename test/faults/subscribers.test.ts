@@ -76,7 +76,9 @@ test('C7: without Redis a subscription still tells the present state, and ends',
   await again.close();
 });
 
-test('C7: a server and a worker that start without Redis live, say so, and work once it is there', async (context) => {
+test('C7: a server and a worker that start without Redis live, say so, and work once it is there', {
+  timeout: 120_000,
+}, async (context) => {
   const dataDir = await mkdtemp(join(tmpdir(), 'sidecar-no-redis-'));
   context.onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
   const database = await createTestDatabase();
@@ -112,7 +114,9 @@ test('C7: a server and a worker that start without Redis live, say so, and work 
   expect(server.logged() + worker.logged()).not.toMatch(/unexpected error|unhandled/i);
 });
 
-test('C13: a hundred streams of a server that dies go on at another one, and leave no subscription', async (context) => {
+test('C13: a hundred streams of a server that dies go on at another one, and leave no subscription', {
+  timeout: 120_000,
+}, async (context) => {
   const server = await startTestServer({ backend: 'redis', worker: false });
   context.onTestFinished(() => server.close());
   const dying = await startServerProcess({
