@@ -103,12 +103,14 @@ test('Insights show what was counted, as charts and as tables', async () => {
     dated('counted', 'Counting apples', [
       { role: 'user', at: '2024-04-15T12:00:00Z', text: 'How many?' },
       { role: 'assistant', at: '2024-06-15T12:01:00Z', text: 'Three.', model: 'gpt-4o' },
+      { role: 'assistant', at: '2009-04-15T12:00:00Z', text: 'Said by a slow clock.', model: 'o3' },
       { role: 'assistant', at: '5000-01-01T00:00:00Z', text: 'Said by a broken clock.', model: 'o3' },
     ]),
+    dated('more', 'More apples', [{ role: 'user', at: '2024-06-16T12:00:00Z', text: 'And now?' }]),
   ];
   await sync(user.client, stage.server.exports.serve(await exportOf(conversations)).url);
   const { page, leave } = await visit(stage, '/insights', { apiKey: user.apiKey });
-  await page.getByRole('definition').filter({ hasText: /^3$/ }).waitFor();
+  await page.getByRole('definition').filter({ hasText: /^5$/ }).waitFor();
   await page.getByRole('img', { name: 'Hours of the day' }).waitFor();
   await page.getByText('As a table').first().click();
   const months = page.getByRole('table').first().getByRole('row');
@@ -116,11 +118,12 @@ test('Insights show what was counted, as charts and as tables', async () => {
     'MonthYouAssistants',
     '2024-0410',
     '2024-0500',
-    '2024-0601',
+    '2024-0611',
   ]);
+  await page.getByText('2 messages are not drawn by month').waitFor();
   expect(await violationsOf(page)).toEqual([]);
   await page.getByRole('link', { name: /^apples/ }).click();
-  await page.locator('.hit mark').getByText('apples').waitFor();
+  await page.locator('.hit mark').getByText('apples').first().waitFor();
   await leave();
 });
 

@@ -7,7 +7,7 @@ import { Failure } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 import { BarChart } from './chart.tsx';
-import { byHour, byModel, byRole, byWeekday, hourLabels, monthsOf } from './series.ts';
+import { byHour, byModel, byRole, byWeekday, hourLabels, misdated, monthsOf } from './series.ts';
 import './insights.css';
 
 const words = texts.insights;
@@ -46,6 +46,8 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
     );
   }
   const months = monthsOf(insights);
+  const left = misdated(insights, months);
+  const topics = insights.topics.filter(({ conversations }) => conversations > 1);
   const totals = [
     [words.totals.conversations, formatNumber(insights.conversations)],
     [words.totals.messages, formatNumber(insights.messages)],
@@ -62,18 +64,23 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
           </div>
         ))}
       </dl>
-      <BarChart
-        label={words.months}
-        heading={words.month}
-        labels={months}
-        series={byRole(insights, months)}
-      />
-      <BarChart
-        label={words.models}
-        heading={words.month}
-        labels={months}
-        series={byModel(insights, months)}
-      />
+      {left > 0 && <p className="notice">{words.misdated(left, formatNumber(left))}</p>}
+      {months.length > 0 && (
+        <>
+          <BarChart
+            label={words.months}
+            heading={words.month}
+            labels={months}
+            series={byRole(insights, months)}
+          />
+          <BarChart
+            label={words.models}
+            heading={words.month}
+            labels={months}
+            series={byModel(insights, months)}
+          />
+        </>
+      )}
       <div className="charts">
         <BarChart label={words.hours} heading={words.hour} labels={hourLabels} series={byHour(insights)} />
         <BarChart
@@ -95,18 +102,20 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
             ))}
           </ol>
         </section>
-        <section className="card stack">
-          <h2>{words.topics}</h2>
-          <ul className="plain topics">
-            {insights.topics.map(({ word, conversations }) => (
-              <li key={word}>
-                <Link className="badge" href={`/search?q=${encodeURIComponent(word)}`}>
-                  {word} <span aria-hidden="true">·</span> {formatNumber(conversations)}
-                </Link>
-              </li>
-            ))}
-          </ul>
-        </section>
+        {topics.length > 0 && (
+          <section className="card stack">
+            <h2>{words.topics}</h2>
+            <ul className="plain topics">
+              {topics.map(({ word, conversations }) => (
+                <li key={word}>
+                  <Link className="badge" href={`/search?q=${encodeURIComponent(word)}`}>
+                    {word} <span aria-hidden="true">·</span> {formatNumber(conversations)}
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
       </div>
     </>
   );

@@ -8,8 +8,8 @@ const words = texts.insights;
 /** More models than this are drawn as one. */
 const MAX_MODELS = 6;
 
-/** Twenty years; what an export dates before or into the future is not drawn. */
-const MAX_MONTHS = 240;
+/** When ChatGPT began, and before all others: an earlier time is a clock’s mistake, and would stretch the axis for nothing. */
+const FIRST_MONTH = '2022-11';
 const DAY_MS = 86_400_000;
 
 /** Every month from the first to the last, those without a message as well, so that time is drawn evenly. */
@@ -18,18 +18,21 @@ export function monthsOf({ months }: Insights): string[] {
   const thisMonth = new Date(Date.now() + DAY_MS).toISOString().slice(0, 7);
   const known = months
     .map(({ month }) => month)
-    .filter((month) => /^\d{4}-\d\d$/.test(month) && month <= thisMonth);
+    .filter((month) => /^\d{4}-\d\d$/.test(month) && month >= FIRST_MONTH && month <= thisMonth);
   const [first, last] = [known.at(0), known.at(-1)];
   if (!first || !last) return [];
-  const [year = 0, month = 1] = last.split('-').map(Number);
+  const [year = 0, month = 1] = first.split('-').map(Number);
   const all: string[] = [];
-  for (let back = 0; back < MAX_MONTHS; back += 1) {
-    const name = new Date(Date.UTC(year, month - 1 - back)).toISOString().slice(0, 7);
-    if (name < first) break;
-    all.unshift(name);
+  for (let name = first; name <= last; ) {
+    all.push(name);
+    name = new Date(Date.UTC(year, month - 1 + all.length)).toISOString().slice(0, 7);
   }
   return all;
 }
+
+/** How many messages have a time that cannot be right, and so no place among these months. */
+export const misdated = ({ months }: Insights, labels: string[]): number =>
+  months.reduce((sum, { month, messages }) => (labels.includes(month) ? sum : sum + messages), 0);
 
 export function byRole({ months }: Insights, labels: string[]): Series[] {
   const roles = [...new Set(months.map(({ role }) => role))].toSorted().toReversed();

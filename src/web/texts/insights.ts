@@ -3,6 +3,10 @@ export const insights = {
   lead: 'What your history is made of: what you and the assistants said, without tools and reasoning.',
   totals: { conversations: 'Conversations', messages: 'Messages', first: 'First', last: 'Last' },
   months: 'Messages by month',
+  misdated: (count: number, number: string) =>
+    count === 1
+      ? 'One message is not drawn by month: its time in the export cannot be right.'
+      : `${number} messages are not drawn by month: their times in the export cannot be right.`,
   models: 'Answers by model',
   hours: 'Hours of the day',
   weekdays: 'Days of the week',
