@@ -53,7 +53,7 @@ describe.each(backends)('Imports on the %s back end', (backend) => {
     await card.getByRole('button', { name: 'Stop the import' }).click();
     await gate.open();
     await card.getByText('Cancelled', { exact: true }).waitFor();
-    await card.getByRole('button', { name: 'Retry what failed' }).click();
+    await card.getByRole('button', { name: 'Go on with it' }).click();
     await card.first().getByText('Complete', { exact: true }).waitFor();
     await card.first().getByRole('button', { name: 'Take back' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click();
@@ -79,6 +79,7 @@ describe('The import page', () => {
     await card.getByText('What was left out, and why').click();
     await card.getByRole('listitem').filter({ hasText: 'Failed' }).waitFor();
     expect(await countOf(card, 'failed')).toBe('1');
+    await card.getByRole('button', { name: 'Retry what failed' }).waitFor();
     await leave();
   });
 

@@ -113,10 +113,13 @@ function Actions({ task, learn }: { task: TaskFragment; learn: (task: TaskFragme
   const undo = async () => learn(orThrow((await ask(UndoSyncDocument, { taskId })).undoSync));
   const { added, updated, failed } = task.counts;
   const over = isOver(task);
-  const mayRetry =
-    ['FAILED', 'PARTIAL', 'CANCELLED'].includes(task.status) && (failed > 0 || task.status !== 'PARTIAL');
+  const { status } = task;
+  const retryWords =
+    status === 'CANCELLED' || status === 'FAILED' || (status === 'PARTIAL' && failed > 0)
+      ? words.retries[status]
+      : null;
   const mayUndo = over && task.status !== 'UNDONE' && added + updated > 0;
-  if (over && !mayRetry && !mayUndo) return null;
+  if (over && !retryWords && !mayUndo) return null;
   return (
     <>
       <FailureNotice error={cancel.error ?? retry.error} />
@@ -131,13 +134,13 @@ function Actions({ task, learn }: { task: TaskFragment; learn: (task: TaskFragme
             {words.cancel}
           </button>
         )}
-        {mayRetry && (
+        {retryWords && (
           <button type="button" className="button" disabled={retry.isPending} onClick={() => retry.mutate()}>
-            {words.retry}
+            {retryWords}
           </button>
         )}
         {mayUndo && (
-          <button type="button" className="button quiet" onClick={() => setUndoing(true)}>
+          <button type="button" className="button" onClick={() => setUndoing(true)}>
             {words.undo}
           </button>
         )}

@@ -27,7 +27,7 @@ export const imports = {
   },
   now: 'Now',
   history: 'Past imports',
-  none: { title: 'Nothing imported yet', text: 'Your history appears here while it comes in.' },
+  none: { title: 'Nothing imported yet', text: 'Each import stands here, with what came of it.' },
   phases: {
     WAITING: 'Waiting for its turn',
     DOWNLOADING: 'Downloading',
@@ -64,13 +64,13 @@ export const imports = {
     assetsAdded: 'new files',
   },
   cancel: 'Stop the import',
-  retry: 'Retry what failed',
+  retries: { CANCELLED: 'Go on with it', FAILED: 'Try again', PARTIAL: 'Retry what failed' },
   undo: 'Take back',
   undoTitle: 'Take this import back?',
   undoText: 'Everything that it added or changed goes away again, and nothing else.',
   problems: {
     show: 'What was left out, and why',
-    untitled: 'Without a title',
+    untitled: 'Part of the export',
     outcomes: { SKIPPED: 'Skipped', FAILED: 'Failed', WARNING: 'Note' },
     none: 'There is nothing to tell.',
     open: 'Open',
@@ -94,7 +94,7 @@ export const imports = {
       'In ChatGPT open Settings, then Data controls, and choose Export data.',
       'Wait for the e-mail. It can take from a few minutes to a few days.',
       'Open the link in the browser in which you are signed in to ChatGPT, and save the zip.',
-      'Drop the zip here, without unpacking it.',
+      'Drop the zip on the page Import, without unpacking it.',
     ],
     limit:
       'The link in the e-mail works for 24 hours only. When it is too late, ask for a new export; nothing is lost.',
