@@ -51,6 +51,28 @@ test('An answer comes word by word, its numbers lead to what they cite, and the 
   await leave();
 });
 
+test('An answer that comes while one goes to another talk is not shown there', async () => {
+  let goOn = () => {};
+  const waited = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  chats.model.next(async (answer) => {
+    answer.say('Half an answer');
+    await waited;
+    answer.finish();
+  });
+  const { page, leave } = await open('/chat');
+  await page.getByLabel('Your question').fill('Do apple trees wait?');
+  await page.keyboard.press('Enter');
+  await page.locator('.markdown').getByText('Half an answer').waitFor();
+  await page.getByRole('link', { name: 'Which trees grow here?' }).click();
+  await page.locator('.markdown strong').getByText('sure').waitFor();
+  await page.getByRole('button', { name: 'Ask', exact: true }).waitFor();
+  expect(await page.locator('.turn').filter({ hasText: 'Do apple trees wait?' }).count()).toBe(0);
+  goOn();
+  await leave();
+});
+
 test('A model that fails is told of, and the question can be asked again', async () => {
   chats.model.next((answer) => answer.refuse(500));
   const { page, leave } = await open('/chat');

@@ -33,21 +33,24 @@ export default function ChatPage() {
   const { isAvailable, reason, model } = health.data.chatHealth;
   return (
     <div className="page stack">
-      <header className="row spread">
-        <div>
+      <header>
+        <div className="row spread">
           <h1>{words.title}</h1>
-          <p className="muted">{words.lead}</p>
+          {id && isAvailable && (
+            <Link className="button" href="/chat">
+              <Plus size={16} aria-hidden="true" /> {words.newSession}
+            </Link>
+          )}
         </div>
-        <Link className="button" href="/chat">
-          <Plus size={16} aria-hidden="true" /> {words.newSession}
-        </Link>
+        <p className="muted">{words.lead}</p>
       </header>
       {!isAvailable && (
         <div className="notice warning" role="status">
           <div>
             <h2>{words.unavailable}</h2>
-            <p>{words.unavailableText}</p>
-            <p>{reason}</p>
+            <p>
+              {words.unavailableText} {reason}
+            </p>
           </div>
         </div>
       )}
@@ -67,7 +70,7 @@ function Talk({
   model: string | null;
 }) {
   const [, navigate] = useLocation();
-  const { running, error, start, stop } = useAsk((sessionId) => {
+  const { running, error, start, stop } = useAsk(id, (sessionId) => {
     if (sessionId !== id) navigate(`/chat/${sessionId}`, { replace: true });
   });
   const end = useRef<HTMLDivElement>(null);

@@ -24,27 +24,38 @@ export interface Running {
   answer: string;
 }
 
-/** Asks one question at a time; `onSession` hears which talk it belongs to. Leaving the page ends the answer. */
-export function useAsk(onSession: (sessionId: string) => void) {
+/**
+ * Asks one question at a time in the talk that is `open`; `onSession` hears which talk a question begins. Leaving the talk ends the
+ * answer.
+ */
+export function useAsk(open: string | undefined, onSession: (sessionId: string) => void) {
   const queries = useQueryClient();
   const [running, setRunning] = useState<Running | null>(null);
   const [error, setError] = useState<unknown>(null);
   const stop = useRef<(() => void) | null>(null);
+  const asked = useRef(open);
   useEffect(() => () => stop.current?.(), []);
+  useEffect(() => {
+    if (open === asked.current || !stop.current) return;
+    stop.current();
+    setRunning(null);
+  }, [open]);
 
   const end = (sessionId: string | undefined) => {
     stop.current = null;
     void (async () => {
       if (sessionId) await queries.invalidateQueries({ queryKey: ['chat-session', sessionId] });
       await queries.invalidateQueries({ queryKey: ['chat-sessions'] });
-      setRunning(null);
+      // Unless another question was asked meanwhile.
+      if (!stop.current) setRunning(null);
     })();
   };
 
   const start = (query: string, input: ChatInput) => {
     setError(null);
     setRunning({ query, turn: null, context: [], answer: '' });
-    let sessionId: string | undefined;
+    let sessionId = open;
+    asked.current = open;
     let over = false;
     const finish = () => {
       if (!over) end(sessionId);
@@ -61,6 +72,7 @@ export function useAsk(onSession: (sessionId: string) => void) {
           if (!event) return;
           if (event.__typename === 'ChatStarted') {
             sessionId = event.turn.session.id;
+            asked.current = sessionId;
             onSession(sessionId);
           }
           setRunning((before) => before && apply(before, event));

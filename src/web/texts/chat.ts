@@ -2,8 +2,7 @@ export const chat = {
   title: 'Chat',
   lead: 'Ask about anything you talked about before. Answers say where they come from.',
   unavailable: 'No model answers here yet',
-  unavailableText:
-    'Everything else works. To chat with your history, whoever runs this server connects a model:',
+  unavailableText: 'Everything else works.',
   sessions: 'Earlier talks',
   noSessions: 'None yet.',
   newSession: 'New talk',
