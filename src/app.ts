@@ -27,7 +27,7 @@ import { refuseForeignPages } from './rest/same-origin.ts';
 import { forGraphiQL, forQueueBoard, securityHeaders } from './security-headers.ts';
 import type { OpenServices } from './services.ts';
 import { refuseSlowBodies } from './slow-bodies.ts';
-import { servePages } from './web-pages.ts';
+import { servePages, serveUnknown } from './web-pages.ts';
 
 export interface App {
   handler: Express;
@@ -90,6 +90,7 @@ export function createApp(
   handler.use(QUEUE_BOARD_PATH, forQueueBoard(), serveQueueBoard(authenticate, openQueueBoard));
   handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
   handler.use(createRestRouter(services, authenticate, config.sync));
+  handler.use(serveUnknown());
   handler.use(() => {
     throw notFound();
   });

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RequestHandler } from 'express';
 import expressStaticGzip from 'express-static-gzip';
@@ -47,5 +48,15 @@ export function servePages(directory = WEB_DIRECTORY): RequestHandler | null {
       for (const header of ['Content-Encoding', 'Content-Type']) response.removeHeader(header);
       next(error);
     });
+  };
+}
+
+/** For an address that is nobody's: the app, which says so to a person. Programs go on to the API's own answer. */
+export function serveUnknown(directory = WEB_DIRECTORY): RequestHandler {
+  return async (request, response, next) => {
+    if (request.method !== 'GET' || request.accepts(['json', 'html']) !== 'html') return next();
+    const html = await readFile(join(directory, 'index.html'), 'utf8').catch(() => null);
+    if (html === null) return next();
+    response.status(404).type('html').set({ 'Cache-Control': 'no-store', Vary: 'Accept' }).send(html);
   };
 }

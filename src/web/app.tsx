@@ -1,5 +1,6 @@
-import { lazy, Suspense } from 'react';
-import { Link, Redirect, Route, Switch } from 'wouter';
+import { type ComponentType, lazy, Suspense } from 'react';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { ApiError } from './api/graphql.ts';
 import { useSession } from './api/session.ts';
 import { ErrorBoundary } from './parts/error-boundary.tsx';
 import { Failure } from './parts/failure.tsx';
@@ -8,28 +9,39 @@ import { Shell } from './parts/shell.tsx';
 import { texts } from './texts/index.ts';
 import { WelcomePage } from './welcome/welcome-page.tsx';
 
+/** A page whose files come when it is first opened; a file that does not come is told as a server that is away. */
+const load = (page: () => Promise<{ default: ComponentType }>) =>
+  lazy(() =>
+    page().catch(() => {
+      throw new ApiError('', 'OFFLINE');
+    }),
+  );
+
 /** Each page is loaded when it is first opened. The server answers these addresses with the app (src/web-pages.ts). */
 const pages = [
   {
     path: '/conversations/:id?',
-    Page: lazy(() => import('./conversations/conversations-page.tsx')),
+    Page: load(() => import('./conversations/conversations-page.tsx')),
   },
-  { path: '/search', Page: lazy(() => import('./search/search-page.tsx')) },
-  { path: '/chat/:id?', Page: lazy(() => import('./chat/chat-page.tsx')) },
-  { path: '/import', Page: lazy(() => import('./imports/imports-page.tsx')) },
-  { path: '/insights', Page: lazy(() => import('./insights/insights-page.tsx')) },
-  { path: '/account', Page: lazy(() => import('./account/account-page.tsx')) },
+  { path: '/search', Page: load(() => import('./search/search-page.tsx')) },
+  { path: '/chat/:id?', Page: load(() => import('./chat/chat-page.tsx')) },
+  { path: '/import', Page: load(() => import('./imports/imports-page.tsx')) },
+  { path: '/insights', Page: load(() => import('./insights/insights-page.tsx')) },
+  { path: '/account', Page: load(() => import('./account/account-page.tsx')) },
 ];
 
 export function App() {
   const session = useSession();
+  const [location] = useLocation();
+  // One page that broke leaves the others whole.
+  const section = location.split('/')[1];
   if (session.isPending) return <Waiting reason={session.failureReason} />;
   if (session.isError) return <Failure error={session.error} retry={() => void session.refetch()} />;
   const { viewer, signInMethods } = session.data;
   if (!viewer) return <WelcomePage methods={signInMethods} />;
   return (
     <Shell user={viewer.displayName ?? viewer.email ?? texts.shell.owner}>
-      <ErrorBoundary>
+      <ErrorBoundary key={section}>
         <Suspense
           fallback={
             <div className="page">

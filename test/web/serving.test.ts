@@ -33,6 +33,23 @@ test.each(['/nowhere', '/import/a/b', '/conversations/x/y', '/assets-web/missing
   },
 );
 
+test('A person at an unknown address is told so in a page, and a page whose files do not come leaves the others whole', async () => {
+  const { page, context, complaints } = await visit(stage, '/nowhere', { apiKey: stage.server.apiKey });
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  await page.route('**/assets-web/insights-page*.js', (route) => route.abort());
+  await page.getByRole('link', { name: 'Insights' }).click();
+  await page.getByText('The server cannot be reached.').waitFor();
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('heading', { name: 'Account', exact: true }).waitFor();
+  await page.unroute('**/assets-web/insights-page*.js');
+  await page.getByRole('link', { name: 'Insights' }).click();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('Nothing to count yet').waitFor();
+  await context.close();
+  // Of the address and of the file; React tells as well of what it caught.
+  expect(complaints.filter((text) => !/404|Failed to load resource|OFFLINE|ApiError/.test(text))).toEqual([]);
+});
+
 test('A program that asks for JSON gets none of the pages', async () => {
   const answer = await get('/', { accept: 'application/json' });
   expect([answer.status, await answer.json()]).toEqual([404, { detail: 'No such page.' }]);
