@@ -1,6 +1,7 @@
 import { Check, Copy } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { texts } from '../texts/index.ts';
+import { copy } from './copy.ts';
 
 const SHOWN_MS = 2_000;
 
@@ -14,11 +15,7 @@ export function CopyButton({ text, label = texts.shell.copy }: { text: () => str
   }, [copied]);
   const Icon = copied ? Check : Copy;
   return (
-    <button
-      type="button"
-      className="button quiet compact"
-      onClick={() => void navigator.clipboard.writeText(text()).then(() => setCopied(true))}
-    >
+    <button type="button" className="button quiet compact" onClick={() => void copy(text()).then(setCopied)}>
       <Icon size={14} aria-hidden="true" />
       <span aria-live="polite">{copied ? texts.shell.copied : label}</span>
     </button>
