@@ -130,8 +130,17 @@ test('Another version of a message is shown with what followed it, and the addre
   await page.getByRole('link', { name: /Crossroads/ }).click();
   await page.getByText('To the right.').waitFor();
   const versions = page.getByRole('group', { name: 'Version 2 of 2' });
-  await versions.getByRole('button', { name: 'Previous version' }).click();
+  await page.evaluate(() => {
+    const observer = new MutationObserver(() => {
+      if (document.querySelector('.conversation .skeleton')) document.body.dataset.flashed = 'yes';
+    });
+    observer.observe(document.body, { childList: true, subtree: true });
+  });
+  await versions.getByRole('button', { name: 'Previous version' }).press('Enter');
   await page.getByText('To the left.').waitFor();
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Next version');
+  expect(await page.evaluate(() => document.body.dataset.flashed)).toBe(undefined);
+  expect(page.url()).toContain('title=Crossroads');
   expect(await page.getByText('Thanks!').count()).toBe(0);
   await page.reload();
   await page.getByText('To the left.').waitFor();
@@ -172,6 +181,16 @@ test('Markdown, code, and mathematics are drawn, and reasoning is folded', async
   // What somebody typed is shown as they typed it.
   await page.getByText('Show me *everything*.').waitFor();
   expect(await page.getByText('deep').isVisible()).toBe(false);
+  // As over http from another machine.
+  await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+  await page.locator('.code-block').getByRole('button', { name: 'Copy' }).click();
+  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  const box = page.getByRole('searchbox', { name: 'Find by title' });
+  await box.fill('');
+  await box.press('ControlOrMeta+V');
+  await page.waitForFunction(
+    () => document.querySelector<HTMLInputElement>('[type=search]')?.value === 'const answer = 42;',
+  );
   await page.getByText('Reasoning').click();
   await page.getByText('deep').waitFor();
   expect(await violationsOf(page)).toEqual([]);
@@ -184,6 +203,9 @@ test('A conversation is renamed, archived, exported and deleted', async () => {
   const { page, leave } = await visit(stage, '/conversations', { apiKey: user.apiKey });
   await page.getByRole('link', { name: /Title of mine/ }).click();
   await page.getByRole('button', { name: 'Rename' }).click();
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => document.activeElement?.textContent?.trim() === 'Rename');
+  await page.keyboard.press('Enter');
   await page.getByRole('dialog').getByLabel('Title').fill('Renamed');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('heading', { name: 'Renamed' }).waitFor();

@@ -41,6 +41,7 @@ test('Hits come as one types, marked, and lead to their message', async () => {
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.locator('.anchored').getByText('Ada Lovelace wrote it').waitFor();
+  await page.waitForFunction(() => document.activeElement?.classList.contains('anchored'));
   await page.goBack();
   await page.locator('.hit').waitFor();
   expect(await box.inputValue()).toBe('lovelace');

@@ -7,13 +7,23 @@ import { texts } from '../texts/index.ts';
 
 const words = texts.conversations;
 
+/** On the way to another version of a message. */
+export interface Switch {
+  /** 1 for the next, -1 for the one before. */
+  step: number;
+  /** Where the message stands in the window, in pixels from its top. */
+  top: number;
+}
+
 /** Arrows to the other versions of a message, each with what followed it. */
 export function BranchSwitch({
   message,
   conversationId,
+  onSwitch,
 }: {
   message: MessageFragment;
   conversationId: string;
+  onSwitch: (next: Switch) => void;
 }) {
   const { siblingIndex, siblingCount } = message;
   const [, navigate] = useLocation();
@@ -21,7 +31,13 @@ export function BranchSwitch({
     mutationFn: async (step: number) => {
       const { node } = await ask(SiblingsDocument, { id: message.id });
       const target = node?.__typename === 'Message' ? node.siblings[siblingIndex + step] : undefined;
-      if (target) navigate(`/conversations/${conversationId}?message=${target.id}`);
+      if (!target) return;
+      const top = document.getElementById(message.id)?.getBoundingClientRect().top ?? 0;
+      onSwitch({ step, top });
+      // The list beside it keeps its filters.
+      const address = new URLSearchParams(location.search);
+      address.set('message', target.id);
+      navigate(`/conversations/${conversationId}?${address}`);
     },
   });
   return (

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { ArrowLeft } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect } from 'react';
 import { Link } from 'wouter';
 import { ConversationDocument } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
@@ -9,8 +9,7 @@ import { Failure } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 import { Actions } from './actions.tsx';
-import { MessageView } from './message-view.tsx';
-import { useMessages } from './use-messages.ts';
+import { Messages } from './messages.tsx';
 import './conversation.css';
 
 const words = texts.conversations;
@@ -70,76 +69,9 @@ export default function ConversationView({
         <p className="small muted">{facts.join(' · ')}</p>
         <Actions conversation={conversation} back={back} />
       </header>
-      <Messages key={anchor} id={id} anchor={anchor} provider={conversation.provider} />
+      <Messages id={id} anchor={anchor} provider={conversation.provider} />
     </article>
   );
 }
 
 const unique = (value: string, index: number, all: string[]) => value !== '' && all.indexOf(value) === index;
-
-function Messages({ id, anchor, provider }: { id: string; anchor: string | null; provider: string }) {
-  const { messages, ...query } = useMessages(id, anchor);
-  const [showsAll, setShowsAll] = useState(false);
-  const end = useRef<HTMLDivElement>(null);
-  const { fetchPreviousPage } = query;
-  const isAlone = anchor !== null && query.data?.pages.length === 1;
-  useEffect(() => {
-    if (isAlone) void fetchPreviousPage();
-  }, [isAlone, fetchPreviousPage]);
-  // What comes before an anchor is put in first, so that nothing moves once one reads.
-  const isShown = query.isSuccess && !isAlone;
-  useEffect(() => {
-    if (isShown && anchor) document.getElementById(anchor)?.scrollIntoView({ block: 'center' });
-  }, [isShown, anchor]);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
-  useEffect(() => {
-    if (!end.current || !hasNextPage || isFetchingNextPage) return;
-    const observer = new IntersectionObserver(
-      ([entry]) => {
-        if (entry?.isIntersecting) void fetchNextPage();
-      },
-      { rootMargin: '800px' },
-    );
-    observer.observe(end.current);
-    return () => observer.disconnect();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
-  if (query.isPending) return <Loading lines={5} height="6rem" />;
-  if (query.isError && messages.length === 0)
-    return <Failure error={query.error} retry={() => void query.refetch()} />;
-  const hidden = messages.filter(({ kind }) => kind === 'HIDDEN').length;
-  return (
-    <>
-      {query.hasPreviousPage && (
-        <button
-          type="button"
-          className="button"
-          disabled={query.isFetchingPreviousPage}
-          onClick={() => void query.fetchPreviousPage()}
-        >
-          {words.earlier}
-        </button>
-      )}
-      {hidden > 0 && (
-        <label className="row small muted">
-          <input type="checkbox" checked={showsAll} onChange={(event) => setShowsAll(event.target.checked)} />
-          {words.showAll}
-        </label>
-      )}
-      {messages.length === 0 && <p className="muted">{words.empty}</p>}
-      <ol className="plain messages">
-        {messages
-          .filter(({ kind, id: messageId }) => kind !== 'HIDDEN' || showsAll || messageId === anchor)
-          .map((message) => (
-            <MessageView
-              key={message.id}
-              message={message}
-              conversationId={id}
-              provider={provider}
-              isAnchor={message.id === anchor}
-            />
-          ))}
-      </ol>
-      <div ref={end}>{isFetchingNextPage && <Loading lines={2} height="6rem" />}</div>
-    </>
-  );
-}

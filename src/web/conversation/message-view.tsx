@@ -5,7 +5,7 @@ import { formatTime } from '../format.ts';
 import { Markdown } from '../markdown/markdown.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { texts } from '../texts/index.ts';
-import { BranchSwitch } from './branch-switch.tsx';
+import { BranchSwitch, type Switch } from './branch-switch.tsx';
 import { Files } from './files.tsx';
 
 const words = texts.conversations;
@@ -23,11 +23,14 @@ export function MessageView({
   conversationId,
   provider,
   isAnchor,
+  onSwitch,
 }: {
   message: MessageFragment;
   conversationId: string;
   provider: string;
   isAnchor: boolean;
+  /** Hears that another version of it is asked for. */
+  onSwitch: (next: Switch) => void;
 }) {
   const { kind, role, text, assets } = message;
   const author = authorOf(message, provider);
@@ -40,6 +43,7 @@ export function MessageView({
   return (
     <li
       id={message.id}
+      tabIndex={-1}
       className={`message ${role === 'user' ? 'from-user' : ''} ${isAnchor ? 'anchored' : ''}`}
     >
       {kind === 'VISIBLE' ? (
@@ -57,7 +61,9 @@ export function MessageView({
         </details>
       )}
       <footer className="message-foot small muted">
-        {message.siblingCount > 1 && <BranchSwitch message={message} conversationId={conversationId} />}
+        {message.siblingCount > 1 && (
+          <BranchSwitch message={message} conversationId={conversationId} onSwitch={onSwitch} />
+        )}
         {message.createdAt && <time dateTime={message.createdAt}>{formatTime(message.createdAt)}</time>}
         {kind === 'VISIBLE' && text !== '' && <CopyButton text={() => text} />}
         <Link

@@ -35,6 +35,8 @@ export function useMessages(id: string, anchor: string | null) {
         ? { last: PAGE, before: startCursor }
         : null;
     },
+    // Another path is put in the place of this one once it is there.
+    placeholderData: (before) => before,
     // A page that comes back must not move what is being read.
     refetchOnWindowFocus: false,
     staleTime: 60_000,

@@ -14,6 +14,7 @@ import { signOut } from '../api/session.ts';
 import { texts } from '../texts/index.ts';
 import { Offline } from './offline.tsx';
 import { ThemeSwitch } from './theme-switch.tsx';
+import { useArrival } from './use-arrival.ts';
 
 const pages = [
   { path: '/conversations', name: texts.shell.pages.conversations, Icon: MessagesSquare },
@@ -29,6 +30,7 @@ export function Shell({ user, children }: { user: string; children: ReactNode })
   const [location, navigate] = useLocation();
   const main = useRef<HTMLElement>(null);
   const leave = useMutation({ mutationFn: signOut });
+  useArrival(location, main);
   const section = `/${location.split('/')[1]}`;
   const page = pages.find(({ path }) => path === section);
   useEffect(() => {

@@ -1,0 +1,105 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import type { MessageFragment } from '../../generated/web/operations.ts';
+import { Failure } from '../parts/failure.tsx';
+import { Loading } from '../parts/loading.tsx';
+import { texts } from '../texts/index.ts';
+import type { Switch } from './branch-switch.tsx';
+import { MessageView } from './message-view.tsx';
+import { useMessages } from './use-messages.ts';
+
+const words = texts.conversations;
+
+/** The messages of a path, the next ones as one reads on. One path stands until the other that is asked for is there. */
+export function Messages({ id, anchor, provider }: { id: string; anchor: string | null; provider: string }) {
+  const { messages, ...query } = useMessages(id, anchor);
+  const [showsAll, setShowsAll] = useState(false);
+  const end = useRef<HTMLDivElement>(null);
+  const shown = useRef<MessageFragment[]>([]);
+  const switched = useRef<Switch | null>(null);
+  const { fetchPreviousPage } = query;
+  const isHere = query.isSuccess && !query.isPlaceholderData;
+  // What comes before an anchor is put in first, so that nothing moves once one reads.
+  const isAlone = isHere && anchor !== null && query.data.pages.length === 1 && query.hasPreviousPage;
+  useEffect(() => {
+    if (isAlone) void fetchPreviousPage();
+  }, [isAlone, fetchPreviousPage]);
+  const isWhole = isHere && (!isAlone || query.isFetchPreviousPageError);
+  if (isWhole) shown.current = messages;
+  useLayoutEffect(() => {
+    if (!isWhole || !anchor) return;
+    arriveAt(anchor, switched.current);
+    switched.current = null;
+  }, [isWhole, anchor]);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  useEffect(() => {
+    if (!isWhole || !end.current || !hasNextPage || isFetchingNextPage) return;
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (entry?.isIntersecting) void fetchNextPage();
+      },
+      { rootMargin: '800px' },
+    );
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [isWhole, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  if (query.isError && messages.length === 0)
+    return <Failure error={query.error} retry={() => void query.refetch()} />;
+  if (!isWhole && shown.current.length === 0) return <Loading lines={5} height="6rem" />;
+  const hidden = shown.current.filter(({ kind }) => kind === 'HIDDEN').length;
+  return (
+    <>
+      {query.hasPreviousPage && (
+        <button
+          type="button"
+          className="button"
+          disabled={query.isFetchingPreviousPage}
+          onClick={() => void query.fetchPreviousPage()}
+        >
+          {words.earlier}
+        </button>
+      )}
+      {hidden > 0 && (
+        <label className="row small muted">
+          <input type="checkbox" checked={showsAll} onChange={(event) => setShowsAll(event.target.checked)} />
+          {words.showAll}
+        </label>
+      )}
+      {shown.current.length === 0 && <p className="muted">{words.empty}</p>}
+      <ol className="plain messages" aria-busy={!isWhole}>
+        {shown.current
+          .filter(({ kind, id: messageId }) => kind !== 'HIDDEN' || showsAll || messageId === anchor)
+          .map((message) => (
+            <MessageView
+              key={message.id}
+              message={message}
+              conversationId={id}
+              provider={provider}
+              isAnchor={message.id === anchor}
+              onSwitch={(next) => {
+                switched.current = next;
+              }}
+            />
+          ))}
+      </ol>
+      <div ref={end}>{isFetchingNextPage && <Loading lines={2} height="6rem" />}</div>
+    </>
+  );
+}
+
+/**
+ * Brings the reader and the keyboard to a message: into the middle of the window, or, from another version of it, where that one
+ * stood, with the same arrow at hand.
+ */
+function arriveAt(id: string, from: Switch | null): void {
+  const message = document.getElementById(id);
+  if (!message) return;
+  if (!from) {
+    message.scrollIntoView({ block: 'center' });
+    message.focus({ preventScroll: true });
+    return;
+  }
+  scrollBy(0, message.getBoundingClientRect().top - from.top);
+  const arrows = [...message.querySelectorAll<HTMLButtonElement>('.branch button')];
+  const arrow = from.step > 0 ? arrows.toReversed() : arrows;
+  (arrow.find(({ disabled }) => !disabled) ?? message).focus({ preventScroll: true });
+}
