@@ -28,6 +28,8 @@ export interface Config {
   dataDir: string;
   /** Null: PostgreSQL is embedded in `dataDir`. */
   databaseUrl: string | null;
+  /** Databases that follow that one, to read from. */
+  replicaUrls: string[];
   /** Null: queue and events run on PostgreSQL, and the worker in the API's process. */
   redis: RedisConfig | null;
   /** Null: made at first start and kept in `dataDir`. */
@@ -123,14 +125,15 @@ export class ConfigError extends Error {
   }
 }
 
-/** Every value that must be told to nobody; of the database's URL the whole and the password. */
+/** Every value that must be told to nobody; of a database's URL the whole and the password. */
 export function secretsOf(config: Config): string[] {
-  const { apiKey, databaseUrl, redis, google, s3, chat, embeddings, sync, tracing } = config;
-  const password = URL.parse(databaseUrl ?? '')?.password ?? '';
+  const { apiKey, databaseUrl, replicaUrls, redis, google, s3, chat, embeddings, sync, tracing } = config;
+  const databases = [databaseUrl ?? '', ...replicaUrls];
+  const passwords = databases.map((url) => URL.parse(url)?.password ?? '');
   return [
-    databaseUrl,
-    password,
-    decodeURIComponent(password),
+    ...databases,
+    ...passwords,
+    ...passwords.map(decodeURIComponent),
     ...passwordsOf(redis),
     sync.initial.exportUrl,
     apiKey,
@@ -168,6 +171,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     limits: { rateFactor: value.RATE_LIMIT_FACTOR, maxSubscriptions: value.MAX_SUBSCRIPTIONS },
     dataDir: value.DATA_DIR,
     databaseUrl: value.DB_URL ?? null,
+    replicaUrls: value.DB_REPLICA_URLS,
     redis: value.REDIS_URL ?? null,
     apiKey: value.API_KEY ?? null,
     sessions: {

@@ -24,6 +24,7 @@ import {
 } from './infra/queue.ts';
 import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
+import { openReplicas } from './infra/replicas.ts';
 import { createSecrets } from './infra/secrets.ts';
 import { openThreads } from './infra/threads.ts';
 import { prepareVectors } from './infra/vectors.ts';
@@ -80,6 +81,9 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     await migrate(databaseUrl, logger);
     const { prisma, database, pools, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
     closeInTime('database', closeDatabase);
+    const replicas =
+      config.replicaUrls.length > 0 ? openReplicas(config.replicaUrls, { prisma, database }, logger) : null;
+    if (replicas) closeInTime('replicas', replicas.close);
 
     const redis = config.redis ? openRedis(config.redis, logger) : null;
     if (redis) closeInTime('redis', redis.close);
@@ -107,6 +111,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     const services: Services = {
       prisma,
       database,
+      replicas,
       queue,
       events,
       downloads,

@@ -18,6 +18,7 @@ describe('Without any variable', () => {
       limits: { rateFactor: 1, maxSubscriptions: 100 },
       dataDir: './data',
       databaseUrl: null,
+      replicaUrls: [],
       redis: null,
       apiKey: null,
       sync: {
@@ -84,6 +85,11 @@ describe('A wrong environment', () => {
 
   test.each([
     ['Redis without a database of its own', { REDIS_URL: 'redis://host' }, /^DB_URL is required/],
+    [
+      'replicas of nothing',
+      { DB_REPLICA_URLS: 'postgresql://host/x' },
+      /^DB_URL is required when DB_REPLICA_URLS/,
+    ],
     ['a schedule without a URL', { CHATGPT_SYNC_ENABLED: 'true' }, /^CHATGPT_EXPORT_URL is required/],
     [
       'a schedule, said otherwise, without a URL',

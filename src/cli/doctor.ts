@@ -5,6 +5,7 @@ import { type Check, type Finding, findingsOf, mend, note, ok } from '../infra/d
 import { checkGoogle } from '../infra/doctor/google.ts';
 import { checkChat, checkEmbeddings } from '../infra/doctor/models.ts';
 import { checkRedis } from '../infra/doctor/redis.ts';
+import { checkReplicas } from '../infra/doctor/replica.ts';
 import { checkDataDirectory, checkFiles, checkFolder } from '../infra/doctor/storage.ts';
 import { hasEmbeddedPostgres } from '../infra/embedded-postgres.ts';
 import { createLogger } from '../infra/logger.ts';
@@ -36,6 +37,7 @@ async function examine(program: Program): Promise<number> {
     secrets = secretsOf(config);
     await tell('configuration', checkProblems(null));
     await tell('database', checkOwnDatabase(program, config));
+    if (config.replicaUrls.length > 0) await tell('replicas', checkReplicas(config.replicaUrls));
     await tell('redis', config.redis ? checkRedis(config.redis) : withoutRedis());
     await tell('data directory', checkDataDirectory(config.dataDir, config.sync.maxArchiveBytes));
     if (config.s3)

@@ -34,6 +34,8 @@ const urlOf = (protocols: string[]) =>
     `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
+const postgresUrl = urlOf(['postgres:', 'postgresql:']);
+
 const list = z.string().transform((value) =>
   value
     .split(',')
@@ -93,7 +95,13 @@ export const variables = z.object({
     .default(1),
   MAX_SUBSCRIPTIONS: wholeNumber(1, 1_000_000).default(100),
   DATA_DIR: z.string().default('./data'),
-  DB_URL: urlOf(['postgres:', 'postgresql:']).optional(),
+  DB_URL: postgresUrl.optional(),
+  DB_REPLICA_URLS: list
+    .refine(
+      (urls) => urls.every((url) => postgresUrl.safeParse(url).success),
+      'must be URLs that begin with postgres:// or postgresql://, comma-separated',
+    )
+    .default([]),
   REDIS_URL: redisUrl.optional(),
   API_KEY: z.string().optional(),
   SESSION_LIFETIME_HOURS: wholeNumber(1, 8_760).default(24),

@@ -13,10 +13,13 @@ import type { UnindexedMessages } from './import/terms.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
+import type { Replicas } from './reading.ts';
 
 export interface Services {
   prisma: PrismaClient;
   database: Database;
+  /** Null when there are none. */
+  replicas: Replicas | null;
   queue: Queue;
   events: Events;
   secrets: Secrets;

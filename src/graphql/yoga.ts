@@ -9,6 +9,7 @@ import { useCredentialGuard } from './credential-guard.ts';
 import { documentCaches, hideSchema, limitOperations } from './limits.ts';
 import { createMask } from './mask.ts';
 import { countOperations } from './metrics.ts';
+import { readFromReplicas } from './reading.ts';
 import { schema } from './schema.ts';
 import { limitSubscriptions } from './subscription-limit.ts';
 
@@ -86,6 +87,7 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
       ...(options.open ? [] : [hideSchema()]),
       limitSubscriptions(),
       countOperations(services.metrics),
+      readFromReplicas(),
       useCredentialGuard(createCredentialWatch(services)),
     ],
     renderGraphiQL,

@@ -10,6 +10,8 @@ export interface DatabaseConfig {
   url: string;
   /** For each of the two pools, Prisma's and that of bulk loads and search; 10 when absent. */
   maxConnections?: number;
+  /** How long a caller waits for a connection; 10 s when absent. */
+  connectTimeoutMs?: number;
   /** What an administrator sees in pg_stat_activity. */
   applicationName?: string;
   /** Hears of idle connections that were lost; the pool replaces them by itself. */
@@ -66,7 +68,7 @@ function poolSettings(config: DatabaseConfig, clientTimeoutMs: number): pg.PoolC
     connectionString: config.url,
     application_name: config.applicationName ?? 'sidecar',
     max: config.maxConnections ?? 10,
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionTimeoutMillis: config.connectTimeoutMs ?? connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
     statement_timeout: statementTimeoutMs,
     query_timeout: clientTimeoutMs + clientGraceMs,

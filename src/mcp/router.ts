@@ -4,6 +4,7 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import express, { type Request, type Router } from 'express';
 import { credentialsOf } from '../auth/credentials.ts';
 import { InvalidInputError, NotAllowedError, NotSignedInError } from '../domain/errors.ts';
+import { forReading } from '../domain/reading.ts';
 import type { Services } from '../domain/services.ts';
 import type { Authenticate, Credentials } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
@@ -39,7 +40,11 @@ export function createMcpRouter(services: Services, { authenticate, isOwnPage }:
       throw new NotSignedInError();
     }
     if (Array.isArray(request.body)) throw severalCalls();
-    const context = { services, viewer, origin: `${request.protocol}://${request.host}` };
+    const context = {
+      services: await forReading(services, viewer),
+      viewer,
+      origin: `${request.protocol}://${request.host}`,
+    };
     const handler = createMcpHandler(() => createToolServer(context), {
       // Nothing here changes by itself, so that there is nothing to listen to.
       maxSubscriptions: 0,

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import express, { type Request, type Response, type Router } from 'express';
 import { credentialsOf } from '../auth/credentials.ts';
 import { InvalidInputError } from '../domain/errors.ts';
+import { forReading, noteWrite } from '../domain/reading.ts';
 import type { Services } from '../domain/services.ts';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
@@ -45,6 +46,8 @@ export type Answer =
   | { status?: number; stream: Readable; headers: Record<string, string | number> };
 
 export interface Route extends DescribedRoute {
+  /** Changes nothing, though it is no GET. */
+  onlyReads?: boolean;
   handle(services: Services, call: Call): Promise<Answer>;
 }
 
@@ -98,9 +101,11 @@ export function createRestRouter(
         response.once('close', () => {
           if (!response.writableFinished) left.abort();
         });
+        const viewer = await authenticate(credentialsOf(request, request.ip));
+        const reads = route.method === 'get' || route.onlyReads === true;
         const answer = await route
-          .handle(services, {
-            viewer: await authenticate(credentialsOf(request, request.ip)),
+          .handle(reads ? await forReading(services, viewer) : services, {
+            viewer,
             body: takesJson ? bodyOf(request) : {},
             query: request.query,
             params: request.params as Record<string, string>,
@@ -113,6 +118,7 @@ export function createRestRouter(
           .catch((error) => {
             throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
           });
+        if (!reads) await noteWrite(services, viewer);
         response.status(answer.status ?? 200);
         response.set(answer.headers ?? {});
         if (!answer.stream) return response.json(answer.body);

@@ -36,6 +36,7 @@ const common = { scope: 'read', errors: ['TOO_MANY_REQUESTS'] } satisfies Partia
 export const searchRoutes: Route[] = [
   {
     method: 'post',
+    onlyReads: true,
     path: '/search',
     about: {
       ...common,
@@ -53,6 +54,7 @@ export const searchRoutes: Route[] = [
   },
   {
     method: 'post',
+    onlyReads: true,
     path: '/search/advanced',
     about: {
       ...common,
@@ -70,6 +72,7 @@ export const searchRoutes: Route[] = [
   },
   {
     method: 'post',
+    onlyReads: true,
     path: '/search-multi-layer',
     about: {
       ...common,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BackgroundTask } from '../../generated/prisma/client.ts';
 import { type HeldLease, LeaseLostError } from '../lease.ts';
+import { NEW_VERSION } from '../reading.ts';
 import type { Services } from '../services.ts';
 import { type BackgroundInput, type BackgroundKind, backgroundInputs, backgroundKinds } from './kinds.ts';
 
@@ -130,6 +131,8 @@ export async function finishBackgroundTask(
        UPDATE background_tasks t SET expires_at = least(t.expires_at, now()), seq = t.seq + 1 FROM ended
        WHERE t.user_id = $1 AND t.id <> $2 AND t.kind = ended.kind AND t.status = 'COMPLETED'
          AND t.file_sha256 IS NOT NULL AND ended.status = 'COMPLETED' AND ended.file_sha256 IS NOT NULL
+     ), noted AS (
+       ${NEW_VERSION} AND EXISTS (SELECT FROM ended)
      )
      SELECT seq FROM ended`,
     [

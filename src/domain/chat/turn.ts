@@ -5,6 +5,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { ChatTurn, ChatTurnStatus } from '../../generated/prisma/client.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
+import { noteWrite } from '../reading.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
 import type { StoredCitation } from './citation.ts';
@@ -128,6 +129,7 @@ export async function endTurn(services: Services, turn: ChatTurn, end: TurnEnd):
     where: { userId, sessionId, ordinal, createdAt, status: 'ANSWERING' },
     data,
   });
+  await noteWrite(services, { userId });
   return { ...turn, ...data };
 }
 
@@ -142,6 +144,7 @@ export async function keepSuggestions(
     where: { userId, sessionId, ordinal, createdAt },
     data: { suggestions },
   });
+  await noteWrite(services, { userId });
   return { ...turn, suggestions };
 }
 

@@ -1,4 +1,5 @@
 import type { SyncStatus, SyncTrigger } from '../../generated/prisma/client.ts';
+import { noteWriteIn } from '../reading.ts';
 import type { Services, Transaction } from '../services.ts';
 import { announce, type Lease, LeaseLostError, type Tally, writeTask } from './lease.ts';
 import { alignSchedule, noteFailure, noteSuccess } from './schedule.ts';
@@ -45,6 +46,7 @@ export async function finishTask(
     if (ending.error) {
       if (row?.trigger === 'SCHEDULED') await noteFailure(tx, lease.userId, ending.error.message);
     } else await noteSuccess(tx, lease.userId, row?.trigger !== 'UPLOAD');
+    await noteWriteIn(tx, lease.userId);
     return { seq: row?.seq ?? 0, status: ending.status };
   });
   await announce(services, lease, seq);
