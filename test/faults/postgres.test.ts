@@ -21,7 +21,7 @@ const historyQuery = '{ syncHistory(first: 1) { edges { node { id status } } } }
 
 makeExport();
 
-describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
+describe.concurrent.each(backends)('On %s', { timeout: 240_000 }, (backend) => {
   test('C8: a PostgreSQL that restarts in the middle of a batch costs nothing', async (context) => {
     const directory = await mkdtemp(join(tmpdir(), 'sidecar-restart-'));
     context.onTestFinished(() => rm(directory, { recursive: true, force: true }));
@@ -46,14 +46,14 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
         const task = await stage.task(id).catch(() => null);
         return task?.status === 'COMPLETED' || task?.status === 'FAILED' ? task : null;
       },
-      RECOVERY_MS,
+      4 * RECOVERY_MS,
     );
     await expectClean(stage, over);
   });
 });
 
 test.concurrent('C9: requests that a lock holds up, or that find no connection, are refused without details, and a worker tries again', {
-  timeout: 150_000,
+  timeout: 240_000,
 }, async (context) => {
   const { server } = await setStage(context, { backend: 'redis' });
   const { id } = await startSync(

@@ -13,7 +13,7 @@ import { expectClean, large, makeExport, setStage } from './stage.ts';
 
 makeExport();
 
-describe.concurrent('Redis', { timeout: 150_000 }, () => {
+describe.concurrent('Redis', { timeout: 240_000 }, () => {
   test('C4, C15: a Redis that restarts costs no job, and what was asked for meanwhile gets its one job', async (context) => {
     const directory = await mkdtemp(join(tmpdir(), 'sidecar-redis-'));
     context.onTestFinished(() => rm(directory, { recursive: true, force: true }));

@@ -15,7 +15,7 @@ import { until } from '../support/until.ts';
 const API_KEY = 'sidecar_a_key_for_two_servers_at_once';
 
 test('Two servers that start at once on an empty database migrate it once, and are restarted in turn without a failure', {
-  timeout: 150_000,
+  timeout: 240_000,
 }, async ({ onTestFinished }) => {
   const database = await createEmptyDatabase();
   onTestFinished(database.drop);

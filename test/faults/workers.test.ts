@@ -24,7 +24,7 @@ import { expectClean, facts, large, makeExport, RECOVERY_MS, setStage, untilNoAr
 
 makeExport();
 
-describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
+describe.concurrent.each(backends)('On %s', { timeout: 240_000 }, (backend) => {
   test('C1: an import whose worker is killed again and again goes on each time', async (context) => {
     const stage = await setStage(context, { backend });
     const { server } = stage;
@@ -183,7 +183,7 @@ describe.concurrent.each(backends)('On %s', { timeout: 150_000 }, (backend) => {
 });
 
 test.concurrent('C10: a worker that wakes while another does its task takes nothing from it', {
-  timeout: 150_000,
+  timeout: 240_000,
 }, async (context) => {
   const stage = await setStage(context, { backend: 'redis' });
   const { server } = stage;
@@ -194,7 +194,7 @@ test.concurrent('C10: a worker that wakes while another does its task takes noth
   // Its event loop stands still, and the time of its lock runs out.
   process.kill(frozen.pid, 'SIGSTOP');
   await stage.work();
-  await until('another one downloads', () => file.answers.length === 2, RECOVERY_MS);
+  await until('another one downloads', () => file.answers.length === 2, 2 * RECOVERY_MS);
   process.kill(frozen.pid, 'SIGCONT');
   await until('the first has noticed', () => frozen.logged().includes('is with another worker'));
   file.release();
