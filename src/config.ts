@@ -58,6 +58,8 @@ export interface Config {
   tracing: { tracesUrl: string; headers: Record<string, string>; ratio: number } | null;
   worker: {
     concurrency: number;
+    /** Imports of so many bytes and more leave one of the worker's places to others. */
+    largeArchiveBytes: number;
     /** Null: no folder is watched. */
     watchDir: string | null;
   };
@@ -238,7 +240,11 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
           ratio: value.OTEL_TRACES_SAMPLER_ARG,
         }
       : null,
-    worker: { concurrency: value.WORKER_CONCURRENCY, watchDir: value.WATCH_DIR ?? null },
+    worker: {
+      concurrency: value.WORKER_CONCURRENCY,
+      largeArchiveBytes: value.LARGE_ARCHIVE_BYTES,
+      watchDir: value.WATCH_DIR ?? null,
+    },
     shutdown: {
       graceMs: value.SHUTDOWN_GRACE_SECONDS * 1_000,
       delayMs: value.SHUTDOWN_DELAY_SECONDS * 1_000,

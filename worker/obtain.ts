@@ -27,8 +27,17 @@ export async function obtainArchive(
   services: Services,
   lease: Lease,
   reporter: Reporter,
-  share: number,
-  signal: AbortSignal,
+  {
+    share,
+    onSize,
+    signal,
+  }: {
+    /** Of the whole progress. */
+    share: number;
+    /** Hears how large a download is, or has become where its server does not say. */
+    onSize(bytes: number): void;
+    signal: AbortSignal;
+  },
 ): Promise<ObtainedArchive | { known: KnownArchive }> {
   const { origin, userId } = lease;
   const mayBeKnown = !lease.retry && !lease.checkpoint;
@@ -46,7 +55,10 @@ export async function obtainArchive(
     const source = mayBeKnown ? await recallSource(services, userId, origin.url) : null;
     const download = await services.downloads.fetch(origin.url, path, {
       signal,
-      onProgress: ({ bytesDone, bytesTotal }) => reporter.bytes(bytesDone, bytesTotal ?? 0),
+      onProgress({ bytesDone, bytesTotal }) {
+        reporter.bytes(bytesDone, bytesTotal ?? 0);
+        onSize(bytesTotal ?? bytesDone);
+      },
       known: source ?? undefined,
     });
     if (source && download.notModified) return { known: source };

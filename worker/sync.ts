@@ -9,11 +9,16 @@ import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexLeftovers, openIndexer } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
-import type { Processor } from './processor.ts';
+import { NoPlaceError, openPlaces, type Place, type Places, sizeOf } from './places.ts';
+import { LaterError, type Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
 
 export interface SyncOptions {
   maxExpandedBytes: number;
+  /** Jobs that the worker does at a time. */
+  concurrency: number;
+  /** Archives of so many bytes and more leave one place to others. */
+  largeArchiveBytes: number;
 }
 
 /** Shares of the whole that the phases take, measured on a 400 MB export. */
@@ -22,12 +27,18 @@ const IMPORT_SHARE = 0.35;
 
 /** Runs one task: fetch, import, index, and an ending that says what came of it. Safe to run again at any point. */
 export function createSyncProcessor(services: Services, options: SyncOptions): Processor<'sync'> {
+  const places = openPlaces(options.concurrency, options.largeArchiveBytes);
   return async ({ userId, taskId, requestId }, shutdown) => {
     const logger = services.logger.child({ taskId, requestId });
     for (;;) {
-      const lease = await claimTask(services, userId, taskId);
-      if (!lease) return logger.info({}, 'the task is over already');
-      await runLease(services, lease, options, shutdown, logger);
+      const place = enter(places, taskId);
+      try {
+        const lease = await claimTask(services, userId, taskId);
+        if (!lease) return logger.info({}, 'the task is over already');
+        await runLease(services, lease, place, options, shutdown, logger);
+      } finally {
+        place.leave();
+      }
       const statusNow = async () =>
         (await services.prisma.syncTask.findUnique({ where: { userId_id: { userId, id: taskId } } }))?.status;
       // What a task brought in before it was stopped is to be found, too.
@@ -42,9 +53,19 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
   };
 }
 
+/** Throws a LaterError when a large import finds no place. */
+function enter(places: Places, taskId: string): Place {
+  try {
+    return places.enter(taskId);
+  } catch (error) {
+    throw error instanceof NoPlaceError ? new LaterError(error.waitMs) : error;
+  }
+}
+
 async function runLease(
   services: Services,
   lease: Lease,
+  place: Place,
   options: SyncOptions,
   shutdown: AbortSignal,
   logger: Services['logger'],
@@ -59,7 +80,14 @@ async function runLease(
   });
   const signal = AbortSignal.any([stop.signal, shutdown]);
   try {
-    const { sha256, tally } = await run(services, lease, options, reporter, signal);
+    const grow = (bytes: number) => {
+      try {
+        place.grow(bytes);
+      } catch (error) {
+        stop.abort(error);
+      }
+    };
+    const { sha256, tally } = await run(services, lease, grow, options, reporter, signal);
     await reporter.close();
     const status = await finishTask(services, lease, { tally });
     services.metrics.taskEnded({ lane: 'sync', status });
@@ -71,7 +99,13 @@ async function runLease(
     logger.info({ status }, 'the task is over');
   } catch (error) {
     await reporter.close();
-    await endRun(services, lease, inWords(signal.aborted ? signal.reason : error), shutdown, {
+    const reason = signal.aborted ? signal.reason : error;
+    if (reason instanceof NoPlaceError) {
+      logger.info({}, 'a large import waits for a place');
+      await releaseTask(services, lease);
+      throw new LaterError(reason.waitMs);
+    }
+    await endRun(services, lease, inWords(reason), shutdown, {
       logger,
       mayRetry: lease.fruitless < MAX_FRUITLESS_ATTEMPTS,
       release: () => releaseTask(services, lease),
@@ -89,14 +123,21 @@ async function runLease(
 async function run(
   services: Services,
   lease: Lease,
+  grow: (bytes: number) => void,
   options: SyncOptions,
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<{ sha256: Buffer | null; tally?: Tally }> {
-  const archive = await obtainArchive(services, lease, reporter, DOWNLOAD_SHARE, signal);
+  const archive = await obtainArchive(services, lease, reporter, {
+    share: DOWNLOAD_SHARE,
+    onSize: grow,
+    signal,
+  });
   if ('known' in archive) {
     return { sha256: null, tally: { ...emptyTally(), unchanged: archive.known.conversations } };
   }
+  grow(await sizeOf(archive.path, options.largeArchiveBytes));
+  signal.throwIfAborted();
   const indexer = openIndexer(services, lease.userId);
   try {
     await importArchive(services, lease, reporter, indexer, signal, {

@@ -1,4 +1,4 @@
-import { Worker as BullWorker, type Job, WaitingError, type WorkerOptions } from 'bullmq';
+import { Worker as BullWorker, DelayedError, type Job, WaitingError, type WorkerOptions } from 'bullmq';
 import { sweepApiKeys } from '../src/domain/api-key.ts';
 import { sweepAuditEvents } from '../src/domain/audit.ts';
 import { removeExpiredFiles } from '../src/domain/background/file.ts';
@@ -13,7 +13,7 @@ import { atMost, type Deadline, deadlineIn } from '../src/infra/patience.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
 import { isJobName, type JobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
 import { createBackgroundProcessor } from './background.ts';
-import { HandedBackError, type Processors } from './processor.ts';
+import { HandedBackError, LaterError, type Processors } from './processor.ts';
 import { createScheduledSyncProcessor } from './scheduled-sync.ts';
 import { createSyncProcessor, type SyncOptions } from './sync.ts';
 import { openWatchedFolder } from './watched-folder.ts';
@@ -41,7 +41,7 @@ export interface RunningWorker {
 export function openWorker(
   services: Services,
   backend: QueueBackend,
-  options: SyncOptions & { concurrency: number; watchDir: string | null },
+  options: SyncOptions & { watchDir: string | null },
 ): RunningWorker {
   const processors: Processors = {
     sync: createSyncProcessor(services, options),
@@ -53,6 +53,10 @@ export function openWorker(
     try {
       await handle(processors, job.name, job.data, signal ?? new AbortController().signal);
     } catch (error) {
+      if (error instanceof LaterError) {
+        await job.moveToDelayed(Date.now() + error.waitMs, token);
+        throw new DelayedError();
+      }
       if (!(error instanceof HandedBackError)) throw error;
       await job.moveToWait(token);
       throw new WaitingError();

@@ -6,6 +6,7 @@ export type TrustProxy = boolean | number | string[];
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 const CALLBACK_PATH = '/auth/callback';
 /** A name or address, an IPv6 address in brackets, with or without a port. */
@@ -169,6 +170,7 @@ export const variables = z.object({
     .transform(Number)
     .default(1),
   WORKER_CONCURRENCY: wholeNumber(1, 64).default(2),
+  LARGE_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(100 * MIB),
   SHUTDOWN_GRACE_SECONDS: wholeNumber(2, 600).default(15),
   SHUTDOWN_DELAY_SECONDS: wholeNumber(0, 300).default(0),
 });

@@ -53,6 +53,12 @@ export async function startSync(client: TestClient, exportUrl: string): Promise<
   return task;
 }
 
+/** The task as it is now. */
+export async function readTask(client: TestClient, taskId: string): Promise<TaskAnswer> {
+  const { syncStatus } = await client.request<{ syncStatus: TaskAnswer }>(statusQuery, { taskId });
+  return syncStatus;
+}
+
 /** Follows a task to its end over SSE and answers its last state. */
 export async function untilOver(client: TestClient, taskId: string): Promise<TaskAnswer> {
   let last: TaskAnswer | null = null;
