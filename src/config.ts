@@ -28,6 +28,8 @@ export interface Config {
   dataDir: string;
   /** Null: PostgreSQL is embedded in `dataDir`. */
   databaseUrl: string | null;
+  /** The same without a pooler between, for what needs a session: migrations, workers, events, backups. */
+  directUrl: string | null;
   /** Databases that follow that one, to read from. */
   replicaUrls: string[];
   /** Null: queue and events run on PostgreSQL, and the worker in the API's process. */
@@ -129,8 +131,9 @@ export class ConfigError extends Error {
 
 /** Every value that must be told to nobody; of a database's URL the whole and the password. */
 export function secretsOf(config: Config): string[] {
-  const { apiKey, databaseUrl, replicaUrls, redis, google, s3, chat, embeddings, sync, tracing } = config;
-  const databases = [databaseUrl ?? '', ...replicaUrls];
+  const { apiKey, databaseUrl, directUrl, replicaUrls, redis, google, s3, chat, embeddings, sync, tracing } =
+    config;
+  const databases = [databaseUrl ?? '', directUrl ?? '', ...replicaUrls];
   const passwords = databases.map((url) => URL.parse(url)?.password ?? '');
   return [
     ...databases,
@@ -173,6 +176,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     limits: { rateFactor: value.RATE_LIMIT_FACTOR, maxSubscriptions: value.MAX_SUBSCRIPTIONS },
     dataDir: value.DATA_DIR,
     databaseUrl: value.DB_URL ?? null,
+    directUrl: value.DB_DIRECT_URL ?? value.DB_URL ?? null,
     replicaUrls: value.DB_REPLICA_URLS,
     redis: value.REDIS_URL ?? null,
     apiKey: value.API_KEY ?? null,

@@ -78,7 +78,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       closers.push(postgres.close);
       databaseUrl = postgres.url;
     }
-    await migrate(databaseUrl, logger);
+    const directUrl = config.directUrl ?? databaseUrl;
+    await migrate(directUrl, logger);
     const { prisma, database, pools, close: closeDatabase } = openDatabase({ url: databaseUrl, logger });
     closeInTime('database', closeDatabase);
     const replicas =
@@ -89,12 +90,12 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     if (redis) closeInTime('redis', redis.close);
     const telemetry = config.tracing ? await openQueueTelemetry() : undefined;
     const queueBackend = (purpose: 'queue' | 'worker') => ({
-      ...(redis ? redisQueueBackend(redis, purpose) : postgresQueueBackend(databaseUrl)),
+      ...(redis ? redisQueueBackend(redis, purpose) : postgresQueueBackend(directUrl)),
       telemetry,
     });
     const queue = await openQueue(queueBackend('queue'), logger);
     closeInTime('queue', queue.close);
-    const events = redis ? openRedisEvents(redis) : await openPostgresEvents(databaseUrl, database, logger);
+    const events = redis ? openRedisEvents(redis) : await openPostgresEvents(directUrl, database, logger);
     closeInTime('events', events.close);
     const downloads = openDownloads(config.sync);
     closeInTime('downloads', downloads.close);

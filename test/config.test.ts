@@ -18,6 +18,7 @@ describe('Without any variable', () => {
       limits: { rateFactor: 1, maxSubscriptions: 100 },
       dataDir: './data',
       databaseUrl: null,
+      directUrl: null,
       replicaUrls: [],
       redis: null,
       apiKey: null,

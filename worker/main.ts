@@ -30,7 +30,7 @@ async function main(program: Program): Promise<null> {
     );
   }
   const opened = await program.own(
-    () => openServices(config, logger),
+    () => openServices({ ...config, databaseUrl: config.directUrl }, logger),
     (services, deadline) => services.close(deadline),
   );
   await program.own(

@@ -28,9 +28,9 @@ const logger = createLogger({ logLevel: 'warn' }, 'migrate-new');
 await runProgram(main);
 
 async function main(program: Program): Promise<number> {
-  const { databaseUrl } = loadConfig(process.env);
+  const { directUrl } = loadConfig(process.env);
   const { url } = await program.own(
-    () => openScratchDatabase(databaseUrl, logger),
+    () => openScratchDatabase(directUrl, logger),
     (scratch) => scratch.close(),
   );
   const written = argument === '--init' ? await writeInit(url) : await writeNext(url, argument as string);

@@ -17,7 +17,7 @@ async function main(program: Program): Promise<number> {
   const { values } = parseArgs({ options: { retry: { type: 'string' } } });
   const config = loadConfig(process.env);
   const logger = createLogger(config, 'migrate');
-  const url = config.databaseUrl ?? (await openOwnPostgres());
+  const url = config.directUrl ?? (await openOwnPostgres());
   // Owned, so that Ctrl-C waits for it: a migration that is cut short has to be run again by hand.
   const applied = await program.own(
     () => migrate(url, logger, values),

@@ -57,6 +57,9 @@ export function contradictions(env: Record<string, string | undefined>): string[
       'DB_URL is required when REDIS_URL is set: workers in other processes cannot share the embedded database',
     );
   }
+  if (env.DB_DIRECT_URL !== undefined && env.DB_URL === undefined) {
+    problems.push('DB_URL is required when DB_DIRECT_URL is set: it names the pooler');
+  }
   if (env.DB_REPLICA_URLS !== undefined && env.DB_URL === undefined) {
     problems.push('DB_URL is required when DB_REPLICA_URLS is set: it names the primary');
   }

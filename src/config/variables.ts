@@ -97,6 +97,7 @@ export const variables = z.object({
   MAX_SUBSCRIPTIONS: wholeNumber(1, 1_000_000).default(100),
   DATA_DIR: z.string().default('./data'),
   DB_URL: postgresUrl.optional(),
+  DB_DIRECT_URL: postgresUrl.optional(),
   DB_REPLICA_URLS: list
     .refine(
       (urls) => urls.every((url) => postgresUrl.safeParse(url).success),

@@ -70,9 +70,12 @@ function poolSettings(config: DatabaseConfig, clientTimeoutMs: number): pg.PoolC
     max: config.maxConnections ?? 10,
     connectionTimeoutMillis: config.connectTimeoutMs ?? connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
-    statement_timeout: statementTimeoutMs,
     query_timeout: clientTimeoutMs + clientGraceMs,
-    idle_in_transaction_session_timeout: bulkStatementTimeoutMs,
+    // A pooler refuses clients that ask for settings of a session, which is not theirs.
+    ...(!isPooledOutside(config.url) && {
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: bulkStatementTimeoutMs,
+    }),
     keepAlive: true,
   };
 }

@@ -1,14 +1,13 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
+import { findInstalled } from './installed.ts';
 import { until } from './until.ts';
 
-const run = promisify(execFile);
 const STOP_PATIENCE_MS = 10_000;
 
 /**
@@ -130,28 +129,9 @@ export async function answersPing(url: string): Promise<boolean> {
 }
 
 async function findRedis(): Promise<string> {
-  const found = await onPath('redis-server');
+  const found = await findInstalled('redis-server');
   if (found) return found;
-  if (process.getuid?.() === 0 && (await onPath('apt-get'))) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    await run('apt-get', ['update', '-qq'], { env });
-    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'redis-server'], { env });
-    const installed = await onPath('redis-server');
-    if (installed) return installed;
-  }
   throw new Error(
     'The tests need Redis: install redis-server (for example "apt-get install redis-server"), or set REDIS_URL',
   );
-}
-
-async function onPath(name: string): Promise<string | null> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name);
-    const usable = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (usable) return path;
-  }
-  return null;
 }
