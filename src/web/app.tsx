@@ -1,21 +1,13 @@
-import { type ComponentType, lazy, Suspense } from 'react';
+import { Suspense } from 'react';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
-import { ApiError } from './api/graphql.ts';
 import { useSession } from './api/session.ts';
 import { ErrorBoundary } from './parts/error-boundary.tsx';
 import { Failure } from './parts/failure.tsx';
+import { load } from './parts/load.ts';
 import { Loading } from './parts/loading.tsx';
 import { Shell } from './parts/shell.tsx';
 import { texts } from './texts/index.ts';
 import { WelcomePage } from './welcome/welcome-page.tsx';
-
-/** A page whose files come when it is first opened; a file that does not come is told as a server that is away. */
-const load = (page: () => Promise<{ default: ComponentType }>) =>
-  lazy(() =>
-    page().catch(() => {
-      throw new ApiError('', 'OFFLINE');
-    }),
-  );
 
 /** Each page is loaded when it is first opened. The server answers these addresses with the app (src/web-pages.ts). */
 const pages = [

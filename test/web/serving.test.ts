@@ -45,9 +45,15 @@ test('A person at an unknown address is told so in a page, and a page whose file
   await page.getByRole('link', { name: 'Insights' }).click();
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('Nothing to count yet').waitFor();
+  await context.setOffline(true);
+  await page.getByRole('link', { name: 'Search' }).click();
+  await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await context.setOffline(false);
+  await page.getByRole('searchbox').waitFor();
   await context.close();
-  // Of the address and of the file; React tells as well of what it caught.
-  expect(complaints.filter((text) => !/404|Failed to load resource|OFFLINE|ApiError/.test(text))).toEqual([]);
+  // Of the address and of the files; React tells as well of what it caught.
+  const expected = /Failed to load resource|ApiError|Unable to preload/;
+  expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
 });
 
 test('A program that asks for JSON gets none of the pages', async () => {

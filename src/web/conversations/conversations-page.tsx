@@ -1,5 +1,6 @@
-import { lazy, Suspense, useCallback, useMemo } from 'react';
+import { Suspense, useCallback, useMemo } from 'react';
 import { useParams, useSearchParams } from 'wouter';
+import { load } from '../parts/load.ts';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 import { ConversationList } from './conversation-list.tsx';
@@ -8,7 +9,7 @@ import { type Choice, readChoice, writeChoice } from './filters.ts';
 import './conversations.css';
 
 // Markdown, colours for code and mathematics come with the first conversation that is read.
-const ConversationView = lazy(() => import('../conversation/conversation-view.tsx'));
+const ConversationView = load(() => import('../conversation/conversation-view.tsx'));
 
 const words = texts.conversations;
 
