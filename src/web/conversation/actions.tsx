@@ -12,6 +12,7 @@ import { ask, orThrow } from '../api/graphql.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { FailureNotice } from '../parts/failure.tsx';
+import { Menu } from '../parts/menu.tsx';
 import { texts } from '../texts/index.ts';
 
 const words = texts.conversations;
@@ -52,10 +53,13 @@ export function Actions({ conversation, back }: { conversation: ConversationHead
         >
           <ArchiveIcon size={14} aria-hidden="true" /> {archived ? words.unarchive : words.archive}
         </button>
-        <details className="menu">
-          <summary className="button quiet compact">
-            <Download size={14} aria-hidden="true" /> {words.export}
-          </summary>
+        <Menu
+          label={
+            <>
+              <Download size={14} aria-hidden="true" /> {words.export}
+            </>
+          }
+        >
           <ul className="plain">
             {(['markdownUrl', 'htmlUrl', 'jsonUrl'] as const).map((format) => (
               <li key={format}>
@@ -65,7 +69,7 @@ export function Actions({ conversation, back }: { conversation: ConversationHead
               </li>
             ))}
           </ul>
-        </details>
+        </Menu>
         <button type="button" className="button quiet compact" onClick={() => setOpen('delete')}>
           <Trash2 size={14} aria-hidden="true" /> {words.delete}
         </button>
