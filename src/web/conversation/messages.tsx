@@ -14,7 +14,7 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
   const { messages, ...query } = useMessages(id, anchor);
   const [showsAll, setShowsAll] = useState(false);
   const end = useRef<HTMLDivElement>(null);
-  const shown = useRef<MessageFragment[]>([]);
+  const path = useRef<{ shown: MessageFragment[]; marked: string | null }>({ shown: [], marked: null });
   const switched = useRef<Switch | null>(null);
   const { fetchPreviousPage } = query;
   const isHere = query.isSuccess && !query.isPlaceholderData;
@@ -24,7 +24,8 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
     if (isAlone) void fetchPreviousPage();
   }, [isAlone, fetchPreviousPage]);
   const isWhole = isHere && (!isAlone || query.isFetchPreviousPageError);
-  if (isWhole) shown.current = messages;
+  if (isWhole) path.current = { shown: messages, marked: anchor };
+  const { shown, marked } = path.current;
   useLayoutEffect(() => {
     if (!isWhole || !anchor) return;
     arriveAt(anchor, switched.current);
@@ -44,8 +45,8 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
   }, [isWhole, hasNextPage, isFetchingNextPage, fetchNextPage]);
   if (query.isError && messages.length === 0)
     return <Failure error={query.error} retry={() => void query.refetch()} />;
-  if (!isWhole && shown.current.length === 0) return <Loading lines={5} height="6rem" />;
-  const hidden = shown.current.filter(({ kind }) => kind === 'HIDDEN').length;
+  if (!isWhole && shown.length === 0) return <Loading lines={5} height="6rem" />;
+  const hidden = shown.filter(({ kind }) => kind === 'HIDDEN').length;
   return (
     <>
       {query.hasPreviousPage && (
@@ -64,17 +65,17 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
           {words.showAll}
         </label>
       )}
-      {shown.current.length === 0 && <p className="muted">{words.empty}</p>}
+      {shown.length === 0 && <p className="muted">{words.empty}</p>}
       <ol className="plain messages" aria-busy={!isWhole}>
-        {shown.current
-          .filter(({ kind, id: messageId }) => kind !== 'HIDDEN' || showsAll || messageId === anchor)
+        {shown
+          .filter(({ kind, id: messageId }) => kind !== 'HIDDEN' || showsAll || messageId === marked)
           .map((message) => (
             <MessageView
               key={message.id}
               message={message}
               conversationId={id}
               provider={provider}
-              isAnchor={message.id === anchor}
+              isAnchor={message.id === marked}
               onSwitch={(next) => {
                 switched.current = next;
               }}
