@@ -24,6 +24,7 @@ test('A key is made, works, and works no more once it is revoked', async () => {
   expect(await ask()).toBe(200);
   await keys.getByRole('button', { name: 'Revoke laptop' }).click();
   await keys.getByText('Revoked').waitFor();
+  await page.getByRole('table').getByText('Revoked an API key').waitFor();
   expect(await ask()).toBe(401);
   await page.reload();
   await keys.getByText('laptop').waitFor();

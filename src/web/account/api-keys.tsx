@@ -26,7 +26,9 @@ export function ApiKeys() {
     queryKey: ['api-keys'],
     queryFn: ({ signal }) => ask(ApiKeysDocument, {}, signal),
   });
-  const reload = () => queries.invalidateQueries({ queryKey: ['api-keys'] });
+  const reload = async () => {
+    for (const key of ['api-keys', 'audit-log']) await queries.invalidateQueries({ queryKey: [key] });
+  };
   const revoke = useMutation({
     mutationFn: async (id: string) => {
       orThrow((await ask(RevokeApiKeyDocument, { id })).revokeApiKey);

@@ -30,7 +30,10 @@ export function ExportData() {
     keep(backgroundTask),
   );
   const make = useMutation({
-    mutationFn: async () => keep(orThrow((await ask(ExportMyDataDocument, {})).exportMyData)),
+    mutationFn: async () => {
+      keep(orThrow((await ask(ExportMyDataDocument, {})).exportMyData));
+      await queries.invalidateQueries({ queryKey: ['audit-log'] });
+    },
   });
   const cancel = useMutation({
     mutationFn: async (id: string) =>

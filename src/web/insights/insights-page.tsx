@@ -64,7 +64,11 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
           </div>
         ))}
       </dl>
-      {left > 0 && <p className="notice">{words.misdated(left, formatNumber(left))}</p>}
+      {left > 0 && (
+        <div className="notice">
+          <p>{words.misdated(left, formatNumber(left))}</p>
+        </div>
+      )}
       {months.length > 0 && (
         <>
           <BarChart

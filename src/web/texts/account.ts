@@ -58,7 +58,7 @@ export const account = {
   },
   export: {
     title: 'Take everything with you',
-    text: 'A zip of all that is kept of you: conversations, the originals byte for byte, files, settings, and this log.',
+    text: 'A zip of all that is kept of you: conversations, the originals byte for byte, files, settings, and the log below.',
     make: 'Make the zip',
     again: 'Make a new one',
     making: 'Making the zip',
