@@ -38,7 +38,12 @@ test('An export that wants to run, to load and to lure does nothing of it on any
   ];
   const { mapping } = chatGpt([
     node('q', null, say('user', MARKDOWN, { metadata: { attachments } }), { children: ['a'] }),
-    node('a', 'q', say('assistant', MARKDOWN, { metadata: { model_slug: HTML } }), { children: [] }),
+    node(
+      'a',
+      'q',
+      say('assistant', MARKDOWN, { create_time: 1_700_000_000, metadata: { model_slug: HTML } }),
+      { children: [] },
+    ),
   ]);
   const conversation = dialogue('hostile', { mapping, current_node: 'a', title: `Findme ${HTML}` });
   const zip = await zipOf({
