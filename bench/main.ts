@@ -6,6 +6,7 @@ import type { BenchOptions } from './import/stage.ts';
 import { benchImport } from './import.ts';
 import { benchQuality } from './quality.ts';
 import { benchRss } from './rss.ts';
+import { benchScale } from './scale.ts';
 import { benchSearch } from './search.ts';
 import { benchSubscriptions } from './subscriptions.ts';
 import { benchUsers } from './users.ts';
@@ -17,6 +18,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   import: benchImport,
   quality: benchQuality,
   rss: benchRss,
+  scale: benchScale,
   search: benchSearch,
   subscriptions: benchSubscriptions,
   users: benchUsers,

@@ -49,5 +49,6 @@ describe.each(backends)('On the %s back end', (backend) => {
         counts: { added: many.length },
       });
     }
+    expect(server.logged()).not.toContain('a job failed');
   });
 });

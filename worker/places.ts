@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,7 +9,8 @@ const MAX_REMEMBERED = 10_000;
 
 /** A large import found no place in this worker and is to be tried later, here or elsewhere. */
 export class NoPlaceError extends Error {
-  readonly waitMs = MIN_WAIT_MS + Math.random() * (MAX_WAIT_MS - MIN_WAIT_MS);
+  /** Whole, as queues want it. */
+  readonly waitMs = randomInt(MIN_WAIT_MS, MAX_WAIT_MS);
 
   constructor() {
     super('All places for large imports are taken.');

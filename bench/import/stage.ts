@@ -34,7 +34,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(options: BenchOptions): Promise<Stage> {
+/** `extraEnv` is for the worker processes and other programs on the stage, and for its own services. */
+export async function openStage(
+  options: BenchOptions,
+  extraEnv: Record<string, string> = {},
+): Promise<Stage> {
   const closers: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -57,6 +61,7 @@ export async function openStage(options: BenchOptions): Promise<Stage> {
       // A bench asks far more often than anybody would.
       RATE_LIMIT_FACTOR: '0',
       LOG_LEVEL: 'info',
+      ...extraEnv,
     };
     const opened = await openServices(loadConfig(env), logger);
     closers.push(opened.close);

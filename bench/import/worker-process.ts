@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 export interface WorkerUsage {
   /** The most that was resident at once since the process began. */
   peakRssBytes: number;
+  /** What is resident now. */
+  residentBytes: number;
   /** In user and kernel mode. */
   cpuSeconds: number;
 }
@@ -61,7 +63,8 @@ export async function startWorker(
   const procFile = (name: string) => readFile(`/proc/${child.pid}/${name}`, 'utf8');
   return {
     async usage() {
-      const peakKib = /^VmHWM:\s+(\d+) kB/m.exec(await procFile('status'))?.[1];
+      const status = await procFile('status');
+      const kibOf = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
       // proc_pid_stat(5): utime and stime are the 12th and 13th fields behind the command's closing parenthesis.
       const stat = await procFile('stat');
       const [user, system] = stat
@@ -69,7 +72,8 @@ export async function startWorker(
         .split(' ')
         .slice(11, 13);
       return {
-        peakRssBytes: Number(peakKib) * 1024,
+        peakRssBytes: kibOf('VmHWM') * 1024,
+        residentBytes: kibOf('VmRSS') * 1024,
         cpuSeconds: (Number(user) + Number(system)) / TICKS_PER_SECOND,
       };
     },
