@@ -276,8 +276,8 @@ test('the deployment guide names variables that are read and files that are ther
   const named = [...guide.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`/g)].map(
     ([, name]) => name ?? '',
   );
-  // Of a task, and of Railway itself.
-  const others = ['ARCHIVE_GONE', 'RAILWAY_RUN_UID'];
+  // Of a task, of Railway itself, and of Node.
+  const others = ['ARCHIVE_GONE', 'RAILWAY_RUN_UID', 'NODE_EXTRA_CA_CERTS'];
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((name) => !variableNames.includes(name) && !others.includes(name))).toEqual([]);
   for (const [, path = ''] of guide.matchAll(/\]\(\.\.\/([^)#]+)/g)) await access(path);
