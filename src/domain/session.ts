@@ -4,6 +4,7 @@ import { isLetIn } from './allowed-emails.ts';
 import { recordAudit } from './audit.ts';
 import { SESSION_JOINS, sessionHolds } from './credential.ts';
 import { NotAllowedError, NotFoundError, NotSignedInError } from './errors.ts';
+import { noteWriteIn } from './reading.ts';
 import type { Services, Transaction } from './services.ts';
 import { type Origin, requireScope, type Scope, type Viewer } from './viewer.ts';
 
@@ -132,6 +133,7 @@ export async function saveSession(
     if (!row?.isNew || !signIn) return;
     const credential = { kind: 'session', id: row.id } as const;
     await recordAudit(tx, { ...signIn, credential }, 'session.started');
+    await noteWriteIn(tx, signIn.userId);
   });
 }
 
