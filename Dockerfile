@@ -24,10 +24,12 @@ COPY --from=build /app/dist ./dist
 COPY --from=build /app/src ./src
 COPY --from=build /app/worker ./worker
 USER node
-# What Node makes of the sources is kept in the image, for the running container cannot write there.
+# What Node makes of the sources is kept in the image, for the running container cannot write there. It belongs to the flags
+# that it was made with: the server's, then the worker's.
+RUN ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=32", "src/cli/compile.ts"]
 RUN ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=8", "src/cli/compile.ts"]
 EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# A worker is the same image with worker/main.ts at the end.
-CMD ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=8", "src/main.ts"]
+# A worker is the same image with --max-semi-space-size=8 worker/main.ts at the end.
+CMD ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=32", "src/main.ts"]

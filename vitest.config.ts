@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -20,8 +21,8 @@ export default defineConfig({
     // Loading the whole server for each file anew cost a third of a run. So no module may keep what belongs to a file:
     // hooks are set by functions that the file calls.
     isolate: false,
-    // Most of a test's time is waiting, on a browser, a worker, or a store that was killed.
-    maxWorkers: '100%',
+    // Most of a test's time is waiting, on a browser, a worker, or a store that was killed: one more than there are cores.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,

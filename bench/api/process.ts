@@ -26,7 +26,7 @@ export async function startHttpProcess(
   const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const entry = fileURLToPath(new URL(program, import.meta.url));
   // As in `npm start`, and with the garbage collector within reach of `collectOnRequest`.
-  const flags = ['--max-semi-space-size=8', '--expose-gc'];
+  const flags = ['--max-semi-space-size=32', '--expose-gc'];
   const child = spawn(process.execPath, [...profiling, ...flags, entry], {
     env: { ...process.env, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

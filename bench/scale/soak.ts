@@ -34,6 +34,8 @@ interface Sample {
 export async function measureSoak(stage: Stage, options: BenchOptions): Promise<void> {
   const file = await exportOf(EXPORT_MB);
   await stage.reset();
+  // A cancelled import leaves its archive for a while, in case it is gone on with.
+  const filesBefore = await temporaryFiles(stage);
   const server = await serveFile(file.path);
   const worker = await stage.startWorker();
   const adminKey = `soak_${'k'.repeat(32)}`;
@@ -52,7 +54,7 @@ export async function measureSoak(stage: Stage, options: BenchOptions): Promise<
       apiBytes: await api.residentBytes(),
       workerBytes: (await worker.usage()).residentBytes,
       connections: await connectionsOf(stage),
-      files: await temporaryFiles(stage),
+      files: (await temporaryFiles(stage)) - filesBefore,
       subscriptions: await openSubscriptions(api.url, adminKey),
     });
     for (let turn = 0; turn < WARM_ROUNDS; turn += 1) await round();

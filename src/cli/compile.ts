@@ -11,5 +11,7 @@ await Promise.all([
   import('../infra/embeddings.ts'),
   import('../infra/files/s3-files.ts'),
   import('../infra/schema-engine.ts'),
+  import('../infra/tracing.ts'),
+  import('../infra/queue-board.ts'),
 ]);
 flushCompileCache();

@@ -1,3 +1,5 @@
+// For the threads of the servers under test, which take the cache over: each would strip its sources anew.
+import '../../src/infra/compile-cache.js';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
