@@ -72,7 +72,13 @@ test('compose names known variables and commands, scales its workers, and keeps 
     'migrate' | 'app' | 'worker' | 'redis',
     ComposeService
   >;
+  const ofImage = environmentOf((await readStages()).at(-1) ?? []);
+  const { HOST, PORT, DATA_DIR } = ofImage;
+  const example = (await readFile('.env.example', 'utf8')).matchAll(/^([A-Z]\w*)=(.*)$/gm);
+  const ofFile = Object.fromEntries([...example].map(([, name, value]) => [name, value]));
   for (const service of [migrate, app, worker]) {
+    // Who copies the whole example into .env is still reached, and writes to the volume.
+    expect({ ...ofImage, ...ofFile, ...service.environment }).toMatchObject({ HOST, PORT, DATA_DIR });
     const environment = Object.fromEntries(
       Object.entries(service.environment).map(([name, value]) => [
         name,
@@ -200,8 +206,17 @@ test('kustomize finds every file, and configuration and secrets hold known varia
   }
 });
 
+async function readConfigMap(): Promise<Record<string, string>> {
+  const text = await readFile(`${kubernetes}/base/kustomization.yaml`, 'utf8');
+  const { configMapGenerator = [] } = parse(text) as Kustomization;
+  return Object.fromEntries(
+    (configMapGenerator[0]?.literals ?? []).map((line) => line.split(/=(.*)/s).slice(0, 2)),
+  );
+}
+
 interface Pod {
   labels: Record<string, string>;
+  annotations?: Record<string, string>;
   spec: {
     securityContext: object;
     terminationGracePeriodSeconds?: number;
@@ -217,9 +232,9 @@ interface Pod {
 
 const podOf = (resource: Resource): Pod | null => {
   const { template } = (resource.spec ?? {}) as {
-    template?: { metadata: { labels: Record<string, string> }; spec: Pod['spec'] };
+    template?: { metadata: Omit<Pod, 'spec'>; spec: Pod['spec'] };
   };
-  return template ? { labels: template.metadata.labels, spec: template.spec } : null;
+  return template ? { ...template.metadata, spec: template.spec } : null;
 };
 
 test('every pod runs what is there, not as root, with nothing but its volumes to write to', async () => {
@@ -259,7 +274,18 @@ test('every selector of the manifests picks a pod, and the port is that of the i
   for (const [, component] of selected) expect(components).toContain(component);
   const [, image = []] = await readStages();
   const ports = pods.flatMap(({ spec }) => spec.containers.flatMap((container) => container.ports ?? []));
-  expect(ports.map(({ containerPort }) => String(containerPort))).toEqual([environmentOf(image).PORT]);
+  const { METRICS_PORT = '', METRICS_HOST = '' } = await readConfigMap();
+  const numbers: Record<string, string | undefined> = {
+    http: environmentOf(image).PORT,
+    metrics: METRICS_PORT,
+  };
+  expect(ports.map(({ name }) => name).toSorted()).toEqual(['http', 'metrics', 'metrics']);
+  for (const { name, containerPort } of ports) expect(String(containerPort)).toBe(numbers[name]);
+  expect(METRICS_HOST).toBe('0.0.0.0');
+  for (const { labels, annotations } of pods) {
+    if (labels['app.kubernetes.io/component'] === 'migrate') continue;
+    expect(annotations?.['prometheus.io/port']).toBe(METRICS_PORT);
+  }
 });
 
 test('workers are scaled by a query that the database answers', async () => {
