@@ -221,6 +221,27 @@ describe.each(backends)('A schedule on %s', (backend) => {
     expect(await history(user)).toEqual([]);
   });
 
+  test('is still due when its sync could not be started', async () => {
+    const user = await configured(server.exports.serve(await exportOf([dialogue('later')])).url);
+    const { userId } = user.viewer;
+    const { database } = server.services;
+    await database.query(
+      `CREATE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$`,
+    );
+    await database.query(
+      `CREATE TRIGGER test_refuse BEFORE INSERT ON sync_tasks FOR EACH ROW WHEN (NEW.user_id = '${userId}')
+       EXECUTE FUNCTION test_refuse()`,
+    );
+    await database.query('UPDATE sync_configs SET next_sync_at = now() WHERE user_id = $1', [userId]);
+    await expect(runScheduledSync(server.services, userId)).rejects.toThrow('no room');
+    await database.query('DROP FUNCTION test_refuse CASCADE');
+    expect(await history(user)).toEqual([]);
+    await runScheduledSync(server.services, userId);
+    const [task] = await history(user);
+    await untilOver(user.client, task?.sync_id ?? '');
+    expect((await history(user)).map(({ status }) => status)).toEqual(['COMPLETED']);
+  });
+
   test('is not touched by a manual sync that fails', async () => {
     const user = await configured(server.exports.serve(await exportOf([dialogue('manual')])).url);
     const before = await read(user);

@@ -4,7 +4,7 @@ import type { Prisma, SyncStatus, SyncTask, SyncTrigger } from '../../generated/
 import { recordAudit } from '../audit.ts';
 import { ConflictError, NoExportUrlError } from '../errors.ts';
 import { parseInput } from '../input.ts';
-import type { Services } from '../services.ts';
+import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { configuredExportUrl } from './config.ts';
 import { readSyncTask } from './one-task.ts';
@@ -47,9 +47,9 @@ export async function startSync(
 export async function startFetch(
   services: Services,
   viewer: Viewer,
-  fetch: { trigger: SyncTrigger; exportUrl: string | null; requestId?: string },
+  fetch: { trigger: SyncTrigger; exportUrl: string | null } & Pick<NewTask, 'requestId' | 'also'>,
 ): Promise<SyncTask> {
-  const { trigger, requestId } = fetch;
+  const { trigger, requestId, also } = fetch;
   const exportUrl = fetch.exportUrl ?? (await configuredExportUrl(services, viewer.userId));
   if (!exportUrl) throw new NoExportUrlError();
   services.downloads.check(exportUrl);
@@ -61,6 +61,7 @@ export async function startFetch(
     source: describeSource(exportUrl),
     sourceSealed: services.secrets.seal(formatOrigin({ kind: 'url', url: exportUrl }), taskSealContext(id)),
     requestId,
+    also,
   });
 }
 
@@ -71,6 +72,8 @@ interface NewTask {
   /** Null when the archive is already in the workspace. */
   sourceSealed: Uint8Array | null;
   requestId?: string;
+  /** Belongs into the transaction that makes the task: when it throws, there is none. */
+  also?(tx: Transaction): Promise<void>;
 }
 
 /** Throws a ConflictError, with the unfinished task, when the viewer has one. */
@@ -86,8 +89,10 @@ export async function createTask(services: Services, viewer: Viewer, task: NewTa
          ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING`,
         [userId, id, task.trigger, task.source, task.sourceSealed],
       );
-      if (inserted > 0) await recordAudit(tx, viewer, 'sync.started', task.source);
-      return inserted > 0;
+      if (inserted === 0) return false;
+      await task.also?.(tx);
+      await recordAudit(tx, viewer, 'sync.started', task.source);
+      return true;
     });
     if (created) break;
     await refuseSecondTask(services, userId);
