@@ -34,7 +34,7 @@ async function main(program: Program): Promise<null> {
     const { tracing } = config;
     await program.own(
       async () => openTracing(tracing, 'sidecar-api'),
-      (opened) => opened.close(),
+      (opened, deadline) => opened.close(deadline),
     );
   }
   await ensurePages(logger);

@@ -26,7 +26,7 @@ async function main(program: Program): Promise<null> {
     const { tracing } = config;
     await program.own(
       async () => openTracing(tracing, 'sidecar-worker'),
-      (opened) => opened.close(),
+      (opened, deadline) => opened.close(deadline),
     );
   }
   const opened = await program.own(

@@ -123,7 +123,8 @@ export async function openQueue(backend: QueueBackend, logger: Logger): Promise<
       await queue.upsertJobScheduler(
         schedulerId,
         { every: everyMs, startDate: nextAt },
-        { name, data: parsePayload(name, payload) },
+        // Whoever set the schedule is long gone when it is due: each of its jobs is a trace of its own.
+        { name, data: parsePayload(name, payload), opts: { telemetry: { omitContext: true } } },
       );
     },
     async scheduled(schedulerId) {
