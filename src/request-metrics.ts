@@ -1,4 +1,4 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { Metrics } from './domain/metrics.ts';
 
 /** Where routers of others are mounted, which have patterns of their own or none. */
@@ -15,13 +15,19 @@ export function measureRequests(metrics: Metrics): RequestHandler {
     response.once('close', () => {
       metrics.requestAnswered({
         method: request.method,
-        route: routeOf(request),
+        route: isSubscription(request, response) ? '/graphql stream' : routeOf(request),
         status: response.statusCode,
         seconds: (performance.now() - begun) / 1_000,
       });
     });
     next();
   };
+}
+
+/** A stream that lasts as long as somebody listens says nothing about how fast the others of its route are. */
+function isSubscription(request: Request, response: Response): boolean {
+  const type = response.headersSent ? String(response.get('content-type')) : '';
+  return type.startsWith('text/event-stream') && routeOf(request) === '/graphql';
 }
 
 /** The pattern of the route that answered, such as /sync/status/:taskId; `other` when none did. */

@@ -85,7 +85,6 @@ async function runLease(
     });
     await progress.close();
     const status = await finishBackgroundTask(services, lease, { result });
-    services.metrics.taskEnded({ lane: 'background', status });
     if (stored) await removeExpiredFiles(services, lease.userId);
     logger.info({ status, kind: lease.kind }, 'the task is over');
   } catch (error) {
@@ -94,10 +93,7 @@ async function runLease(
       logger,
       mayRetry: lease.attempt < MAX_ATTEMPTS,
       release: () => releaseBackgroundTask(services, lease),
-      async fail(failure) {
-        const status = await finishBackgroundTask(services, lease, { error: failure });
-        services.metrics.taskEnded({ lane: 'background', status });
-      },
+      fail: (failure) => finishBackgroundTask(services, lease, { error: failure }),
     });
   } finally {
     release();

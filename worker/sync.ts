@@ -90,7 +90,6 @@ async function runLease(
     const { sha256, tally } = await run(services, lease, grow, options, reporter, signal);
     await reporter.close();
     const status = await finishTask(services, lease, { tally });
-    services.metrics.taskEnded({ lane: 'sync', status });
     // A retry of what failed needs the archive again; the sweeper removes it in time.
     if (status === 'COMPLETED') {
       if (sha256) await rememberArchive(services, lease, sha256);
@@ -109,10 +108,7 @@ async function runLease(
       logger,
       mayRetry: lease.fruitless < MAX_FRUITLESS_ATTEMPTS,
       release: () => releaseTask(services, lease),
-      async fail(failure) {
-        const status = await finishTask(services, lease, { error: failure });
-        services.metrics.taskEnded({ lane: 'sync', status });
-      },
+      fail: (failure) => finishTask(services, lease, { error: failure }),
     });
   } finally {
     release();

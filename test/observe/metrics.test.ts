@@ -1,4 +1,6 @@
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { claimTask } from '../../src/domain/sync/claim.ts';
 import { openMetricsServer } from '../../src/infra/metrics-server.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
@@ -64,6 +66,18 @@ test('an import is counted, and so is how it ended', async () => {
   expect(sample(after, 'sidecar_tasks{lane="sync",state="waiting"}')).toBe(0);
 });
 
+test('a task that is given up before its work begins is counted, too', async () => {
+  const { viewer } = await server.asUser();
+  const [{ userId }, id] = [viewer, uuidv7()];
+  // It ended four workers, without getting any further.
+  await server.services.prisma.syncTask.create({
+    data: { userId, id, trigger: 'MANUAL', source: 'deadly', fruitless: 4 },
+  });
+  expect(await claimTask(server.services, userId, id)).toBeNull();
+  const { text } = await scrape();
+  expect(sample(text, 'sidecar_tasks_ended_total{lane="sync",status="FAILED"}')).toBe(1);
+});
+
 test('requests are counted by the pattern of their route, never by their path', async () => {
   const secret = 'b25lLXBhdGg';
   await fetch(`${server.url}/sync/status/${secret}`, { headers: { 'x-api-key': server.apiKey } });
@@ -98,6 +112,9 @@ test('a subscription is counted while it is open', async () => {
     expect(await open()).toBe(1);
     await events.return?.(undefined);
     await until('it is closed', async () => (await open()) === 0);
+    // It lasted as long as somebody listened: that is no time of a request.
+    const { text } = await waiting.services.metrics.read();
+    expect(text).toMatch(/duration_seconds_count\{method="POST",route="\/graphql stream",status="200"\} 1/);
   } finally {
     await waiting.close();
   }

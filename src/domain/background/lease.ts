@@ -146,6 +146,7 @@ export async function finishBackgroundTask(
     ],
   );
   if (!row) throw new LeaseLostError();
+  services.metrics.taskEnded({ lane: 'background', status });
   await announceBackground(services, lease, row.seq);
   return status;
 }

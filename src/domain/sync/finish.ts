@@ -49,6 +49,7 @@ export async function finishTask(
     await noteWriteIn(tx, lease.userId);
     return { seq: row?.seq ?? 0, status: ending.status };
   });
+  services.metrics.taskEnded({ lane: 'sync', status });
   await announce(services, lease, seq);
   await alignSchedule(services, lease.userId);
   return status;
