@@ -13,6 +13,7 @@ import { formatTime } from '../format.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Failure, FailureNotice } from '../parts/failure.tsx';
 import { DayField } from '../parts/filter-fields.tsx';
+import { LeavingButton } from '../parts/leaving-button.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { Select } from '../parts/select.tsx';
 import { texts } from '../texts/index.ts';
@@ -46,7 +47,7 @@ export function ApiKeys() {
       {keys.data?.apiKeys.length === 0 && <p className="muted">{words.none}</p>}
       <ul className="plain entries">
         {keys.data?.apiKeys.map((key) => (
-          <li key={key.id}>
+          <li key={key.id} tabIndex={-1}>
             <div>
               <strong>{key.name}</strong> <code className="small">{key.prefix}…</code>
               <p className="small muted">{factsOf(key)}</p>
@@ -54,15 +55,13 @@ export function ApiKeys() {
             {key.revokedAt ? (
               <span className="badge">{words.revoked}</span>
             ) : (
-              <button
-                type="button"
-                className="button compact"
-                aria-label={words.revokeOf(key.name)}
-                disabled={revoke.isPending}
+              <LeavingButton
+                label={words.revokeOf(key.name)}
+                busy={revoke.isPending}
                 onClick={() => revoke.mutate(key.id)}
               >
                 {words.revoke}
-              </button>
+              </LeavingButton>
             )}
           </li>
         ))}

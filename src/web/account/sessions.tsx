@@ -8,6 +8,7 @@ import {
 import { ask, orThrow } from '../api/graphql.ts';
 import { formatTime } from '../format.ts';
 import { Failure, FailureNotice } from '../parts/failure.tsx';
+import { LeavingButton } from '../parts/leaving-button.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 
@@ -51,7 +52,7 @@ export function Sessions() {
       <FailureNotice error={end.error ?? others.error ?? everywhere.error} />
       <ul className="plain entries">
         {list.map((session) => (
-          <li key={session.id}>
+          <li key={session.id} tabIndex={-1}>
             <div>
               <strong>{session.device}</strong>{' '}
               {session.current && <span className="badge good">{words.current}</span>}
@@ -60,30 +61,23 @@ export function Sessions() {
               </p>
             </div>
             {!session.current && (
-              <button
-                type="button"
-                className="button compact"
-                aria-label={words.endOf(session.device)}
-                disabled={end.isPending}
+              <LeavingButton
+                label={words.endOf(session.device)}
+                busy={end.isPending}
                 onClick={() => end.mutate(session.id)}
               >
                 {words.end}
-              </button>
+              </LeavingButton>
             )}
           </li>
         ))}
       </ul>
       {list.length > 0 && (
-        <div className="row">
+        <div className="row" tabIndex={-1}>
           {list.length > 1 && (
-            <button
-              type="button"
-              className="button"
-              disabled={others.isPending}
-              onClick={() => others.mutate()}
-            >
+            <LeavingButton className="button" busy={others.isPending} onClick={() => others.mutate()}>
               {words.others}
-            </button>
+            </LeavingButton>
           )}
           <button
             type="button"
