@@ -1,6 +1,7 @@
 const numbers = new Intl.NumberFormat('en');
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 const day = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', year: 'numeric' });
+const month = new Intl.DateTimeFormat('en', { month: 'short', year: 'numeric' });
 const moment = new Intl.DateTimeFormat('en', {
   day: 'numeric',
   month: 'short',
@@ -30,6 +31,9 @@ export function formatBytes(bytes: number): string {
 /** An ISO time as a day; nothing for none. */
 export const formatDay = (time: string | null | undefined): string =>
   time ? day.format(new Date(time)) : '';
+
+/** A month such as 2024-05 in words. */
+export const formatMonth = (name: string): string => month.format(new Date(`${name}-01T00:00`));
 
 /** An ISO time to the minute; nothing for none. */
 export const formatTime = (time: string | null | undefined): string =>

@@ -22,8 +22,10 @@ test('A key is made, works, and works no more once it is revoked', async () => {
     return response.status;
   };
   expect(await ask()).toBe(200);
-  await keys.getByRole('button', { name: 'Revoke laptop' }).click();
+  await keys.getByRole('button', { name: 'Revoke laptop' }).press('Enter');
   await keys.getByText('Revoked').waitFor();
+  await page.waitForFunction(() => document.activeElement?.textContent?.includes('Revoked'));
+  expect(await keys.getByRole('listitem').and(page.locator(':focus')).count()).toBe(1);
   await page.getByRole('table').getByText('Revoked an API key').waitFor();
   expect(await ask()).toBe(401);
   await page.reload();
@@ -44,10 +46,13 @@ test('Another browser is signed out from here, or all others at once, and finds 
   const expectRows = (count: number) =>
     until(`${count} sessions`, async () => (await rows.count()) === count);
   await expectRows(4);
-  await rows.getByRole('button').first().click();
+  await rows.getByRole('button').first().press('Enter');
   await expectRows(3);
-  await sessions.getByRole('button', { name: 'Sign out all others' }).click();
+  // The keyboard is on the row in that one's place, and goes on from there.
+  await rows.and(here.page.locator(':focus')).waitFor();
+  await sessions.getByRole('button', { name: 'Sign out all others' }).press('Enter');
   await expectRows(1);
+  await sessions.locator('.row:focus').getByText('Sign out everywhere').waitFor();
   await here.page.getByText('Signed out all other browsers').waitFor();
   for (const { page, leave } of others) {
     await page.reload();
@@ -112,6 +117,7 @@ test('Insights show what was counted, as charts and as tables', async () => {
   await sync(user.client, stage.server.exports.serve(await exportOf(conversations)).url);
   const { page, leave } = await visit(stage, '/insights', { apiKey: user.apiKey });
   await page.getByRole('definition').filter({ hasText: /^5$/ }).waitFor();
+  expect(await page.getByRole('definition').allTextContents()).toEqual(['2', '5', 'Apr 2024', 'Jun 2024']);
   await page.getByRole('img', { name: 'Hours of the day' }).waitFor();
   await page.getByText('As a table').first().click();
   const months = page.getByRole('table').first().getByRole('row');
@@ -128,6 +134,16 @@ test('Insights show what was counted, as charts and as tables', async () => {
   await leave();
 });
 
+test('Insights of messages without a time draw nothing over time, and say so', async () => {
+  const user = await stage.server.asUser();
+  await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('timeless')])).url);
+  const { page, leave } = await visit(stage, '/insights', { apiKey: user.apiKey });
+  await page.getByText('there is nothing to draw over time').waitFor();
+  expect(await page.getByRole('term').allTextContents()).toEqual(['Conversations', 'Messages']);
+  expect(await page.locator('canvas').count()).toBe(0);
+  await leave();
+});
+
 describe.each([
   { name: 'in the light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   { name: 'in the dark', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
@@ -135,7 +151,8 @@ describe.each([
 ] as const)('Account, insights and chat $name', ({ colorScheme, viewport }) => {
   test('have no violation and fit', async () => {
     const user = await stage.server.asUser();
-    await sync(user.client, stage.server.exports.serve(await exportOf([dialogue('shown')])).url);
+    const talk = dated('shown', 'Shown', [{ role: 'user', at: '2024-06-16T12:00:00Z', text: 'Well?' }]);
+    await sync(user.client, stage.server.exports.serve(await exportOf([talk])).url);
     const { page, leave } = await visit(stage, '/account', { apiKey: user.apiKey, colorScheme, viewport });
     const expectFit = async () => {
       expect(await violationsOf(page)).toEqual([]);
@@ -145,6 +162,7 @@ describe.each([
     await expectFit();
     await page.goto('/insights');
     await page.getByRole('img', { name: 'Hours of the day' }).waitFor();
+    await page.getByText('Jun 16, 2024').first().waitFor();
     await expectFit();
     await page.goto('/chat');
     await page.getByText('None yet.').waitFor();

@@ -2,12 +2,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { InsightsDocument, type InsightsQuery } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
-import { formatDay, formatNumber } from '../format.ts';
+import { formatNumber } from '../format.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 import { BarChart } from './chart.tsx';
-import { byHour, byModel, byRole, byWeekday, hourLabels, misdated, monthsOf } from './series.ts';
+import { byHour, byModel, byRole, byWeekday, dayWithin, hourLabels, misdated, monthsOf } from './series.ts';
 import './insights.css';
 
 const words = texts.insights;
@@ -51,9 +51,9 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
   const totals = [
     [words.totals.conversations, formatNumber(insights.conversations)],
     [words.totals.messages, formatNumber(insights.messages)],
-    [words.totals.first, formatDay(insights.firstAt)],
-    [words.totals.last, formatDay(insights.lastAt)],
-  ] as const;
+    [words.totals.first, dayWithin(insights.firstAt, months.at(0))],
+    [words.totals.last, dayWithin(insights.lastAt, months.at(-1))],
+  ].filter(([, value]) => value !== '');
   return (
     <>
       <dl className="card totals">
@@ -85,15 +85,21 @@ function Charts({ data: { insights, longest } }: { data: InsightsQuery }) {
           />
         </>
       )}
-      <div className="charts">
-        <BarChart label={words.hours} heading={words.hour} labels={hourLabels} series={byHour(insights)} />
-        <BarChart
-          label={words.weekdays}
-          heading={words.day}
-          labels={words.days}
-          series={byWeekday(insights)}
-        />
-      </div>
+      {insights.hours.length > 0 ? (
+        <div className="charts">
+          <BarChart label={words.hours} heading={words.hour} labels={hourLabels} series={byHour(insights)} />
+          <BarChart
+            label={words.weekdays}
+            heading={words.day}
+            labels={words.days}
+            series={byWeekday(insights)}
+          />
+        </div>
+      ) : (
+        <div className="notice">
+          <p>{words.undated}</p>
+        </div>
+      )}
       <div className="charts">
         <section className="card stack">
           <h2>{words.longest}</h2>

@@ -1,4 +1,5 @@
 import type { InsightsQuery } from '../../generated/web/operations.ts';
+import { formatDay, formatMonth } from '../format.ts';
 import { texts } from '../texts/index.ts';
 import type { Series } from './chart.tsx';
 
@@ -33,6 +34,17 @@ export function monthsOf({ months }: Insights): string[] {
 /** How many messages have a time that cannot be right, and so no place among these months. */
 export const misdated = ({ months }: Insights, labels: string[]): number =>
   months.reduce((sum, { month, messages }) => (labels.includes(month) ? sum : sum + messages), 0);
+
+/**
+ * The day of the first or last time, where it is in `month`, the first or last that is drawn; else the month alone: the time is
+ * one that cannot be right. Nothing when no time is right.
+ */
+export function dayWithin(time: string | null | undefined, month: string | undefined): string {
+  if (!time || !month) return '';
+  const date = new Date(time);
+  const [year, number] = month.split('-').map(Number);
+  return date.getFullYear() === year && date.getMonth() + 1 === number ? formatDay(time) : formatMonth(month);
+}
 
 export function byRole({ months }: Insights, labels: string[]): Series[] {
   const roles = [...new Set(months.map(({ role }) => role))].toSorted().toReversed();

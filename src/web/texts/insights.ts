@@ -7,6 +7,7 @@ export const insights = {
     count === 1
       ? 'One message is not drawn by month: its time in the export cannot be right.'
       : `${number} messages are not drawn by month: their times in the export cannot be right.`,
+  undated: 'No message in your exports says when it was written, so there is nothing to draw over time.',
   models: 'Answers by model',
   hours: 'Hours of the day',
   weekdays: 'Days of the week',
