@@ -19,10 +19,10 @@ const AHEAD = 60;
 
 type Item = ConversationListQuery['conversations']['edges'][number]['node'];
 
-/** The conversations that fit, of which only those in sight are in the page. */
-export function ConversationList({ choice, selected }: { choice: Choice; selected: string | undefined }) {
+/** The conversations that fit, as far as they were asked for; whoever asks for the same shares them. */
+function useConversations(choice: Choice) {
   const query = toQuery(choice);
-  const list = useInfiniteQuery({
+  return useInfiniteQuery({
     queryKey: ['conversations', query],
     queryFn: ({ pageParam, signal }) =>
       ask(ConversationListDocument, { ...query, first: PAGE, after: pageParam }, signal),
@@ -30,6 +30,17 @@ export function ConversationList({ choice, selected }: { choice: Choice; selecte
     getNextPageParam: ({ conversations: { pageInfo } }) => (pageInfo.hasNextPage ? pageInfo.endCursor : null),
     placeholderData: (before) => before,
   });
+}
+
+/** Whether there is anything to choose from; false as well until that is known. */
+export function useHasConversations(choice: Choice): boolean {
+  const total = useConversations(choice).data?.pages[0]?.conversations.totalCount ?? 0;
+  return total > 0;
+}
+
+/** The conversations that fit, of which only those in sight are in the page. */
+export function ConversationList({ choice, selected }: { choice: Choice; selected: string | undefined }) {
+  const list = useConversations(choice);
   if (list.isPending) return <Loading lines={10} height="3.25rem" />;
   if (list.isError) return <Failure error={list.error} retry={() => void list.refetch()} />;
   const items = list.data.pages.flatMap(({ conversations }) => conversations.edges.map(({ node }) => node));

@@ -3,7 +3,7 @@ import { useParams, useSearchParams } from 'wouter';
 import { load } from '../parts/load.ts';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
-import { ConversationList } from './conversation-list.tsx';
+import { ConversationList, useHasConversations } from './conversation-list.tsx';
 import { FilterForm } from './filter-form.tsx';
 import { type Choice, readChoice, writeChoice } from './filters.ts';
 import './conversations.css';
@@ -23,6 +23,7 @@ export default function ConversationsPage() {
     (next: Choice) => setAddress(writeChoice(next), { replace: true }),
     [setAddress],
   );
+  const hasConversations = useHasConversations(choice);
   return (
     <div className={`reader ${id ? 'reading' : ''}`}>
       <section className="list" aria-label={words.list}>
@@ -47,10 +48,12 @@ export default function ConversationsPage() {
             />
           </Suspense>
         ) : (
-          <div className="state">
-            <h2>{words.choose.title}</h2>
-            <p>{words.choose.text}</p>
-          </div>
+          hasConversations && (
+            <div className="state">
+              <h2>{words.choose.title}</h2>
+              <p>{words.choose.text}</p>
+            </div>
+          )
         )}
       </section>
     </div>
