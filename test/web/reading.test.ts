@@ -8,6 +8,9 @@ import { setWebStage, violationsOf, visit } from './stage.ts';
 const stage = setWebStage();
 let reader: TestUser;
 
+const WORD = 'incomprehensibilities';
+const WIDE = Array.from({ length: 8 }, () => WORD).join(' | ');
+
 const MARKDOWN = `# Heading
 
 Some **bold** text, [a link](https://example.com/), \\(a^2 + b^2\\), and
@@ -19,6 +22,9 @@ Some **bold** text, [a link](https://example.com/), \\(a^2 + b^2\\), and
 | a | b |
 | - | - |
 | 1 | 2 |
+
+| ${WIDE} |
+| ${WIDE.replaceAll(WORD, '-')} |
 
 \`\`\`js
 const answer = 42;
@@ -177,7 +183,7 @@ test('Markdown, code, and mathematics are drawn, and reasoning is folded', async
   await page.locator('.markdown strong').getByText('bold').waitFor();
   await page.locator('math mfrac').waitFor();
   await page.locator('.hljs-keyword').getByText('const').waitFor();
-  expect(await page.locator('.markdown table td').allTextContents()).toEqual(['1', '2']);
+  expect(await page.locator('.markdown td').allTextContents()).toEqual(['1', '2']);
   // What somebody typed is shown as they typed it.
   await page.getByText('Show me *everything*.').waitFor();
   expect(await page.getByText('deep').isVisible()).toBe(false);
@@ -228,6 +234,7 @@ test('A conversation is renamed, archived, exported and deleted', async () => {
   expect(await violationsOf(page)).toEqual([]);
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await page.getByText('Your history is empty').waitFor();
+  await page.getByText('Choose a conversation').waitFor({ state: 'hidden' });
   await leave();
 });
 
@@ -288,6 +295,18 @@ describe.each([
     await page.getByRole('searchbox', { name: 'Find by title' }).fill('Formats');
     await page.getByRole('link', { name: /Formats/ }).click();
     await page.locator('math mfrac').waitFor();
+    // A table that is too wide is moved in its own box, and its words are whole.
+    const box = page.locator('.table-box[tabindex="0"]');
+    await box.press('ArrowRight');
+    await page.waitForFunction(
+      () => (document.querySelector('.table-box[tabindex="0"]')?.scrollLeft ?? 0) > 0,
+    );
+    const linesOf = (cell: Element) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return range.getClientRects().length;
+    };
+    expect(await box.getByText(WORD).first().evaluate(linesOf)).toBe(1);
     expect(await violationsOf(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width);
     await leave();

@@ -6,6 +6,7 @@ import { Link } from 'wouter';
 import { CodeBlock } from './code-block.tsx';
 import { withDollarMath } from './math-delimiters.ts';
 import { RemoteImage } from './remote-image.tsx';
+import { TableBox } from './table-box.tsx';
 import { useExtras } from './use-extras.ts';
 import './markdown.css';
 
@@ -57,6 +58,7 @@ const componentsFor = (citations: Citations): Components => ({
   },
   img: ({ src, alt }) => <RemoteImage src={typeof src === 'string' ? src : ''} description={alt ?? ''} />,
   pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
+  table: ({ children }) => <TableBox>{children}</TableBox>,
 });
 
 /** A message’s text as Markdown with tables, coloured code, and mathematics. Nothing in it runs or is loaded. */
