@@ -4,6 +4,7 @@ import { checkDatabase } from '../infra/doctor/database.ts';
 import { type Check, type Finding, findingsOf, mend, note, ok } from '../infra/doctor/finding.ts';
 import { checkGoogle } from '../infra/doctor/google.ts';
 import { checkChat, checkEmbeddings } from '../infra/doctor/models.ts';
+import { checkPooler } from '../infra/doctor/pooler.ts';
 import { checkRedis } from '../infra/doctor/redis.ts';
 import { checkReplicas } from '../infra/doctor/replica.ts';
 import { checkDataDirectory, checkFiles, checkFolder } from '../infra/doctor/storage.ts';
@@ -45,7 +46,9 @@ async function examine(program: Program): Promise<number> {
         'bucket',
         checkFiles(() => openFiles(config), true),
       );
-    if (config.ingestRoot) await tell('imports', checkFolder(config.ingestRoot, 'INGEST_ROOT'));
+    const { ingestRoot, worker } = config;
+    if (ingestRoot) await tell('imports', checkFolder(ingestRoot, 'INGEST_ROOT'));
+    if (worker.watchDir) await tell('imports', checkFolder(worker.watchDir, 'WATCH_DIR'));
     await tell('google', checkGoogle(config));
     await tell(
       'chat',
@@ -86,7 +89,9 @@ async function* checkOwnDatabase(program: Program, config: Config): Check {
     yield note('PostgreSQL is embedded: the first start makes it in DATA_DIR.');
     return;
   }
-  yield* checkDatabase(await openDatabaseUrl(program, config, logger), config.embeddings !== null);
+  const url = await openDatabaseUrl(program, config, logger);
+  yield* checkDatabase(url, config.embeddings !== null);
+  if (config.databaseUrl && config.databaseUrl !== url) yield* checkPooler(config.databaseUrl, url);
 }
 
 async function* withoutRedis(): Check {

@@ -219,10 +219,15 @@ test('a data directory that cannot be written is found, and one that is still to
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const blocked = join(folder, 'a file');
   await writeFile(blocked, '');
-  const inTheWay = await examine({ DATA_DIR: join(blocked, 'data'), INGEST_ROOT: join(folder, 'none') });
+  const inTheWay = await examine({
+    DATA_DIR: join(blocked, 'data'),
+    INGEST_ROOT: join(folder, 'none'),
+    WATCH_DIR: join(folder, 'none as well'),
+  });
   expect(inTheWay.mends).toEqual([
     expect.stringMatching(/data directory .*cannot be written/),
     expect.stringMatching(/imports .*correct INGEST_ROOT/),
+    expect.stringMatching(/imports .*correct WATCH_DIR/),
   ]);
   const fresh = await examine({ DATA_DIR: join(folder, 'new', 'data') });
   expect(fresh.code).toBe(0);

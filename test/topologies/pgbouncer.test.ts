@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { checkPooler } from '../../src/infra/doctor/pooler.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
 import { startPgBouncer } from '../support/pgbouncer.ts';
@@ -42,4 +43,21 @@ test('Requests may go through a PgBouncer in transaction mode, beside a direct w
   expect(pooled?.connections).toBeGreaterThan(0);
   expect(pooled?.connections).toBeLessThanOrEqual(POOL_SIZE);
   expect(await changeTask(server.client, 'undoSync', task.id)).toMatchObject({ status: 'UNDONE' });
+
+  const another = new URL(database.url);
+  another.pathname = '/postgres';
+  const [unmarked = ''] = bouncer.url.split('?');
+  const found = [];
+  for (const [url, directUrl] of [
+    [bouncer.url, database.url],
+    [bouncer.url, another.href],
+    [unmarked, database.url],
+  ] as const) {
+    for await (const { level, message } of checkPooler(url, directUrl)) found.push(`${level} ${message}`);
+  }
+  expect(found).toEqual([
+    'ok DB_URL leads to the database of DB_DIRECT_URL.',
+    expect.stringMatching(/^mend DB_URL and DB_DIRECT_URL lead to different databases/),
+    expect.stringMatching(/^mend DB_URL does not answer: .*Add pgbouncer=true/),
+  ]);
 });
