@@ -106,7 +106,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     const files = await openFiles(config);
     closeInTime('files', files.close);
 
-    const metrics = openMetrics({ database, pools, logger });
+    const metrics = openMetrics({ database, pools: { ...pools, ...replicas?.pools }, logger });
     if (config.metrics) closeInTime('metrics', (await openMetricsServer(metrics, config.metrics)).close);
 
     const services: Services = {

@@ -2,6 +2,7 @@ import type { ReadSource, Replicas } from '../domain/reading.ts';
 import type { Database, Logger } from '../domain/services.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import { openDatabase } from './database.ts';
+import type { PoolState } from './metrics.ts';
 
 /** A replica is nearby, and there is another place to read from. */
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -16,15 +17,16 @@ interface Replica extends ReadSource {
   seen: Map<string, string>;
   awayUntilMs: number;
   ask: Database;
+  pools: Record<string, PoolState>;
   close(): Promise<void>;
 }
 
-/** Replicas of `primary`, each on pools of its own. What fails on one is asked of the primary. */
+/** Replicas of `primary`, each on pools of its own, such as `replica 1 bulk`. What fails on one is asked of the primary. */
 export function openReplicas(
   urls: string[],
   primary: ReadSource,
   logger: Logger,
-): Replicas & { close(): Promise<void> } {
+): Replicas & { pools: Record<string, PoolState>; close(): Promise<void> } {
   const replicas = urls.map((url, index) => openReplica(url, `replica ${index + 1}`, primary, logger));
   let turn = 0;
   return {
@@ -41,6 +43,11 @@ export function openReplicas(
       }
       return null;
     },
+    pools: Object.fromEntries(
+      replicas.flatMap(({ name, pools }) =>
+        Object.entries(pools).map(([pool, state]) => [`${name} ${pool}`, state]),
+      ),
+    ),
     async close() {
       await Promise.all(replicas.map((replica) => replica.close()));
     },
@@ -73,6 +80,7 @@ function openReplica(url: string, name: string, primary: ReadSource, logger: Log
           () => primary.database.query<Row>(text, values, statement),
         ),
     },
+    pools: opened.pools,
     close: opened.close,
   };
   return replica;

@@ -95,6 +95,9 @@ test('History, conversations and search are read from a replica over TLS, and by
   await changeOnPrimary('Behind the back', 7);
   for (const { client } of [server, reader]) expect(await look(client)).toEqual(seeing('As imported', 1));
 
+  const { text: metrics } = await server.services.metrics.read();
+  expect(metrics).toMatch(/^sidecar_database_connections\{pool="replica 1 bulk",state="idle"\} [1-9]/m);
+
   const findings = [];
   for await (const { message } of checkReplicas([pair.replicaUrl, pair.primaryUrl])) findings.push(message);
   expect(findings).toEqual([
