@@ -1,65 +1,66 @@
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { backends, startTestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
-let server: TestServer;
-let directory: string;
-let outside: string;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'sidecar-watched-'));
-  outside = await mkdtemp(join(tmpdir(), 'sidecar-outside-'));
-  await writeFile(join(directory, 'there-before.zip'), await exportOf([dialogue('before')]));
-  await writeFile(join(outside, 'outside.zip'), await exportOf([dialogue('outside')]));
-  await symlink(join(outside, 'outside.zip'), join(directory, 'link.zip'));
-  // Three workers share the folder.
-  server = await startTestServer({ backend: 'redis', worker: false, env: { WATCH_DIR: directory } });
-  for (let workers = 0; workers < 3; workers++) await server.startWorker();
-});
-afterAll(async () => {
-  await server.close();
-  for (const path of [directory, outside]) await rm(path, { recursive: true, force: true });
-});
+test.concurrent.for(backends)(
+  'On %s each export in the watched folder is imported once, by whichever worker, and again only when it changed',
+  { timeout: 60_000 },
+  async (backend, { onTestFinished }) => {
+    const [directory, outside] = await Promise.all(
+      ['watched', 'outside'].map((name) => mkdtemp(join(tmpdir(), `sidecar-${name}-`))),
+    );
+    if (!directory || !outside) throw new Error('Two folders were made');
+    onTestFinished(async () => {
+      for (const path of [directory, outside]) await rm(path, { recursive: true, force: true });
+    });
+    await writeFile(join(directory, 'there-before.zip'), await exportOf([dialogue('before')]));
+    await writeFile(join(outside, 'outside.zip'), await exportOf([dialogue('outside')]));
+    await symlink(join(outside, 'outside.zip'), join(directory, 'link.zip'));
+    const server = await startTestServer({ backend, env: { WATCH_DIR: directory } });
+    onTestFinished(() => server.close());
+    // Three workers share the folder.
+    for (let workers = 1; workers < 3; workers++) await server.startWorker();
 
-const tasks = () =>
-  server.services.prisma.syncTask.findMany({
-    where: { userId: server.viewer.userId },
-    orderBy: { createdAt: 'asc' },
-  });
-const over = (source: string, count = 1) =>
-  until(`${count} imports of ${source} are over`, async () => {
-    const found = (await tasks()).filter((task) => task.source === source && task.finishedAt !== null);
-    return found.length === count ? found : null;
-  });
+    const tasks = () =>
+      server.services.prisma.syncTask.findMany({
+        where: { userId: server.viewer.userId },
+        orderBy: { createdAt: 'asc' },
+      });
+    const over = (source: string, count = 1) =>
+      until(`${count} imports of ${source} are over`, async () => {
+        const found = (await tasks()).filter((task) => task.source === source && task.finishedAt !== null);
+        return found.length === count ? found : null;
+      });
 
-test('each export in the watched folder is imported once, by whichever worker, and again only when it changed', async () => {
-  expect(await over('there-before.zip')).toMatchObject([
-    { status: 'COMPLETED', added: 1, trigger: 'UPLOAD' },
-  ]);
+    expect(await over('there-before.zip')).toMatchObject([
+      { status: 'COMPLETED', added: 1, trigger: 'UPLOAD' },
+    ]);
 
-  const zip = await exportOf([dialogue('slow')]);
-  await writeFile(join(directory, 'slow.zip'), zip.subarray(0, 100));
-  const folder = join(outside, 'folder');
-  await mkdir(folder);
-  await writeFile(join(folder, 'conversations.json'), JSON.stringify([dialogue('in-a-folder')]));
-  await rename(folder, join(directory, 'folder'));
-  await appendFile(join(directory, 'slow.zip'), zip.subarray(100));
-  expect(await over('slow.zip')).toMatchObject([{ status: 'COMPLETED', added: 1 }]);
-  expect(await over('folder')).toMatchObject([{ status: 'COMPLETED', added: 1 }]);
+    const zip = await exportOf([dialogue('slow')]);
+    await writeFile(join(directory, 'slow.zip'), zip.subarray(0, 100));
+    const folder = join(outside, 'folder');
+    await mkdir(folder);
+    await writeFile(join(folder, 'conversations.json'), JSON.stringify([dialogue('in-a-folder')]));
+    await rename(folder, join(directory, 'folder'));
+    await appendFile(join(directory, 'slow.zip'), zip.subarray(100));
+    expect(await over('slow.zip')).toMatchObject([{ status: 'COMPLETED', added: 1 }]);
+    expect(await over('folder')).toMatchObject([{ status: 'COMPLETED', added: 1 }]);
 
-  await writeFile(join(directory, 'bad.zip'), 'no zip at all');
-  await writeFile(join(directory, 'notes.txt'), 'no export');
-  expect(await over('bad.zip')).toMatchObject([{ status: 'FAILED', errorMessage: expect.any(String) }]);
+    await writeFile(join(directory, 'bad.zip'), 'no zip at all');
+    await writeFile(join(directory, 'notes.txt'), 'no export');
+    expect(await over('bad.zip')).toMatchObject([{ status: 'FAILED', errorMessage: expect.any(String) }]);
 
-  // Another worker finds all of it, as after a restart; what comes then shows that it has looked.
-  await server.startWorker();
-  await writeFile(join(directory, 'bad.zip'), await exportOf([dialogue('mended')]));
-  expect(await over('bad.zip', 2)).toMatchObject([{ status: 'FAILED' }, { status: 'COMPLETED', added: 1 }]);
-  expect((await tasks()).map(({ source }) => source).toSorted()).toEqual(
-    ['bad.zip', 'bad.zip', 'folder', 'slow.zip', 'there-before.zip'].toSorted(),
-  );
-}, 60_000);
+    // Another worker finds all of it, as after a restart; what comes then shows that it has looked.
+    await server.startWorker();
+    await writeFile(join(directory, 'bad.zip'), await exportOf([dialogue('mended')]));
+    expect(await over('bad.zip', 2)).toMatchObject([{ status: 'FAILED' }, { status: 'COMPLETED', added: 1 }]);
+    expect((await tasks()).map(({ source }) => source).toSorted()).toEqual(
+      ['bad.zip', 'bad.zip', 'folder', 'slow.zip', 'there-before.zip'].toSorted(),
+    );
+  },
+);
