@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, type TestContext, test } from 'vitest';
+import { alignSchedule, schedulerIdOf } from '../../src/domain/sync/schedule.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
 import { startRedis } from '../support/redis.ts';
+import type { TestServer, TestUser } from '../support/server.ts';
 import { startSync, untilOver } from '../support/syncs.ts';
 import { until } from '../support/until.ts';
 import { expectClean, large, makeExport, setStage } from './stage.ts';
@@ -33,6 +35,7 @@ describe.concurrent('Redis', { timeout: 240_000 }, () => {
     const file = server.exports.serve(await exportOf([dialogue('meanwhile')]));
     const waiting = await startSync(other.client, file.url);
     expect(waiting.status).toBe('QUEUED');
+    const scheduled = await schedule(server);
     expect(await server.client.rest('GET', '/readyz')).toMatchObject({
       status: 503,
       json: { failures: { queue: 'does not answer' } },
@@ -49,15 +52,24 @@ describe.concurrent('Redis', { timeout: 240_000 }, () => {
       counts: { added: 1 },
     });
     expect(file.answers).toEqual([200]);
+    await until('the schedule that was set meanwhile is known', () => plannedFor(server, scheduled));
   });
 
-  test('C5: a Redis that restarts empty in the middle of an import costs nothing', async (context) => {
+  test('C5: a Redis that restarts empty in the middle of an import costs nothing, and no schedule', async (context) => {
     let redis = await startRedis();
     context.onTestFinished(() => redis.close());
     const stage = await setStage(context, { backend: 'redis', redisUrl: redis.url });
     const { server } = stage;
     const gate = await holdImportsAfter(stage.databaseUrl, 20);
     await stage.work();
+    const scheduled = await schedule(server);
+    await server.services.database.query(
+      `UPDATE sync_configs SET next_sync_at = now() + interval '1 day' WHERE user_id = $1`,
+      [scheduled.viewer.userId],
+    );
+    await alignSchedule(server.services, scheduled.viewer.userId);
+    const before = await plannedFor(server, scheduled);
+    expect(before).not.toBeNull();
     const { id } = await startSync(server.client, server.exports.serve(large).url);
     await until('it imports', () => gate.isWaitedFor());
     const over = untilOver(server.client, id);
@@ -65,6 +77,7 @@ describe.concurrent('Redis', { timeout: 240_000 }, () => {
     redis = await startRedis({ port: redis.port });
     await gate.open();
     await expectClean(stage, await over);
+    expect(await until('the schedule is there again', () => plannedFor(server, scheduled))).toEqual(before);
   });
 
   test('C5: a Redis that forgets the job of a worker that died is told it again', async (context) => {
@@ -111,6 +124,18 @@ describe.concurrent('Redis', { timeout: 240_000 }, () => {
     expect(server.logged()).toContain('NOPERM');
   });
 });
+
+/** A new user with a schedule. */
+async function schedule(server: TestServer): Promise<TestUser> {
+  const user = await server.asUser();
+  const exportUrl = server.exports.serve(await exportOf([dialogue('scheduled')])).url;
+  await user.client.rest('POST', '/sync/config', { sync_enabled: true, chatgpt_export_url: exportUrl });
+  return user;
+}
+
+/** What the queue knows of a user's schedule. */
+const plannedFor = ({ services }: TestServer, { viewer }: TestUser) =>
+  services.queue.scheduled(schedulerIdOf(viewer.userId));
 
 /** A server without a worker on a Redis of its own, and a way to upset that. */
 async function ownRedis(context: TestContext) {
