@@ -3,7 +3,6 @@ import { emptyTally } from '../src/domain/import/batch.ts';
 import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
-import { rememberArchive } from '../src/domain/sync/known-archive.ts';
 import { type Lease, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
 import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
@@ -89,12 +88,9 @@ async function runLease(
     };
     const { sha256, tally } = await run(services, lease, grow, options, reporter, signal);
     await reporter.close();
-    const status = await finishTask(services, lease, { tally });
+    const status = await finishTask(services, lease, { tally, sha256 });
     // A retry of what failed needs the archive again; the sweeper removes it in time.
-    if (status === 'COMPLETED') {
-      if (sha256) await rememberArchive(services, lease, sha256);
-      await services.workspace.removeArchive(taskId);
-    }
+    if (status === 'COMPLETED') await services.workspace.removeArchive(taskId);
     logger.info({ status }, 'the task is over');
   } catch (error) {
     await reporter.close();

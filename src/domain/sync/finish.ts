@@ -1,17 +1,24 @@
 import type { SyncStatus, SyncTrigger } from '../../generated/prisma/client.ts';
 import { noteWriteIn } from '../reading.ts';
 import type { Services, Transaction } from '../services.ts';
+import { rememberArchive } from './known-archive.ts';
 import { announce, type Lease, LeaseLostError, type Tally, writeTask } from './lease.ts';
 import { alignSchedule, noteFailure, noteSuccess } from './schedule.ts';
 
 /**
  * Ends the task: COMPLETED when all that was found is in, PARTIAL when something is missing, FAILED when nothing came
- * of it or when `error` says why it could not go on; `tally` is counted first. Answers which. Throws a LeaseLostError when it is not this worker's any more.
+ * of it or when `error` says why it could not go on; `tally` is counted first. An archive that was read to its end is
+ * remembered by its hash, before anybody can know that the task is over. Answers which. Throws a LeaseLostError when it
+ * is not this worker's any more.
  */
 export async function finishTask(
   services: Services,
   lease: Lease,
-  { error, tally }: { error?: { code: string; message: string }; tally?: Tally } = {},
+  {
+    error,
+    tally,
+    sha256,
+  }: { error?: { code: string; message: string }; tally?: Tally; sha256?: Uint8Array | null } = {},
 ): Promise<SyncStatus> {
   const { seq, status } = await services.database.transaction(async (tx) => {
     if (tally) await writeTask(tx, lease, { tally });
@@ -46,6 +53,7 @@ export async function finishTask(
     if (ending.error) {
       if (row?.trigger === 'SCHEDULED') await noteFailure(tx, lease.userId, ending.error.message);
     } else await noteSuccess(tx, lease.userId, row?.trigger !== 'UPLOAD');
+    if (sha256) await rememberArchive(tx, lease, sha256);
     await noteWriteIn(tx, lease.userId);
     return { seq: row?.seq ?? 0, status: ending.status };
   });

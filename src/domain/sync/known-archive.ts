@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Download, FileVersion, Services } from '../services.ts';
+import type { Download, FileVersion, Services, Transaction } from '../services.ts';
 import type { Lease } from './lease.ts';
 
 /** How much an archive held that was imported whole before. */
@@ -52,11 +52,15 @@ export async function recallArchive(
 }
 
 /**
- * Called for a task that ended COMPLETED after it read the whole archive. One in which something was skipped is not
+ * Remembers the archive of a task that read it to its end, if it has just ended COMPLETED. One in which something was skipped is not
  * remembered: every run that skips has to say what and why.
  */
-export async function rememberArchive(services: Services, lease: Lease, sha256: Uint8Array): Promise<void> {
-  await services.database.query(
+export async function rememberArchive(
+  tx: Pick<Transaction, 'query'>,
+  lease: Pick<Lease, 'userId' | 'taskId'>,
+  sha256: Uint8Array,
+): Promise<void> {
+  await tx.query(
     `INSERT INTO imported_archives (user_id, sha256, conversations)
      SELECT user_id, $3, added + updated + unchanged FROM sync_tasks
      WHERE user_id = $1 AND id = $2 AND status = 'COMPLETED' AND skipped = 0
