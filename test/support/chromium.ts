@@ -1,9 +1,10 @@
 import { access, constants } from 'node:fs/promises';
 import { type Browser, chromium } from 'playwright-core';
 
-/** Debian's, or the one that CHROMIUM_PATH names. */
+/** The one that CHROMIUM_PATH names, or Debian's; the one without any window takes a third of the processor's time. */
 const PATHS = [
   process.env.CHROMIUM_PATH,
+  '/usr/bin/chromium-headless-shell',
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',
@@ -31,5 +32,7 @@ export async function openChromium(): Promise<Browser> {
       ],
     });
   }
-  throw new Error('The tests need Chromium: install it ("apt-get install chromium"), or set CHROMIUM_PATH');
+  throw new Error(
+    'The tests need Chromium: install it ("apt-get install chromium-headless-shell"), or set CHROMIUM_PATH',
+  );
 }

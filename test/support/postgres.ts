@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -15,7 +15,7 @@ export const quietLogger = createLogger({ logLevel: 'warn' }, 'test');
 
 /** Starts the run's PostgreSQL in a temporary folder and migrates the template; only the global setup calls this. */
 export async function openTestPostgres(): Promise<{ url: string; close(): Promise<void> }> {
-  const directory = await mkdtemp(join(tmpdir(), 'sidecar-test-'));
+  const directory = await mkdtemp(join(await folderForDatabases(), 'sidecar-test-'));
   const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
   const removeDirectory = () => rm(directory, { recursive: true, force: true });
   const server = await openEmbeddedPostgres({ directory, logger: quietLogger, settings }).catch(
@@ -33,6 +33,16 @@ export async function openTestPostgres(): Promise<{ url: string; close(): Promis
     await close();
     throw error;
   }
+}
+
+const MEMORY_FOLDER = '/dev/shm';
+/** Several times what all databases of a run take. */
+const ROOM_BYTES = 4 * 1024 ** 3;
+
+/** In memory where there is room, for most of what a database of a test's own costs is the making of its files. */
+async function folderForDatabases(): Promise<string> {
+  const { bavail, bsize } = await statfs(MEMORY_FOLDER).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize >= ROOM_BYTES ? MEMORY_FOLDER : tmpdir();
 }
 
 export interface TestDatabase {
