@@ -6,6 +6,7 @@ import { startHttpProcess } from './api/process.ts';
 import { type BenchOptions, openStage } from './import/stage.ts';
 import { fillArchive, settle } from './search/archive.ts';
 import { median, printTable } from './table.ts';
+import { printMemory } from './web/memory.ts';
 
 const CONVERSATIONS = 50_000;
 /** These have messages; the others are there for the list alone. */
@@ -48,6 +49,7 @@ export async function benchWeb(options: BenchOptions): Promise<void> {
       await page.locator(rows).first().waitFor();
       await printFrames(page);
       await printInteractions(page);
+      await printMemory(page, stage.services, viewer.userId);
     } finally {
       await browser.close();
       await api.stop();
