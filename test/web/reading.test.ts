@@ -3,6 +3,7 @@ import { chatGpt, dialogue, type Json, node, say } from '../archive/builders.ts'
 import { exportOf, zipOf } from '../support/exports.ts';
 import type { TestUser } from '../support/server.ts';
 import { sync } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
 import { setWebStage, violationsOf, visit } from './stage.ts';
 
 const stage = setWebStage();
@@ -174,6 +175,27 @@ test('A long conversation comes as one reads on, and from any message in both di
   await page.getByText('Turn 60.').waitFor();
   await page.getByRole('button', { name: 'Show earlier messages' }).click();
   await page.getByText('Turn 20.').waitFor();
+  await leave();
+});
+
+test('A message that is gone back to after a while is still among those around it', async () => {
+  const { page, leave } = await open('/conversations?title=Crossroads');
+  await page.clock.install();
+  await page.getByRole('link', { name: /Crossroads/ }).click();
+  const first = page.getByRole('listitem').filter({ hasText: 'Which way?' });
+  await first.getByRole('link', { name: 'Link to this message' }).click();
+  await page.locator('.anchored').getByText('Which way?').waitFor();
+  await page.getByRole('link', { name: 'Import', exact: true }).click();
+  await page.getByRole('heading', { name: 'Import', exact: true }).waitFor();
+  await page.clock.fastForward(120_000);
+  let asked = 0;
+  page.on('requestfinished', (request) => {
+    if (request.postData()?.includes('query Messages')) asked += 1;
+  });
+  await page.goBack();
+  // What comes before it, and then itself.
+  await until('all of it is asked for anew', () => asked === 2);
+  await page.locator('.anchored').getByText('Which way?').waitFor();
   await leave();
 });
 

@@ -23,10 +23,13 @@ export function useMessages(id: string, anchor: string | null) {
       return conversation?.messages ?? null;
     },
     initialPageParam: { first: PAGE } as Part,
-    getNextPageParam: (page): Part | null =>
-      page?.pageInfo.hasNextPage && page.pageInfo.endCursor
-        ? { first: PAGE, after: page.pageInfo.endCursor }
-        : null,
+    getNextPageParam: (page, _pages, { before }): Part | null => {
+      const { hasNextPage = false, endCursor = null } = page?.pageInfo ?? {};
+      // What was asked for from its end on has something behind it. All pages are asked for anew from the first one on, which may
+      // be empty: before the beginning.
+      if (before) return endCursor ? { first: PAGE, after: endCursor } : { first: PAGE };
+      return hasNextPage && endCursor ? { first: PAGE, after: endCursor } : null;
+    },
     getPreviousPageParam: (page, _pages, { before, after }): Part | null => {
       // Of a page that was asked for by its middle nobody says whether anything comes before it.
       const isUnknown = anchor !== null && !before && !after;
