@@ -16,6 +16,8 @@ const SUBSCRIPTIONS_OF_A_USER = 4;
 /** After so many rounds everything that is loaded once is loaded. */
 const WARM_ROUNDS = 5;
 const ROUNDS = 40;
+/** From half of the way to its end; less is what an allocator does by itself. */
+const MAX_GROWTH = 1.1;
 const WATCH = 'subscription ($taskId: ID!) { syncStatus(taskId: $taskId) { status seq } }';
 
 interface Sample {
@@ -28,8 +30,8 @@ interface Sample {
 
 /**
  * Prints what the API and a worker hold, warm and after many more rounds of imports that are watched over SSE and
- * WebSockets: memory, connections to PostgreSQL, temporary files, and open subscriptions. Throws when any of the last
- * three is left behind.
+ * WebSockets: memory, connections to PostgreSQL, temporary files, and open subscriptions. Throws when memory goes on
+ * growing or any of the last three is left behind.
  */
 export async function measureSoak(stage: Stage, options: BenchOptions): Promise<void> {
   const file = await exportOf(EXPORT_MB);
@@ -81,6 +83,10 @@ export async function measureSoak(stage: Stage, options: BenchOptions): Promise<
         line('end', WARM_ROUNDS + ROUNDS, end),
       ],
     );
+    for (const which of ['apiBytes', 'workerBytes'] as const) {
+      if (end[which] > half[which] * MAX_GROWTH)
+        throw new Error(`${which} grew from half of the way to its end`);
+    }
     if (end.subscriptions > 0 || end.files > 0 || end.connections > warm.connections + 2) {
       throw new Error('something was left behind');
     }
