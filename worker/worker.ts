@@ -3,7 +3,7 @@ import { sweepApiKeys } from '../src/domain/api-key.ts';
 import { sweepAuditEvents } from '../src/domain/audit.ts';
 import { removeExpiredFiles } from '../src/domain/background/file.ts';
 import { sweepEmbeddings } from '../src/domain/embedding/start.ts';
-import { requeueLostTasks } from '../src/domain/reconcile.ts';
+import { type LookedUpTo, requeueLostTasks } from '../src/domain/reconcile.ts';
 import { sweepSearchIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
 import { sweepSessions } from '../src/domain/session.ts';
@@ -114,10 +114,11 @@ export function openWorker(
   const indexSweeper = setInterval(sweepIndex, SWEEP_MS);
   sweepIndex();
 
+  const lookedUpTo: LookedUpTo = {};
   let pageAfter: string | null = null;
   let reconciling: Promise<void> | null = null;
   const reconcileOnce = async () => {
-    await requeueLostTasks(services).catch((error) => {
+    await requeueLostTasks(services, lookedUpTo).catch((error) => {
       services.logger.warn({ error }, 'lost tasks could not be looked for');
     });
     try {
