@@ -74,8 +74,25 @@ test('An answer that comes while one goes to another talk is not shown there', a
 });
 
 test('A model that fails is told of, and the question can be asked again', async () => {
-  chats.model.next((answer) => answer.refuse(500));
+  // The talk is read for the first time while the answer is awaited, and arrives when that is over.
+  const read = Promise.withResolvers<void>();
+  chats.model.next(async (answer) => {
+    await read.promise;
+    answer.refuse(500);
+  });
   const { page, leave } = await open('/chat');
+  let isFirst = true;
+  await page.route('**/graphql', async (route) => {
+    if (!isFirst || !route.request().postData()?.includes('query ChatSession(')) return route.continue();
+    isFirst = false;
+    const response = await route.fetch();
+    read.resolve();
+    await page.getByRole('alert').first().waitFor();
+    // And the stream has ended by then.
+    await page.evaluate(() => new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve))));
+    // The page may have given it up by then.
+    await route.fulfill({ response }).catch(() => undefined);
+  });
   await page.getByLabel('Your question').fill('Do trees grow?');
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await page.getByRole('alert').first().waitFor();

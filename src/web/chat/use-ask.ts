@@ -44,7 +44,10 @@ export function useAsk(open: string | undefined, onSession: (sessionId: string) 
   const end = (sessionId: string | undefined) => {
     stop.current = null;
     void (async () => {
-      if (sessionId) await queries.invalidateQueries({ queryKey: ['chat-session', sessionId] });
+      const queryKey = ['chat-session', sessionId];
+      // Invalidating alone would wait for a first reading that began while the answer was awaited, and keep it.
+      await queries.cancelQueries({ queryKey });
+      await queries.invalidateQueries({ queryKey });
       await queries.invalidateQueries({ queryKey: ['chat-sessions'] });
       // Unless another question was asked meanwhile.
       if (!stop.current) setRunning(null);
