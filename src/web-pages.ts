@@ -39,7 +39,9 @@ export function servePages(directory = WEB_DIRECTORY): RequestHandler | null {
     if (request.method !== 'GET' && request.method !== 'HEAD') return next();
     const { url } = request;
     if (APP_PATHS.test(request.path)) {
-      if (request.accepts(['json', 'html']) !== 'html') return next();
+      // The API has nothing at the root: who takes anything, as curl does, gets the page there.
+      const kinds = request.path === '/' ? ['html', 'json'] : ['json', 'html'];
+      if (request.accepts(kinds) !== 'html') return next();
       request.url = '/index.html';
     } else if (!FILES.test(request.path)) return next();
     serve(request, response, (error?: unknown) => {

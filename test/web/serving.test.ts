@@ -56,6 +56,10 @@ test('A person at an unknown address is told so in a page, and a page whose file
   expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
 });
 
+test('Who would take anything gets the page at the root', async () => {
+  expect((await get('/', { accept: '*/*' })).headers.get('content-type')).toMatch(/^text\/html/);
+});
+
 test('A program that asks for JSON gets none of the pages', async () => {
   const answer = await get('/', { accept: 'application/json' });
   expect([answer.status, await answer.json()]).toEqual([404, { detail: 'No such page.' }]);
