@@ -217,50 +217,6 @@ describe('A session', () => {
   });
 });
 
-describe('Analysis', () => {
-  test('is the model’s where there is one, and says so', async () => {
-    model.next((answer) => {
-      answer.say('soup; peas\n\nIt is about soup.');
-      answer.finish();
-    });
-    const analysis = await client.rest('POST', '/analyze', { query: 'marrowfat' });
-    expect(analysis).toMatchObject({ status: 200 });
-    expect(analysis.json).toEqual({
-      topics: ['soup', 'peas'],
-      summary: 'It is about soup.',
-      method: 'model',
-    });
-
-    model.next((answer) => {
-      answer.say('They boiled peas.');
-      answer.finish();
-    });
-    const summary = await client.rest('GET', `/summarize/${await documentId()}`);
-    expect(summary.json).toEqual({
-      doc_id: await documentId(),
-      summary: 'They boiled peas.',
-      method: 'model',
-      is_whole: true,
-    });
-  });
-
-  test('is taken from the text itself when the model fails, and says so', async () => {
-    model.next((answer) => answer.refuse(500));
-    const { json } = await client.rest('GET', `/summarize/${await documentId()}`);
-    expect(json).toMatchObject({ method: 'extractive', summary: expect.stringContaining('marrowfat peas') });
-  });
-
-  test('suggests questions for a session, a query, or nothing in particular', async () => {
-    const chat = await client.rest('POST', '/chat', { query: 'marrowfat' });
-    for (const body of [{ session_id: (chat.json as ChatJson).session_id }, { query: 'soup' }, {}]) {
-      expect((await client.rest('POST', '/suggest', body)).json).toEqual({
-        suggestions: ['What came of it?', 'Who else was there?'],
-        method: 'model',
-      });
-    }
-  });
-});
-
 test('a stranger and a stranger’s ids get nowhere', async () => {
   const { json } = await client.rest('POST', '/chat', { query: 'marrowfat' });
   const { session_id: sessionId } = json as ChatJson;
