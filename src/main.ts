@@ -2,6 +2,7 @@ import { ConfigError, loadConfig } from './config.ts';
 import { apiKeyPath } from './infra/api-key.ts';
 import { createLogger } from './infra/logger.ts';
 import { type Program, reasonOf, runProgram } from './infra/program.ts';
+import { traceProgram } from './infra/program-tracing.ts';
 import { startServer } from './server.ts';
 import { buildWeb, isWebCurrent } from './web-build.ts';
 
@@ -29,14 +30,7 @@ async function main(program: Program): Promise<null> {
   const logger = createLogger(config, 'api');
   program.logTo(logger);
   program.endWithin(config.shutdown.graceMs);
-  if (config.tracing) {
-    const { openTracing } = await import('./infra/tracing.ts');
-    const { tracing } = config;
-    await program.own(
-      async () => openTracing(tracing, 'sidecar-api'),
-      (opened, deadline) => opened.close(deadline),
-    );
-  }
+  await traceProgram(program, config.tracing, 'sidecar-api');
   await ensurePages(logger);
   const server = await program.own(
     () => startServer(config, logger),

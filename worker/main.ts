@@ -1,6 +1,7 @@
 import { ConfigError, loadConfig } from '../src/config.ts';
 import { createLogger } from '../src/infra/logger.ts';
 import { type Program, reasonOf, runProgram } from '../src/infra/program.ts';
+import { traceProgram } from '../src/infra/program-tracing.ts';
 import { openServices } from '../src/services.ts';
 import { openWorker } from './worker.ts';
 
@@ -21,14 +22,7 @@ async function main(program: Program): Promise<null> {
   const logger = createLogger(config, 'worker');
   program.logTo(logger);
   program.endWithin(config.shutdown.graceMs);
-  if (config.tracing) {
-    const { openTracing } = await import('../src/infra/tracing.ts');
-    const { tracing } = config;
-    await program.own(
-      async () => openTracing(tracing, 'sidecar-worker'),
-      (opened, deadline) => opened.close(deadline),
-    );
-  }
+  await traceProgram(program, config.tracing, 'sidecar-worker');
   const opened = await program.own(
     () => openServices({ ...config, databaseUrl: config.directUrl }, logger),
     (services, deadline) => services.close(deadline),

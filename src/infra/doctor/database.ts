@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { knownMigrations, migrationsDirectory } from '../migrate.ts';
 import { type Check, mend, note, ok, reasonOf } from './finding.ts';
+import { postgresClient } from './postgres-client.ts';
 
 const MIN_VERSION = 150_000;
 const EXTENSIONS = ['btree_gin', 'pg_trgm', 'unaccent'];
@@ -11,13 +12,7 @@ const CONNECTIONS_OF_A_PROCESS = 25;
 
 /** Whether the database answers, is new enough, can hold what Sidecar keeps, and agrees about the time. */
 export async function* checkDatabase(url: string, wantsVectors: boolean): Check {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'sidecar-doctor',
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 10_000,
-  });
-  client.on('error', () => undefined);
+  const client = postgresClient(url);
   try {
     await client.connect();
   } catch (error) {

@@ -1,5 +1,5 @@
-import pg from 'pg';
 import { type Check, mend, note, ok, reasonOf } from './finding.ts';
+import { postgresClient } from './postgres-client.ts';
 
 /** What is read from a replica is at least as new as what its user wrote, but what workers add should not take minutes. */
 const MAX_LAG_SECONDS = 60;
@@ -10,13 +10,7 @@ export async function* checkReplicas(urls: string[]): Check {
 }
 
 async function* checkReplica(url: string, name: string): Check {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'sidecar-doctor',
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 10_000,
-  });
-  client.on('error', () => undefined);
+  const client = postgresClient(url);
   try {
     await client.connect();
     const { rows } = await client.query<{ follows: boolean; lag: number | null }>(
