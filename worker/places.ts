@@ -1,31 +1,23 @@
 import { randomInt } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LaterError } from './processor.ts';
 
 /** How long a large import waits before it asks again, so that those that wait do not all ask at once. */
 const [MIN_WAIT_MS, MAX_WAIT_MS] = [3_000, 9_000];
 /** Tasks that are remembered as large; beyond it each is found to be large once more. */
 const MAX_REMEMBERED = 10_000;
 
-/** A large import found no place in this worker and is to be tried later, here or elsewhere. */
-export class NoPlaceError extends Error {
-  /** Whole, as queues want it. */
-  readonly waitMs = randomInt(MIN_WAIT_MS, MAX_WAIT_MS);
-
-  constructor() {
-    super('All places for large imports are taken.');
-    this.name = 'NoPlaceError';
-  }
-}
+const noPlace = () => new LaterError(randomInt(MIN_WAIT_MS, MAX_WAIT_MS));
 
 export interface Place {
-  /** Takes a place for large imports once the archive is known to have so many bytes. Throws a NoPlaceError when none is free. */
+  /** Takes a place for large imports once the archive is known to have so many bytes. Throws a LaterError when none is free. */
   grow(bytes: number): void;
   leave(): void;
 }
 
 export interface Places {
-  /** Throws a NoPlaceError for a task that is known to be large when no place is free. */
+  /** Throws a LaterError for a task that is known to be large when no place is free. */
   enter(taskId: string): Place;
 }
 
@@ -38,14 +30,14 @@ export function openPlaces(concurrency: number, largeBytes: number): Places {
   const large = new Set<string>();
   return {
     enter(taskId) {
-      if (large.has(taskId) && free === 0) throw new NoPlaceError();
+      if (large.has(taskId) && free === 0) throw noPlace();
       let isTaken = false;
       return {
         grow(bytes) {
           if (isTaken || bytes < largeBytes) return;
           if (large.size >= MAX_REMEMBERED) large.clear();
           large.add(taskId);
-          if (free === 0) throw new NoPlaceError();
+          if (free === 0) throw noPlace();
           free -= 1;
           isTaken = true;
         },

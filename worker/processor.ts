@@ -8,6 +8,7 @@ export type Processors = { [N in JobName]: Processor<N> };
 
 /** The job cannot be done now and is to be tried after a while, by whichever worker, without losing an attempt. */
 export class LaterError extends Error {
+  /** Whole, as queues want it. */
   readonly waitMs: number;
 
   constructor(waitMs: number) {

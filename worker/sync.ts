@@ -8,7 +8,7 @@ import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexLeftovers, openIndexer } from './indexer.ts';
 import { obtainArchive } from './obtain.ts';
-import { NoPlaceError, openPlaces, type Place, type Places, sizeOf } from './places.ts';
+import { openPlaces, type Place, sizeOf } from './places.ts';
 import { LaterError, type Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
 
@@ -30,7 +30,7 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
   return async ({ userId, taskId, requestId }, shutdown) => {
     const logger = services.logger.child({ taskId, requestId });
     for (;;) {
-      const place = enter(places, taskId);
+      const place = places.enter(taskId);
       try {
         const lease = await claimTask(services, userId, taskId);
         if (!lease) return logger.info({}, 'the task is over already');
@@ -50,15 +50,6 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
       return;
     }
   };
-}
-
-/** Throws a LaterError when a large import finds no place. */
-function enter(places: Places, taskId: string): Place {
-  try {
-    return places.enter(taskId);
-  } catch (error) {
-    throw error instanceof NoPlaceError ? new LaterError(error.waitMs) : error;
-  }
 }
 
 async function runLease(
@@ -95,10 +86,10 @@ async function runLease(
   } catch (error) {
     await reporter.close();
     const reason = signal.aborted ? signal.reason : error;
-    if (reason instanceof NoPlaceError) {
+    if (reason instanceof LaterError) {
       logger.info({}, 'a large import waits for a place');
       await releaseTask(services, lease);
-      throw new LaterError(reason.waitMs);
+      throw reason;
     }
     await endRun(services, lease, inWords(reason), shutdown, {
       logger,
