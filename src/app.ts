@@ -12,6 +12,7 @@ import { TooManyRequestsError } from './domain/errors.ts';
 import type { Logger } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { createDrain, type Drain } from './drain.ts';
+import { answerOverHttp } from './graphql/http.ts';
 import { attachWebSocket } from './graphql/websocket.ts';
 import { createGraphQL, GRAPHQL_PATH } from './graphql/yoga.ts';
 import { createMcpRouter } from './mcp/router.ts';
@@ -80,7 +81,7 @@ export function createApp(
     if (request.headers['content-encoding'] !== undefined) throw unsupportedEncoding();
     // A proxy that buffers would hold the events of a subscription back.
     response.set('X-Accel-Buffering', 'no');
-    return yoga(request, response, {
+    return answerOverHttp(yoga, request, response, {
       viewer: await authenticate(credentialsOf(request, request.ip)),
       requestId: String(request.id),
     });
@@ -146,6 +147,8 @@ const REQUEST_ID = /^[\w.-]{1,100}$/;
 function requestLog(logger: PinoLogger) {
   return pinoHttp({
     logger,
+    // A logger of each request would be searched for secrets, and has none: see its serializers.
+    redact: [],
     genReqId(request, response) {
       const given = request.headers['x-request-id'];
       const id = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();

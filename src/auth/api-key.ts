@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Authenticate, Viewer } from '../domain/viewer.ts';
 
 /** Knows the server's own key only; it stands for the owner. Compares in constant time whatever the lengths. */
@@ -12,4 +12,4 @@ export function authenticateOwner(ownerKey: string, owner: Viewer): Authenticate
   };
 }
 
-const digest = (value: string) => createHash('sha256').update(value).digest();
+const digest = (value: string) => hash('sha256', value, 'buffer');

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { ApiKey, Prisma } from '../generated/prisma/client.ts';
@@ -258,5 +258,5 @@ export async function sweepApiKeys(services: Services): Promise<void> {
 
 /** Fast on purpose: 256 random bits cannot be guessed, however quick a guess is. */
 function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+  return hash('sha256', key, 'buffer');
 }

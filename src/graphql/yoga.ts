@@ -4,6 +4,7 @@ import { createYoga } from 'graphql-yoga';
 import { createCredentialWatch } from '../domain/credential.ts';
 import type { Services } from '../domain/services.ts';
 import type { Viewer } from '../domain/viewer.ts';
+import { limitBody } from './body-limit.ts';
 import type { GraphQLContext, SignInMethod } from './context.ts';
 import { useCredentialGuard } from './credential-guard.ts';
 import { documentCaches, hideSchema, limitOperations } from './limits.ts';
@@ -76,13 +77,14 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
     // A form could send multipart from any page without asking first.
     multipart: false,
     batching: false,
-    maxRequestBodySize: MAX_BODY_BYTES,
+    maxRequestBodySize: false,
     parserAndValidationCache: documentCaches,
     cors: false,
     logging: false,
     maskedErrors: { maskError: createMask(services.logger) },
     plugins: [
       useCSRFPrevention({ requestHeaders: ['x-graphql-yoga-csrf', 'x-api-key'] }),
+      limitBody(MAX_BODY_BYTES),
       ...limitOperations(),
       ...(options.open ? [] : [hideSchema()]),
       limitSubscriptions(),
