@@ -130,6 +130,7 @@ const homes: Record<string, Part[]> = {
   unified: ['web'],
   wouter: ['web'],
   'express-static-gzip': ['roots'],
+  '@whatwg-node/server': ['graphql'],
   '@escape.tech/graphql-armor-max-aliases': ['graphql'],
   '@escape.tech/graphql-armor-max-depth': ['graphql'],
   '@escape.tech/graphql-armor-max-directives': ['graphql'],

@@ -32,16 +32,18 @@ export function limitBody(maxBytes: number): Plugin {
   };
 }
 
+/** Leaves the rest of one that is too long where it is: to end the stream would end its connection before the answer. */
 async function readAtMost(
-  body: AsyncIterable<Uint8Array> | null,
+  body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
 ): Promise<Buffer<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of body ?? []) {
-    length += chunk.byteLength;
+  const reader = body?.getReader();
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    length += part.value.byteLength;
     if (length > maxBytes) throw tooLarge(maxBytes);
-    chunks.push(chunk);
+    chunks.push(part.value);
   }
   return Buffer.concat(chunks);
 }

@@ -73,6 +73,15 @@ describe('A body', () => {
     expect(told.text + untold.text).not.toContain('"data"');
   });
 
+  test('that does not tell its length is read all the same', async () => {
+    const answer = await send('/graphql', {}, (piece, end) => {
+      piece('{"query": "{ viewer');
+      piece(' { displayName } }"}');
+      end();
+    });
+    expect(answer).toMatchObject({ status: 200, text: expect.stringContaining('"displayName"') });
+  });
+
   test('of 25 MB that never seems to end is cut off', async () => {
     const megabyte = 'x'.repeat(1024 * 1024);
     const answer = await send('/graphql', {}, (piece) => {
