@@ -2,6 +2,7 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
+import { benchForeignIds } from './foreign-ids.ts';
 import type { BenchOptions } from './import/stage.ts';
 import { benchImport } from './import.ts';
 import { benchQuality } from './quality.ts';
@@ -15,6 +16,7 @@ import { benchWeb } from './web.ts';
 /** Each prints its own table. */
 const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   api: benchApi,
+  'foreign-ids': benchForeignIds,
   import: benchImport,
   quality: benchQuality,
   rss: benchRss,
