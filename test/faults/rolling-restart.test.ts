@@ -76,7 +76,9 @@ test('Two servers that start at once on an empty database migrate it once, and a
   for (const parts of await Promise.all(streams)) {
     expect(parts.length).toBeGreaterThan(1);
     const last = parts.pop();
-    for (const part of parts) expect(part).toMatch(/event: next[\s\S]*retry: 1000\n\n$/);
+    expect(parts[0]).toContain('event: next');
+    // One that was opened just before its server stopped may end without an event, but never without the hint.
+    for (const part of parts) expect(part).toMatch(/\nretry: 1000\n\n$/);
     expect(last).toContain('"status":"COMPLETED"');
     expect(last).toContain('"attempt":1');
   }
