@@ -230,6 +230,10 @@ test('Another model reckons everything anew, without being told', async () => {
   const { user: mine, exportUrl: url } = await stage.userWith([messages({ one: 'Left', two: 'Right' })]);
   await sync(mine.client, url);
   await untilReckoned(mine);
+  // Who waits is looked for among a hundred users at a time.
+  await stage.server.services.database.query(
+    `INSERT INTO users (id) SELECT lpad(n::text, 32, '0')::uuid FROM generate_series(1, 250) AS n`,
+  );
   const { services } = await stage.restart({ EMBEDDINGS_MODEL: 'other' });
   await until('all vectors are of the new model', async () => {
     const vectors = await vectorsOf(stage, mine);

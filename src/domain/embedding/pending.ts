@@ -18,8 +18,10 @@ export interface PendingMessage {
 
 type Place = Pick<PendingMessage, 'conversationId' | 'nodeId'>;
 
+/** Before every id. */
+const NIL = '00000000-0000-0000-0000-000000000000';
 /** Before every message. */
-const BEGINNING: Place = { conversationId: '00000000-0000-0000-0000-000000000000', nodeId: '' };
+const BEGINNING: Place = { conversationId: NIL, nodeId: '' };
 
 /** Hidden ones are the provider's own: nobody looks for what they mean. */
 const pending = `FROM messages m
@@ -56,13 +58,22 @@ export function readWithoutVector(
   );
 }
 
-/** Users with a message that has no vector of this model. */
-export async function usersWithoutVectors(services: Services, model: string): Promise<string[]> {
-  const rows = await services.database.query<{ id: string }>(
-    `SELECT u.id FROM users u WHERE EXISTS (SELECT FROM messages m WHERE m.user_id = u.id AND m.kind <> 'HIDDEN'
-       AND m.text <> '' AND NOT EXISTS (SELECT FROM sidecar_vectors.message_vectors v WHERE v.user_id = m.user_id
-         AND v.conversation_id = m.conversation_id AND v.node_id = m.node_id AND v.model = $1))`,
-    [model],
-  );
-  return rows.map(({ id }) => id);
+/** Users that one statement looks through. */
+const USERS_AT_ONCE = 100;
+
+/** Users with a message that has no vector of this model, in one statement for each hundred, so that none takes long. */
+export async function* usersWithoutVectors(services: Services, model: string): AsyncGenerator<string> {
+  for (let after = NIL; ; ) {
+    const rows = await services.database.query<{ id: string; waits: boolean }>(
+      `SELECT u.id, EXISTS (SELECT FROM messages m WHERE m.user_id = u.id AND m.kind <> 'HIDDEN'
+         AND m.text <> '' AND NOT EXISTS (SELECT FROM sidecar_vectors.message_vectors v WHERE v.user_id = m.user_id
+           AND v.conversation_id = m.conversation_id AND v.node_id = m.node_id AND v.model = $1)) AS waits
+       FROM users u WHERE u.id > $2 ORDER BY u.id LIMIT ${USERS_AT_ONCE}`,
+      [model, after],
+    );
+    for (const { id, waits } of rows) if (waits) yield id;
+    const last = rows.at(-1);
+    if (!last || rows.length < USERS_AT_ONCE) return;
+    after = last.id;
+  }
 }

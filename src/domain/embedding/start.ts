@@ -20,7 +20,7 @@ export async function startEmbedding(services: Services, userId: string): Promis
  */
 export async function sweepEmbeddings(services: Services): Promise<void> {
   if (!services.embeddings || !hasMeaning(services)) return;
-  for (const userId of await usersWithoutVectors(services, services.embeddings.name)) {
+  for await (const userId of usersWithoutVectors(services, services.embeddings.name)) {
     await startEmbedding(services, userId);
   }
 }
