@@ -3,6 +3,7 @@
  * start most of a second and tens of megabytes, for then nothing has to be stripped of its types. Where the folder
  * cannot be written everything works without it.
  */
+import './fast-strings.js';
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 

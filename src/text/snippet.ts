@@ -1,14 +1,6 @@
 import { composePaired } from './characters.ts';
-import { takeApart } from './compound.ts';
-import { MAX_WORD_CHARACTERS } from './fold.ts';
-import { lexemesInAnyLanguage } from './stems.ts';
+import type { Matcher } from './matcher.ts';
 import { scanTokens } from './tokens.ts';
-
-/** What a query looks for, as `parseQuery` says it. */
-interface Wanted {
-  wanted: ReadonlySet<string>;
-  prefixes: ReadonlySet<string>;
-}
 
 /** A stretch of text that matches, and by what. */
 interface Match {
@@ -22,9 +14,6 @@ const SECOND_CHARACTERS = 110;
 /** Looks no further than this behind the first match, nor at more of them. */
 const SEARCHED_CHARACTERS = 30_000;
 const MAX_MATCHES = 300;
-/** So many characters a stem has in common with its word. */
-const BEGINNING = 2;
-const simple = /^[a-z0-9]+$/;
 /** How far a cut moves to fall between words. */
 const MAX_SHIFT = 24;
 
@@ -32,9 +21,9 @@ const MAX_SHIFT = 24;
  * HTML of where a text matches best: one or two stretches of it, escaped, blanks drawn together, matches in `<mark>`.
  * The beginning of the text when nothing matches.
  */
-export function makeSnippet(given: string, wanted: Wanted): string {
+export function makeSnippet(given: string, matcher: Matcher): string {
   const text = composePaired(given);
-  const matches = findMatches(text, wanted);
+  const matches = findMatches(text, matcher);
   const first = bestWindow(text, matches, FIRST_CHARACTERS);
   const shown = new Set(matches.filter(isWithin(first)).map((match) => match.key));
   const others = matches.filter((match) => !shown.has(match.key));
@@ -56,64 +45,28 @@ export function makeSnippet(given: string, wanted: Wanted): string {
  */
 export function findPassage(
   text: string,
-  wanted: Wanted,
+  matcher: Matcher,
   characters: number,
 ): { start: number; end: number; lexemes: Set<string> } {
-  const matches = findMatches(text, wanted);
+  const matches = findMatches(text, matcher);
   const { start, end } = bestWindow(text, matches, characters);
   return { start, end, lexemes: new Set(matches.map(({ key }) => key)) };
 }
 
-function findMatches(text: string, { wanted, prefixes }: Wanted): Match[] {
+function findMatches(text: string, matcher: Matcher): Match[] {
   const matches: Match[] = [];
-  const beginnings = beginningsOf([...wanted, ...prefixes]);
-  const known = new Map<string, string | null>();
   let until = text.length;
   scanTokens(text, 0, (start, end, isPair) => {
     if (start > until || matches.length === MAX_MATCHES) return false;
-    const raw = text.slice(start, Math.min(end, start + MAX_WORD_CHARACTERS));
-    let key = known.get(raw);
-    if (key === undefined) {
-      key = matchOf(raw, isPair, wanted, prefixes, beginnings);
-      known.set(raw, key);
-    }
+    const key = matcher(text, start, end, isPair);
     if (key === null) return true;
     if (matches.length === 0) until = start + SEARCHED_CHARACTERS;
-    const length = isPair && prefixes.has(key) ? key.length : end - start;
+    // Of a pair one character may be all that was asked for.
+    const length = isPair && [...key].length === 1 ? key.length : end - start;
     matches.push({ start, end: start + length, key });
     return true;
   });
   return matches;
-}
-
-/** A stem begins as its word does, but that `die` is the stem of `dying`. */
-function beginningsOf(lexemes: string[]): Set<string> {
-  const beginnings = lexemes.map((lexeme) => lexeme.slice(0, BEGINNING));
-  return new Set([...beginnings, ...beginnings.map((beginning) => beginning.replace('i', 'y'))]);
-}
-
-/** The lexeme by which a token matches. */
-function matchOf(
-  raw: string,
-  isPair: boolean,
-  wanted: ReadonlySet<string>,
-  prefixes: ReadonlySet<string>,
-  beginnings: ReadonlySet<string>,
-): string | null {
-  if (simple.test(raw) && !beginnings.has(raw.slice(0, BEGINNING))) return null;
-  const { word, parts } = takeApart(raw);
-  if (isPair) {
-    const [first = ''] = word;
-    if (wanted.has(word)) return word;
-    return prefixes.has(first) ? first : null;
-  }
-  for (const candidate of [word, ...parts]) {
-    if (!beginnings.has(candidate.slice(0, BEGINNING))) continue;
-    const key = lexemesInAnyLanguage(candidate).find((lexeme) => wanted.has(lexeme));
-    // One key for a word, in whatever language it was recognised.
-    if (key !== undefined) return key.replace('~', '');
-  }
-  return null;
 }
 
 interface Window {

@@ -4,7 +4,7 @@ import { chatGpt, dialogue, node, say } from '../archive/builders.ts';
 import { withFiles } from '../support/conversations.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { userWith } from '../support/users.ts';
-import { foundBy, search, searchDocument } from './search.ts';
+import { foundBy, messages, search, searchDocument } from './search.ts';
 
 const atS = (day: number) => Date.UTC(2024, 0, day) / 1000;
 
@@ -169,6 +169,17 @@ describe('Pages', () => {
     const conversations = edges.map((edge) => edge.node.conversation.externalId);
     expect(new Set(conversations).size).toBe(conversations.length);
     expect(totalCount).toBe(25);
+  });
+
+  test('hold the newest thousand, and say that there are more', async () => {
+    const many = Array.from({ length: 1_005 }, (_, index) => [`m${index}`, `yak number ${index}`]);
+    const reader = await userWith(server, [messages(Object.fromEntries(many))]);
+    const { edges, totalCount, totalCountCapped } = await search(reader, 'yak', { first: 100 });
+    expect({ hits: edges.length, totalCount, totalCountCapped }).toEqual({
+      hits: 100,
+      totalCount: 1_000,
+      totalCountCapped: true,
+    });
   });
 
   test('refuse a cursor that is none', async () => {

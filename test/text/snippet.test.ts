@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createMatcher } from '../../src/text/matcher.ts';
 import { parseQuery } from '../../src/text/query.ts';
 import { makeSnippet } from '../../src/text/snippet.ts';
 
-const snippet = (text: string, query: string) => makeSnippet(text, parseQuery(query));
+const snippet = (text: string, query: string) => makeSnippet(text, createMatcher(parseQuery(query)));
 
 test('marks every form of a word', () => {
   expect(snippet('He runs. Running is fun.', 'run')).toBe(
@@ -11,6 +12,31 @@ test('marks every form of a word', () => {
   );
   expect(snippet('They were dying', 'die')).toBe('They were <mark>dying</mark>');
   expect(snippet('Viele Häuser', 'hauser')).toBe('Viele <mark>Häuser</mark>');
+});
+
+test.each([
+  ['die', 'dying'],
+  ['flies', 'Fly'],
+  ['foobar', 'foo_Bar'],
+  ['foo_bar', 'fooBar'],
+  ['parser', 'HTMLParser'],
+  ['bar', '__bar__'],
+  ['cafe', 'CAFÉS'],
+  ['strasse', 'Straße'],
+  ['naive', 'nai\u0308ve'],
+  ['x', 'X'],
+  ['7', '7'],
+  ['katten', 'kat'],
+  ['brood', 'broden'],
+  ['kallioita', 'kallio'],
+  ['книги', 'Книга'],
+])('knows %s in %s', (query, word) => {
+  expect(snippet(`before ${word} after`, query)).toBe(`before <mark>${word}</mark> after`);
+});
+
+test('a word at the very end of a text is whole', () => {
+  expect(snippet('the end', 'end')).toBe('the <mark>end</mark>');
+  expect(snippet('日本', '日本')).toBe('<mark>日本</mark>');
 });
 
 test('marks a run of ideographs as one', () => {

@@ -1,3 +1,4 @@
+import { createMatcher } from '../../text/matcher.ts';
 import { parseQuery } from '../../text/query.ts';
 import { findPassage } from '../../text/snippet.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
@@ -90,13 +91,13 @@ async function heldLexemes(
   query: string,
   all: Found[],
 ): Promise<(found: Found) => Held> {
-  const wanted = parseQuery(query);
+  const matcher = createMatcher(parseQuery(query));
   const neighboursOf = await readNeighbours(
     services,
     viewer.userId,
     all.map(({ message }) => message),
   );
-  const lexemesOf = (text: string) => findPassage(text, wanted, PASSAGE_CHARACTERS).lexemes;
+  const lexemesOf = (text: string) => findPassage(text, matcher, PASSAGE_CHARACTERS).lexemes;
   const held = new Map<string, Held>();
   for (const { message, conversation } of all) {
     const { before, after } = neighboursOf(message);

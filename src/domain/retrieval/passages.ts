@@ -1,4 +1,5 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
+import { createMatcher } from '../../text/matcher.ts';
 import { parseQuery } from '../../text/query.ts';
 import { findPassage } from '../../text/snippet.ts';
 import type { Neighbour } from '../chat/citation.ts';
@@ -74,14 +75,14 @@ export async function toPassages(
   query: string,
   found: Found[],
 ): Promise<Passage[]> {
-  const wanted = parseQuery(query);
+  const matcher = createMatcher(parseQuery(query));
   const neighboursOf = await readNeighbours(
     services,
     viewer.userId,
     found.map(({ message }) => message),
   );
   return found.map((each, index) => {
-    const { start, end } = findPassage(each.message.text, wanted, PASSAGE_CHARACTERS);
+    const { start, end } = findPassage(each.message.text, matcher, PASSAGE_CHARACTERS);
     return {
       ...each,
       ...neighboursOf(each.message),

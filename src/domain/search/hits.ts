@@ -1,4 +1,5 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
+import { createMatcher } from '../../text/matcher.ts';
 import type { SearchQuery } from '../../text/query.ts';
 import { makeSnippet } from '../../text/snippet.ts';
 import { CONVERSATION_COLUMNS } from '../conversation/columns.ts';
@@ -32,6 +33,7 @@ export async function loadHits(
 ): Promise<SearchHit[]> {
   if (ranked.length === 0) return [];
   const matches = ranked.map(({ match }) => match);
+  const matcher = createMatcher(query);
   const [messages, conversations] = await Promise.all([
     readMessages(services, viewer, matches),
     readConversations(services, viewer, matches),
@@ -41,7 +43,7 @@ export async function loadHits(
     const conversation = conversations.get(match.conversationId);
     if (!message || !conversation) return [];
     const isTitleMatch = match.nodeId === '';
-    const snippet = makeSnippet(isTitleMatch ? conversation.title : message.text, query);
+    const snippet = makeSnippet(isTitleMatch ? conversation.title : message.text, matcher);
     return [{ rank, score: match.score, message, conversation, snippet, isTitleMatch, match }];
   });
 }
