@@ -3,8 +3,9 @@ import type { Database, Services } from '../src/domain/services.ts';
 import type { Viewer } from '../src/domain/viewer.ts';
 import { type BenchOptions, openStage, type Stage } from './import/stage.ts';
 import { fillArchive, settle } from './search/archive.ts';
+import { measureDuringImport, type Searcher } from './search/during-import.ts';
 import { pickTerms, type Terms } from './search/terms.ts';
-import { megabytes, printTable } from './table.ts';
+import { megabytes, printTable, quantile } from './table.ts';
 
 /** A million messages; the largest user holds a fifth, and the smallest 1000. */
 const DEFAULT_MB = 2_000;
@@ -37,7 +38,7 @@ const shapes: Shape[] = [
   { name: 'either of two', queries: ({ common }) => [common.slice(0, 2).join(' OR ')], goalMs: 250 },
 ];
 
-/** What the database was asked last, and how long it took in all. */
+/** What the database was asked last, and for how long in all it was being asked something. */
 interface Watch {
   services: Services;
   last: { text: string; values: unknown[] };
@@ -46,12 +47,17 @@ interface Watch {
 
 function watch(services: Services): Watch {
   const seen: Watch = { services, last: { text: '', values: [] }, sqlMs: 0 };
+  let asking = 0;
+  let since = 0;
   const database: Database = {
     ...services.database,
     async query<Row extends object>(text: string, values: unknown[] = [], name?: string) {
-      const start = performance.now();
+      // Statements that run at once count once.
+      if (asking === 0) since = performance.now();
+      asking += 1;
       const rows = await services.database.query<Row>(text, values, name);
-      seen.sqlMs += performance.now() - start;
+      asking -= 1;
+      if (asking === 0) seen.sqlMs += performance.now() - since;
       if (text.includes('candidates')) seen.last = { text, values };
       return rows;
     },
@@ -60,7 +66,10 @@ function watch(services: Services): Watch {
   return seen;
 }
 
-/** Prints how long the first 20 hits with snippets take, the plan of each shape of query, and the size of the index. */
+/**
+ * Prints how long the first 20 hits with snippets take, alone and while an import runs, the plan of each shape of query, and
+ * the size of the index.
+ */
 export async function benchSearch(options: BenchOptions): Promise<void> {
   const conversations = Math.round((options.mb[0] ?? DEFAULT_MB) * CONVERSATIONS_PER_MB);
   const stage = await openStage(options);
@@ -68,6 +77,7 @@ export async function benchSearch(options: BenchOptions): Promise<void> {
     const { large, small } = await fill(stage, conversations);
     const rows: string[][] = [];
     const plans: string[] = [];
+    const searchers: Searcher[] = [];
     for (const [name, viewer] of [
       ['large', large],
       ['small', small],
@@ -78,9 +88,14 @@ export async function benchSearch(options: BenchOptions): Promise<void> {
         rows.push(row);
         plans.push(plan);
       }
+      searchers.push({ name, viewer, queries: shapes.flatMap((shape) => shape.queries(terms)) });
     }
     printTable(['user, query', 'queries', 'hits', 'p50 ms', 'p95 ms', 'goal', 'SQL / whole'], rows);
     await printSizes(stage);
+    printTable(
+      ['while an import runs', 'searches', 'p50 idle', 'during', 'p95 idle', 'during', 'ratio', 'goal <= 2'],
+      await measureDuringImport(stage, searchers, options.runs),
+    );
     process.stdout.write(`${plans.join('\n\n')}\n`);
   } finally {
     await stage.close();
@@ -124,8 +139,6 @@ async function measure(
       hits += found.length;
     }
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
   const total = times.reduce((sum, ms) => sum + ms, 0);
   const plan = await services.database.query<{ 'QUERY PLAN': string }>(
     `EXPLAIN (ANALYZE, BUFFERS) ${watched.last.text}`,
@@ -136,8 +149,8 @@ async function measure(
       `${user}, ${shape.name}`,
       String(queries.length),
       (hits / Math.max(1, queries.length * (ROUNDS + 1))).toFixed(0),
-      at(0.5).toFixed(1),
-      at(0.95).toFixed(1),
+      quantile(times, 0.5).toFixed(1),
+      quantile(times, 0.95).toFixed(1),
       user === 'large' ? String(shape.goalMs) : '10',
       (watched.sqlMs / total).toFixed(2),
     ],

@@ -4,8 +4,8 @@ import { cancelSync } from '../../src/domain/sync/cancel.ts';
 import { startSync } from '../../src/domain/sync/task.ts';
 import { exportOf } from '../import/exports.ts';
 import type { Stage } from '../import/stage.ts';
-import { printTable } from '../table.ts';
-import { importForAll, quantile } from './imports.ts';
+import { printTable, quantile } from '../table.ts';
+import { importForAll } from './imports.ts';
 
 const SMALL_MB = 1;
 const SMALL_IMPORTS = 10;

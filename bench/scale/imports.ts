@@ -60,7 +60,3 @@ async function unfinished({ services }: Stage, ids: string[]): Promise<number> {
   );
   return row?.count ?? 0;
 }
-
-/** The value below which this share of the ascending values lies. */
-export const quantile = (ascending: number[], share: number) =>
-  ascending[Math.ceil(share * ascending.length) - 1] ?? Number.NaN;

@@ -1,7 +1,7 @@
 import { exportOf } from '../import/exports.ts';
 import type { Stage } from '../import/stage.ts';
-import { mebibytes, printTable } from '../table.ts';
-import { importForAll, quantile } from './imports.ts';
+import { mebibytes, printTable, quantile } from '../table.ts';
+import { importForAll } from './imports.ts';
 
 const USERS = 200;
 const WORKERS = [1, 2, 4];
