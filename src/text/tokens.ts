@@ -33,7 +33,8 @@ export function scanTokens(text: string, from: number, onToken: OnToken): void {
 
 function endOfWord(text: string, from: number, classes: Uint8Array): number {
   let at = from;
-  for (;;) {
+  // A read behind the end would give NaN, and V8 a slower way to read any character from then on.
+  while (at < text.length) {
     const kind = classes[text.charCodeAt(at)];
     if (kind === WORD || kind === MARK) at += 1;
     else if (kind === SURROGATE) {
@@ -42,11 +43,12 @@ function endOfWord(text: string, from: number, classes: Uint8Array): number {
       at += 2;
     } else return at;
   }
+  return at;
 }
 
 /** How many code units a character of the same kind takes here; 0 when there is none. */
 function pairedWidth(text: string, at: number, classes: Uint8Array): number {
-  const kind = classes[text.charCodeAt(at)];
+  const kind = at < text.length ? classes[text.charCodeAt(at)] : SEPARATOR;
   if (kind === PAIRED) return 1;
   return kind === SURROGATE && classOfPair(text, at) === PAIRED ? 2 : 0;
 }
