@@ -13,19 +13,14 @@ export const isMultipart = (headers: IncomingHttpHeaders) =>
 
 /**
  * The part named `file` of a multipart/form-data body (RFC 7578), as it comes in. Throws an InvalidInputError when the
- * body is none or has no such part.
+ * body is none or has no such part; reading the part throws one when the body ends within it.
  */
 export async function openFilePart(
   headers: IncomingHttpHeaders,
   body: AsyncIterable<Uint8Array>,
 ): Promise<UploadedPart> {
   return new Promise((resolve, reject) => {
-    const fail = () =>
-      reject(
-        new InvalidInputError([
-          { path: ['file'], message: 'The archive is expected as the part "file".', type: 'missing' },
-        ]),
-      );
+    const fail = () => reject(invalid('The archive is expected as the part "file".', 'missing'));
     try {
       const parser = new Busboy({
         headers: headers as BusboyHeaders,
@@ -34,11 +29,13 @@ export async function openFilePart(
       const source = Readable.from(body);
       let taken: Readable | null = null;
       parser.on('file', (field, content, fileName) => {
+        // Of a body that ends within the part, perhaps before anybody reads it: the part keeps the error for who does.
+        content.on('error', () => content.destroy(invalid('The form ends within its part.', 'truncated')));
         if (field !== 'file') return content.resume();
         taken = content;
         // Who takes the part may have enough of it.
         content.on('close', () => source.destroy());
-        resolve({ fileName: fileName ?? null, content });
+        resolve({ fileName: fileName ?? null, content: chunksOf(content) });
       });
       parser.on('finish', fail);
       parser.on('error', fail);
@@ -53,3 +50,14 @@ export async function openFilePart(
     }
   });
 }
+
+/** The parser emits errors past what `destroy` was told, so that a reader may meet one that is not ours. */
+async function* chunksOf(part: Readable): AsyncGenerator<Uint8Array> {
+  try {
+    yield* part;
+  } catch (error) {
+    throw part.errored ?? error;
+  }
+}
+
+const invalid = (message: string, type: string) => new InvalidInputError([{ path: ['file'], message, type }]);

@@ -104,6 +104,20 @@ describe('An upload', () => {
     expect(json).toMatchObject({ total_syncs: 0 });
   });
 
+  test.each([
+    ['file', 10],
+    ['file', MAX_BYTES / 2],
+    ['other', 10],
+    ['other', MAX_BYTES * 20],
+  ])('as a form whose part %s ends without a boundary after %i bytes is refused', async (name, bytes) => {
+    const user = await stage.server.asUser();
+    const { status } = await post(user, '/sync/upload', formHead(name) + 'x'.repeat(bytes), formType);
+    expect(status).toBe(422);
+    await until('nothing is left', async () => (await leftovers(stage)).length === 0);
+    const { json } = await user.client.rest('GET', '/sync/history');
+    expect(json).toMatchObject({ total_syncs: 0 });
+  });
+
   test('is refused before it is read while a sync runs', async () => {
     const user = await stage.server.asUser();
     const held = stage.server.exports.serve(await exportOf([dialogue('held')]), { held: true });
