@@ -3,7 +3,7 @@ import type { ProviderReader } from './provider.ts';
 import { growTree, type TreeNode } from './tree.ts';
 import type { ArchiveConversation, ArchiveMessage, AssetReference, MessageKind } from './types.ts';
 import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from './values/json.ts';
-import { emptyObject, overlay } from './values/overlay.ts';
+import { overlay } from './values/overlay.ts';
 import { asLabel, asName, cleanText, isClean, safeId } from './values/text.ts';
 import { toMs } from './values/time.ts';
 import { titleOf } from './values/title.ts';
@@ -204,11 +204,9 @@ function assetsOf(raw: JsonObject): AssetReference[] {
 }
 
 /** Union of the messages by id, in the order in which they first appear; see overlay for who decides. */
-function mergeClaude(versions: readonly JsonObject[]): JsonObject {
+function mergeClaude(older: JsonObject, newer: JsonObject): JsonObject {
   const byId = new Map<string, JsonObject>();
-  let merged = emptyObject();
-  for (const version of versions) {
-    merged = overlay(merged, version);
+  for (const version of [older, newer]) {
     for (const [index, each] of asArray(version.chat_messages).entries()) {
       if (!isObject(each)) continue;
       const id = asText(each.uuid) ?? `message-${index}`;
@@ -216,6 +214,7 @@ function mergeClaude(versions: readonly JsonObject[]): JsonObject {
       byId.set(id, known === undefined ? { ...each, uuid: id } : overlay(known, each));
     }
   }
+  const merged = overlay(older, newer);
   merged.chat_messages = [...byId.values()];
   return merged;
 }

@@ -1,7 +1,7 @@
 import { chatGpt } from './chatgpt/chatgpt.ts';
 import { claude } from './claude.ts';
 import type { ProviderReader } from './provider.ts';
-import { type ArchiveConversation, ArchiveError } from './types.ts';
+import { type ArchiveConversation, ArchiveError, type KeptVersion } from './types.ts';
 import { asObject, asText, isObject, type JsonObject } from './values/json.ts';
 import { cleanText } from './values/text.ts';
 
@@ -59,26 +59,29 @@ export function readConversation(bytes: Buffer): ReadResult {
 
 /**
  * One conversation out of several forms of it, such as an old and full and a new and slim export. The result does not
- * depend on the order of `versions`, nor on how often one is given. Throws an ArchiveError when none can be read.
+ * depend on the order of `versions`, nor on how often one is given. Each is read when its turn comes and let go once it
+ * is merged, so that beside the result only one is in memory. Throws an ArchiveError when none can be read.
  */
-export function mergeVersions(versions: readonly Buffer[]): ArchiveConversation {
-  const known: { bytes: Buffer; value: JsonObject; provider: ProviderReader; updatedAtMs: number }[] = [];
-  for (const bytes of versions.toSorted(Buffer.compare)) {
-    const before = known.at(-1);
-    if (before?.bytes.equals(bytes)) continue;
-    const value = parseObject(bytes);
+export function mergeVersions(versions: readonly KeptVersion[]): ArchiveConversation {
+  const ordered = versions.toSorted(
+    (a, b) => (a.updatedAtMs ?? 0) - (b.updatedAtMs ?? 0) || Buffer.compare(a.sha256, b.sha256),
+  );
+  const merged = new Map<ProviderReader, JsonObject>();
+  let newest: ProviderReader | undefined;
+  for (const [index, version] of ordered.entries()) {
+    if (index > 0 && Buffer.compare(ordered[index - 1]?.sha256 ?? version.sha256, version.sha256) === 0)
+      continue;
+    const value = parseObject(version.read());
     const provider = value && providers.find((each) => each.matches(value));
     if (!value || !provider) continue;
-    known.push({ bytes, value, provider, updatedAtMs: provider.identify(value).updatedAtMs ?? 0 });
+    const before = merged.get(provider);
+    merged.set(provider, before === undefined ? value : provider.merge(before, value));
+    newest = provider;
   }
-  // Stable, so that versions of one time stay in the order of their bytes.
-  known.sort((a, b) => a.updatedAtMs - b.updatedAtMs);
-  const newest = known.at(-1);
-  if (newest === undefined)
+  const value = newest && merged.get(newest);
+  if (!newest || !value)
     throw new ArchiveError('JSON_INVALID', 'No version of the conversation can be read.');
-  const { provider } = newest;
-  const values = known.filter((each) => each.provider === provider).map((each) => each.value);
-  return provider.read(values.length === 1 ? newest.value : provider.merge(values));
+  return newest.read(value);
 }
 
 function parseObject(bytes: Buffer): JsonObject | null {

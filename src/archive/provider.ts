@@ -10,6 +10,6 @@ export interface ProviderReader {
   identify(value: JsonObject): { externalId: string; updatedAtMs: number | null };
   /** Never throws for odd content; an empty conversation has no messages. */
   read(value: JsonObject): ArchiveConversation;
-  /** One value that holds what all versions hold; `versions` go from the oldest to the newest. */
-  merge(versions: readonly JsonObject[]): JsonObject;
+  /** One value that holds what both versions hold, which is again a version. */
+  merge(older: JsonObject, newer: JsonObject): JsonObject;
 }

@@ -71,6 +71,15 @@ export interface ArchiveConversation {
   warnings: ArchiveWarning[];
 }
 
+/** One form in which an export showed a conversation, as it is kept. */
+export interface KeptVersion {
+  /** Of its bytes. */
+  sha256: Uint8Array;
+  /** What the reader found in it. */
+  updatedAtMs: number | null;
+  read(): Buffer;
+}
+
 export type Provider = 'chatgpt' | 'claude';
 
 /** Why bytes could not be understood. `code` is stable, `message` says what to do. */

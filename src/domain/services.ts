@@ -3,7 +3,7 @@
  * and test/support for the tests, which use the same drivers on private databases.
  */
 import type { Readable } from 'node:stream';
-import type { ArchiveConversation } from '../archive/types.ts';
+import type { ArchiveConversation, KeptVersion } from '../archive/types.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
 import type { EncodedRows } from './import/binary-rows.ts';
@@ -208,7 +208,7 @@ export interface Workspace {
 /** What the rules ask of the formats; src/archive/conversation.ts is the one implementation. */
 export interface ConversationReader {
   /** One conversation out of several forms of it, whatever their order. */
-  merge(versions: Buffer[]): ArchiveConversation;
+  merge(versions: KeptVersion[]): ArchiveConversation;
 }
 
 /** Work that would hold up everything else, on other threads of this process; they begin with it and end when idle. */

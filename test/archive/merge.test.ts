@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeVersions } from '../../src/archive/conversation.ts';
-import type { ArchiveConversation } from '../../src/archive/types.ts';
 import { bytesOf, chatGpt, type Json, node, read, say } from './builders.ts';
-
-const merge = (...versions: Json[]): ArchiveConversation => mergeVersions(versions.map(bytesOf));
+import { keep, merge } from './versions.ts';
 
 /** A full export with a tool's traffic and an edited question. */
 const full = chatGpt(
@@ -83,10 +81,32 @@ describe('merging versions of a ChatGPT conversation', () => {
       parentId: null,
       assets: [{ externalId: 'file-1' }],
     });
-    expect(byId.get('a')).toMatchObject({ text: 'answer', model: 'gpt-4o', kind: 'VISIBLE' });
+    expect(byId.get('a')).toMatchObject({
+      text: 'answer',
+      model: 'gpt-4o',
+      kind: 'VISIBLE',
+      parentId: 'out',
+      onActivePath: true,
+    });
     expect(byId.get('call')).toMatchObject({ kind: 'TOOL' });
     expect(byId.get('out')).toMatchObject({ kind: 'HIDDEN' });
     expect(byId.get('b')).toMatchObject({ parentId: 'a', onActivePath: true });
+  });
+
+  it('takes a newer parent when it is another one', () => {
+    const moved = chatGpt(
+      [
+        node('q', null, say('user', 'question')),
+        node('other', 'q', say('user', 'more')),
+        node('a', 'other', say('assistant', 'answer')),
+      ],
+      { update_time: 200, current_node: 'a' },
+    );
+    expect(merge(full, moved).messages.find(({ id }) => id === 'a')).toMatchObject({ parentId: 'other' });
+    const pruned = chatGpt([node('call', null, null), node('a', 'call', say('assistant', 'answer'))], {
+      update_time: 200,
+    });
+    expect(merge(full, pruned).messages.find(({ id }) => id === 'a')).toMatchObject({ parentId: 'out' });
   });
 
   it('does not depend on the order, the number or the repetition of versions', () => {
@@ -107,15 +127,15 @@ describe('merging versions of a ChatGPT conversation', () => {
   });
 
   it('leaves versions out that cannot be read, and needs one that can', () => {
-    expect(mergeVersions([Buffer.from('{'), bytesOf(full), Buffer.from('5')])).toEqual(read(full));
-    expect(() => mergeVersions([Buffer.from('{')])).toThrow(/No version/);
+    expect(mergeVersions([Buffer.from('{'), bytesOf(full), Buffer.from('5')].map(keep))).toEqual(read(full));
+    expect(() => mergeVersions([keep(Buffer.from('{'))])).toThrow(/No version/);
   });
 
   it('treats keys such as __proto__ as keys', () => {
     const hostile = Buffer.from(
       `{"conversation_id":"conv-1","__proto__":{"title":"x"},"mapping":{"__proto__":{"parent":null,"message":{"__proto__":{"polluted":1},"author":{"role":"user"},"content":"hi"}}}}`,
     );
-    expect(mergeVersions([hostile, bytesOf(full)]).messages).toHaveLength(6);
+    expect(mergeVersions([hostile, bytesOf(full)].map(keep)).messages).toHaveLength(6);
     expect(({} as Json).polluted).toBeUndefined();
   });
 });

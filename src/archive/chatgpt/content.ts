@@ -1,4 +1,5 @@
 import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
+import { emptyObject } from '../values/overlay.ts';
 
 /** The type of a message's content; hand-made exports leave it out. */
 export function contentTypeOf(content: unknown): string {
@@ -14,6 +15,19 @@ export function contentText(contentType: string, content: unknown, metadata: Jso
   const body = textOf.get(contentType)?.(object, metadata) ?? genericText(object);
   const report = metadata.chatgpt_sdk === undefined ? '' : reportText(metadata);
   return joinLines([body, report === body ? '' : report]);
+}
+
+/** The same in the pieces in which it stands there: each part, and of each thought its summary and its text. */
+export function contentPieces(content: unknown): string[] {
+  const { parts, thoughts } = asObject(content);
+  const pieces = Array.isArray(thoughts)
+    ? thoughts.flatMap((thought) =>
+        isObject(thought) ? [thought.summary, thoughtText({ ...thought, summary: '' })] : [thought],
+      )
+    : Array.isArray(parts)
+      ? parts.map(partText)
+      : [contentText(contentTypeOf(content), content, emptyObject())];
+  return pieces.flatMap((piece) => asText(piece)?.replace(/\s+/g, ' ').trim() || []);
 }
 
 const textOf = new Map<string, (content: JsonObject, metadata: JsonObject) => string>([

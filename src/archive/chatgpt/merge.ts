@@ -1,61 +1,89 @@
-import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
+import { asArray, asObject, isObject, type JsonObject } from '../values/json.ts';
 import { emptyObject, overlay, overlayObjects } from '../values/overlay.ts';
-import { contentText, contentTypeOf } from './content.ts';
+import { isEdited, mergeAttachments, mergeContent } from './merge-content.ts';
 
 /**
- * One value out of versions from the oldest to the newest: the union of their nodes, in which a version without a
- * message, a text or a link never takes away what another has.
+ * One value out of two versions: the union of their nodes, in which a version without a message, a text or a link never
+ * takes away what the other has.
  */
-export function mergeChatGpt(versions: readonly JsonObject[]): JsonObject {
-  const nodes = new Map<string, JsonObject[]>();
-  for (const version of versions) {
-    const mapping = asObject(version.mapping);
-    for (const id of Object.keys(mapping)) {
-      const list = nodes.get(id);
-      const node = asObject(mapping[id]);
-      if (list === undefined) nodes.set(id, [node]);
-      else list.push(node);
-    }
-  }
+export function mergeChatGpt(older: JsonObject, newer: JsonObject): JsonObject {
+  const [before, after] = [asObject(older.mapping), asObject(newer.mapping)];
+  const parentOf = createParentChooser(before, after);
   const mapping = emptyObject();
-  for (const [id, list] of nodes) mapping[id] = mergeNode(list, nodes);
-
-  let merged = emptyObject();
-  for (const version of versions) merged = overlay(merged, version);
+  for (const id of Object.keys(before)) mapping[id] = before[id];
+  for (const id of Object.keys(after)) {
+    const known = Object.hasOwn(before, id);
+    mapping[id] = known ? mergeNode(asObject(before[id]), asObject(after[id]), parentOf) : after[id];
+  }
+  const merged = overlay(older, newer);
   merged.mapping = mapping;
-  merged.current_node = versions
-    .map((version) => version.current_node)
-    .findLast((id) => typeof id === 'string' && nodes.has(id));
+  merged.current_node = [newer.current_node, older.current_node].find(
+    (id) => typeof id === 'string' && Object.hasOwn(mapping, id),
+  );
   return merged;
 }
 
-function mergeNode(versions: readonly JsonObject[], nodes: ReadonlyMap<string, unknown>): JsonObject {
+type ParentChooser = (older: JsonObject, newer: JsonObject) => unknown;
+
+function mergeNode(older: JsonObject, newer: JsonObject, parentOf: ParentChooser): JsonObject {
   const result = emptyObject();
-  let message: JsonObject | null = null;
-  const children = new Set<unknown>();
-  for (const version of versions) {
-    if (isObject(version.message)) {
-      message = message === null ? version.message : overlay(message, version.message, messageMergers);
-    }
-    for (const child of asArray(version.children)) children.add(child);
-  }
-  const parents = versions.map((version) => version.parent).filter((parent) => typeof parent === 'string');
-  const said = versions.some((version) => version.parent === null) ? null : undefined;
-  result.message = message;
-  result.parent = parents.findLast((parent) => nodes.has(parent)) ?? parents.at(-1) ?? said;
-  result.children = [...children];
+  result.message = mergeMessage(older.message, newer.message);
+  result.parent = parentOf(older, newer);
+  result.children = [...new Set([...asArray(older.children), ...asArray(newer.children)])];
   return result;
+}
+
+/**
+ * The newer parent, if it is there. But a slim export hangs what it kept on the nearest ancestor that it kept, too: as
+ * long as only nodes that it leaves out lie between, the older parent says the same and more.
+ */
+function createParentChooser(before: JsonObject, after: JsonObject): ParentChooser {
+  /** By node of `before`: itself or its nearest ancestor that is in `after`. */
+  const kept = new Map<string, string | null>();
+  const nearestKept = (start: string): string | null => {
+    const walked: string[] = [];
+    let at: unknown = start;
+    let found: string | null = null;
+    while (typeof at === 'string' && Object.hasOwn(before, at)) {
+      const known = kept.get(at);
+      if (known !== undefined) {
+        found = known;
+        break;
+      }
+      if (Object.hasOwn(after, at)) {
+        found = at;
+        break;
+      }
+      // Until the walk is over, so that it ends where it meets itself.
+      kept.set(at, null);
+      walked.push(at);
+      at = asObject(before[at]).parent;
+    }
+    for (const id of walked) kept.set(id, found);
+    return found;
+  };
+  const isThere = (id: string) => Object.hasOwn(before, id) || Object.hasOwn(after, id);
+  return (older, newer) => {
+    if (typeof newer.parent !== 'string') return older.parent === undefined ? newer.parent : older.parent;
+    if (typeof older.parent !== 'string') return newer.parent;
+    if (!isThere(newer.parent)) return isThere(older.parent) ? older.parent : newer.parent;
+    return nearestKept(older.parent) === newer.parent ? older.parent : newer.parent;
+  };
 }
 
 const messageMergers = new Map<string, (older: unknown, newer: unknown) => unknown>([
   ['author', overlayObjects],
   ['metadata', overlayObjects],
-  ['content', (older, newer) => (contentSays(newer) || !contentSays(older) ? newer : older)],
+  ['content', mergeContent],
 ]);
 
-function contentSays(content: unknown): boolean {
-  if (contentText(contentTypeOf(content), content, emptyObject()).trim() !== '') return true;
-  return asArray(asObject(content).parts).some(
-    (part) => isObject(part) && asText(part.asset_pointer) !== null,
-  );
+function mergeMessage(older: unknown, newer: unknown): JsonObject | null {
+  if (!isObject(newer)) return isObject(older) ? older : null;
+  if (!isObject(older)) return newer;
+  const message = overlay(older, newer, messageMergers);
+  const attachments = mergeAttachments(older, newer);
+  if (attachments !== null && !isEdited(older.content, newer.content)) {
+    message.metadata = { ...asObject(message.metadata), attachments };
+  }
+  return message;
 }

@@ -1,4 +1,3 @@
-import { zstdDecompressSync } from 'node:zlib';
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type AssetLink, linksOf, upsertAssets } from './asset-rows.ts';
@@ -77,7 +76,7 @@ async function mergeChunk(
   const outdated: { conversationId: string; nodeId: string }[] = [];
   const heads: { id: string; conversation: ArchiveConversation; messagesChanged: boolean }[] = [];
   for (const [id, before] of stored) {
-    const conversation = services.reader.merge(before.raws.map((raw) => zstdDecompressSync(raw)));
+    const conversation = services.reader.merge(before.versions);
     const { written, gone } = compare(before, conversation);
     rows.addMessages({ id, conversation }, written);
     links.push(...linksOf(id, conversation, conversation.messages));

@@ -1,5 +1,5 @@
-import { zstdDecompressSync } from 'node:zlib';
 import { linksOf, upsertAssets } from '../import/asset-rows.ts';
+import { findVersions } from '../import/stored.ts';
 import type { Services, Transaction } from '../services.ts';
 
 /**
@@ -84,11 +84,9 @@ export async function tellFactsAgain(services: Services, tx: Transaction, userId
   );
   // One after the other: a conversation may be large, and those with files are few.
   for (const { id } of conversations) {
-    const versions = await tx.query<{ raw: Buffer }>(
-      'SELECT raw FROM conversation_versions WHERE user_id = $1 AND conversation_id = $2',
-      [userId, id],
-    );
-    const conversation = services.reader.merge(versions.map(({ raw }) => zstdDecompressSync(raw)));
+    const versions = (await findVersions(tx, userId, [id])).get(id);
+    if (!versions) continue;
+    const conversation = services.reader.merge(versions);
     await upsertAssets(tx, userId, linksOf(id, conversation, conversation.messages));
   }
 }
