@@ -66,8 +66,21 @@ export function lexemeOf(folded: string, language: Language): string {
   return (folded.length <= MAX_STEMMED_CHARACTERS && stemmer?.(folded)) || folded;
 }
 
+/** Words that were cut in all languages lately, at most so many: some 2 MB. Queries and snippets meet the same ones. */
+const cut = new Map<string, readonly string[]>();
+const MAX_CUT = 4_096;
+
 /** The lexemes under which texts of any language may hold a folded word, the English one first. */
-export function lexemesInAnyLanguage(folded: string): string[] {
+export function lexemesInAnyLanguage(folded: string): readonly string[] {
   if (!isLatinWord(folded)) return [lexemeOf(folded, 'en')];
-  return [...new Set((Object.keys(latin) as Language[]).map((language) => lexemeOf(folded, language)))];
+  const known = cut.get(folded);
+  if (known) return known;
+  // Of its own: a slice would keep all of the text that it is of.
+  const word = Buffer.from(folded, 'latin1').toString('latin1');
+  const lexemes = [
+    ...new Set((Object.keys(latin) as Language[]).map((language) => lexemeOf(word, language))),
+  ];
+  if (cut.size === MAX_CUT) cut.clear();
+  cut.set(word, lexemes);
+  return lexemes;
 }
