@@ -127,6 +127,25 @@ test('text that would overwhelm a parser is shown as it is', () => {
   }
 });
 
+test.each(['*_a', '**a_*', '_a__', '__a_', '_a', '~_a~', '*1.', '_www.'])(
+  'marks of emphasis without end, such as %s, are shown as they are',
+  (marks) => {
+    const text = marks.repeat(49_000 / marks.length);
+    expect(markdownToHtml(text)).toBe(`<pre>${text}</pre>`);
+  },
+);
+
+test('rich text of some length is no trouble', () => {
+  const paragraph =
+    '**Bold** and *slanted*, ~~gone~~, some_snake_case_name, 2 * 3 * 4, `a_*code*_b` and a_stray *mark.\n- an *item*\n\n';
+  const html = markdownToHtml(`# Title\n\n${paragraph.repeat(400)}\`\`\`\n${'_a*b '.repeat(500)}\n\`\`\``);
+  expect(html).toContain('<h1>Title</h1>');
+  expect(
+    html.match(/<strong>Bold<\/strong> and <em>slanted<\/em>, <del>gone<\/del>, some_snake/g),
+  ).toHaveLength(400);
+  expect(markdownToHtml(`${'a_name of_things and *words* '.repeat(300)}`).match(/<em>/g)).toHaveLength(300);
+});
+
 test('an export of one conversation is refused for what is none', async () => {
   const url = await urlOf('plain', '');
   const other = await server.asUser();

@@ -30,6 +30,9 @@ ${HTML}
 [data](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==) <a id="root" name="root">clobber</a>
 `;
 
+/** Each looks for its other half among all that follow. */
+const MARKS = '*_a'.repeat(2_100);
+
 test('An export that wants to run, to load and to lure does nothing of it on any page', async () => {
   const user = await stage.server.asUser();
   const attachments = [
@@ -42,10 +45,11 @@ test('An export that wants to run, to load and to lure does nothing of it on any
       'a',
       'q',
       say('assistant', MARKDOWN, { create_time: 1_700_000_000, metadata: { model_slug: HTML } }),
-      { children: [] },
+      { children: ['m'] },
     ),
+    node('m', 'a', say('user', MARKS), { children: [] }),
   ]);
-  const conversation = dialogue('hostile', { mapping, current_node: 'a', title: `Findme ${HTML}` });
+  const conversation = dialogue('hostile', { mapping, current_node: 'm', title: `Findme ${HTML}` });
   const zip = await zipOf({
     'conversations.json': JSON.stringify([conversation, { id: 'shell', title: HTML, mapping: {} }]),
     'file-svg-x.svg': `<svg xmlns="http://www.w3.org/2000/svg" onload="${SCRIPT.replaceAll('"', "'")}"><script>${SCRIPT}</script></svg>`,
@@ -75,6 +79,7 @@ test('An export that wants to run, to load and to lure does nothing of it on any
     .locator('main a')
     .evaluateAll((links) => links.map((link) => link.getAttribute('href') ?? ''));
   expect(targets.filter((href) => /^\s*(javascript|data|vbscript):/i.test(href))).toEqual([]);
+  await page.locator('.plain-text', { hasText: MARKS }).waitFor();
   // The image of another server is a link, and a click opens it elsewhere.
   const image = page.getByRole('link', { name: 'seen (tracker.example)' });
   expect(await image.getAttribute('rel')).toContain('noopener');

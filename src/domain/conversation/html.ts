@@ -1,4 +1,5 @@
-import { Marked } from 'marked';
+import { setImmediate } from 'node:timers/promises';
+import { Marked, Tokenizer, type Tokens } from 'marked';
 import sanitizeHtml from 'sanitize-html';
 import { factsOf, titleOf } from './heading.ts';
 import type { WholeConversation } from './whole.ts';
@@ -9,6 +10,18 @@ const MAX_MARKDOWN_CHARACTERS = 50_000;
 /** Each level of a quote is parsed anew, so that so many take seconds. */
 const DEEP_QUOTE = /(?:>[ \t]?){100}/;
 
+/**
+ * Characters that one text's marks of emphasis may look through for their other halves. Each that has none looks through all
+ * that follows: ten thousand of them take many seconds. So many characters take some 50 ms, and no prose comes near.
+ */
+const MAX_LOOKED_THROUGH = 1_000_000;
+
+/** A mark that neither begins nor ends anything where it stands. */
+const IDLE_MARK = /^[*_~]+(?=\s|$)/;
+/** An underscore within a name: all that is tried there is whether the name is an address. */
+const WITHIN_A_NAME = /^_+[\p{L}\p{N}]/u;
+const NAME = /^[\w.!#$%&'*+/=?^`{|}~-]+/;
+
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',
   '<': '&lt;',
@@ -18,11 +31,37 @@ const ENTITIES: Record<string, string> = {
 };
 const toText = (text: string) => text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
+/** What is left of MAX_LOOKED_THROUGH for the text that is being parsed, which happens at a stretch. */
+let unspent = 0;
+
+function spend<T extends Tokens.Em | Tokens.Strong | Tokens.Del>(
+  source: string,
+  before: string,
+  found: T | undefined,
+): T | undefined {
+  if (found) unspent -= found.raw.length;
+  else if (/[\p{L}\p{N}]/u.test(before) && WITHIN_A_NAME.test(source)) {
+    unspent -= NAME.exec(source)?.[0].length ?? 0;
+  } else if (!IDLE_MARK.test(source)) unspent -= source.length;
+  if (unspent < 0) throw new Error('The marks of emphasis take too long.');
+  return found;
+}
+
 /** HTML that somebody wrote is text here, so that it is neither lost nor run; a picture is a link, for none is fetched. */
 const markdown = new Marked({
   gfm: true,
   breaks: true,
   async: false,
+  tokenizer: {
+    emStrong(source, masked, before = '') {
+      if (!/^[*_]/.test(source)) return undefined;
+      return spend(source, before, Tokenizer.prototype.emStrong.call(this, source, masked, before));
+    },
+    del(source, masked, before = '') {
+      if (!source.startsWith('~')) return undefined;
+      return spend(source, before, Tokenizer.prototype.del.call(this, source, masked, before));
+    },
+  },
   renderer: {
     html: ({ text }) => toText(text),
     image: ({ href, text }) => `<a href="${toText(href)}">${toText(text || href)}</a>`,
@@ -46,10 +85,11 @@ const allowed: sanitizeHtml.IOptions = {
 export function markdownToHtml(text: string): string {
   const plain = () => `<pre>${toText(text)}</pre>`;
   if (text.length > MAX_MARKDOWN_CHARACTERS || DEEP_QUOTE.test(text)) return plain();
+  unspent = MAX_LOOKED_THROUGH;
   try {
     return sanitizeHtml(markdown.parse(text, { async: false }), allowed);
   } catch {
-    // Such as lists nested too deep for the parser's stack.
+    // Too much to look through, or lists nested too deep for the parser's stack.
     return plain();
   }
 }
@@ -72,6 +112,8 @@ export async function* renderHtml({ head, messages }: WholeConversation): AsyncG
   yield '</dl></header>\n';
   for await (const message of messages) {
     if (message.kind !== 'VISIBLE') continue;
+    // A page of them is in memory: others get their turn between any two.
+    await setImmediate();
     const kind = message.role === 'user' ? ' class="user"' : '';
     yield `<article${kind}><h2>${toText(titleOf(message))}</h2>\n${markdownToHtml(message.text)}`;
     for (const { name, externalId } of message.attachments) {
