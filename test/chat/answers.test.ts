@@ -90,6 +90,30 @@ describe('An answer', () => {
     expect(lastPrompt()).toContain('nine metres');
   });
 
+  test('cites nothing that is not among the messages behind it', async () => {
+    const pieces = [
+      ['Fine [9] and [1].'],
+      ['Fine ', '[', '9', ']', ' and', ' [1', '].'],
+      ['Fine [9][1], [1, 9], and [9,12][', '77]. `a[9]` [9](https://a.example) in [1999]'],
+      ['a\n``', '`\nb [9]\n```\n[9] c ` [9]\nd [9', ''],
+    ];
+    const answers = [
+      'Fine and [1].',
+      'Fine and [1].',
+      'Fine [1], [1], and. `a[9]` [9](https://a.example) in [1999]',
+      'a\n```\nb [9]\n```\n c ` [9]\nd [9',
+    ];
+    for (const [index, said] of pieces.entries()) {
+      model.next((answer) => {
+        answer.say(...said);
+        answer.finish();
+      });
+      const turn = await ask(client, { query: 'zephyrine', k: 1 });
+      expect(turn).toMatchObject({ response: answers[index], context: [{ number: 1 }] });
+      expect(await readTurn(client, turn.id)).toMatchObject({ response: answers[index] });
+    }
+  });
+
   test('that the model broke off at its limit is kept, and says so', async () => {
     model.next((answer) => {
       answer.say('A long stor');

@@ -5,6 +5,7 @@ import { requireScope, type Viewer } from '../viewer.ts';
 import type { Citation, Neighbour, StoredCitation } from './citation.ts';
 import type { Excerpt } from './excerpt.ts';
 import { type ChatInput, type ChatRequest, parseChatInput } from './input.ts';
+import { keepKnownCitations } from './known-citations.ts';
 import { buildPrompt, type Prompt } from './prompt.ts';
 import { retrieve } from './retrieve.ts';
 import { noted } from './running.ts';
@@ -156,7 +157,8 @@ async function* answerTurn(
   try {
     yield { type: 'context', citations: excerpts.map(toCited) };
     yield { type: 'session', turn };
-    const pieces = limitLength(model.answer(messages, AbortSignal.any([signal, deadline])));
+    const answer = limitLength(model.answer(messages, AbortSignal.any([signal, deadline])));
+    const pieces = keepKnownCitations(answer, new Set(excerpts.map(({ number }) => number)));
     let notice: TurnEnd['error'] = null;
     try {
       for (;;) {
