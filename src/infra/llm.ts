@@ -1,9 +1,11 @@
 import OpenAI from 'openai';
+import { Stream } from 'openai/streaming';
 import type { ChatConfig } from '../config.ts';
 import type { ChatEnd, ChatMessage, ChatModel, Logger } from '../domain/services.ts';
 import { openModelClient } from './llm/client.ts';
 import { brokenOff, failureOf, HAS_NO_LIST, timedOut } from './llm/failures.ts';
 import { openTokenCounter } from './llm/tokens.ts';
+import { watchForEnd } from './llm/watch-for-end.ts';
 
 /** The server of a model is asked no more often than this whether it is there, however often a probe asks us. */
 const CHECK_EVERY_MS = 10_000;
@@ -53,10 +55,12 @@ async function* streamAnswer(
     timeout: config.firstTokenTimeoutMs * 2,
   };
   try {
-    const stream = await within(
+    const response = await within(
       config.firstTokenTimeoutMs,
-      client.chat.completions.create({ model: config.model, messages, stream: true }, options),
+      client.chat.completions.create({ model: config.model, messages, stream: true }, options).asResponse(),
     );
+    const { watched, isComplete } = watchForEnd(response);
+    const stream = Stream.fromSSEResponse<OpenAI.ChatCompletionChunk>(watched, request, client);
     const chunks = stream[Symbol.asyncIterator]();
     let patienceMs = config.firstTokenTimeoutMs;
     let end: ChatEnd | null = null;
@@ -69,18 +73,29 @@ async function* streamAnswer(
       if (Object.entries(choice?.delta ?? {}).some(([name, value]) => name !== 'role' && value)) {
         patienceMs = config.nextTokenTimeoutMs;
       }
-      if (choice?.delta.content) yield choice.delta.content;
+      const text = textOf(choice?.delta.content);
+      if (text !== '') yield text;
     }
     // The client ends a stream quietly both when it is taken back and when its connection closes early.
     signal.throwIfAborted();
-    if (end === null) throw brokenOff();
-    return end;
+    if (end === null && !isComplete()) throw brokenOff();
+    return end ?? 'DONE';
   } catch (error) {
     signal.throwIfAborted();
     throw failureOf(error, logger);
   } finally {
     request.abort();
   }
+}
+
+/** Some servers send a list of parts, in which thoughts are of another type. Throws a ChatUnavailableError on what is no text. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (content === null || content === undefined) return '';
+  if (!Array.isArray(content)) throw brokenOff();
+  return content
+    .map((part) => (part?.type === 'text' && typeof part.text === 'string' ? part.text : ''))
+    .join('');
 }
 
 /** What the promise gives. Throws a ChatUnavailableError when that takes longer; the promise is left to its own end. */

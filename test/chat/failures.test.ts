@@ -25,7 +25,16 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-const failures: Record<string, { script: Script; reason: string; response: string; retryAfter?: number }> = {
+interface Failure {
+  script: Script;
+  reason: string;
+  response: string;
+  retryAfter?: number;
+  /** Whether we end the request, rather than the model. */
+  isTakenBack?: boolean;
+}
+
+const failures: Record<string, Failure> = {
   'has too many requests': {
     script: (answer) => answer.refuse(429, { 'retry-after': '30' }),
     reason: 'RATE_LIMITED',
@@ -49,11 +58,28 @@ const failures: Record<string, { script: Script; reason: string; response: strin
     reason: 'BROKEN_OFF',
     response: 'Once upon a time',
   },
+  'says what is no text': {
+    script(answer) {
+      answer.say('Once');
+      answer.sayOddly({ text: 'upon' });
+    },
+    reason: 'BROKEN_OFF',
+    response: 'Once',
+  },
+  'hangs up without an end': {
+    script(answer) {
+      answer.say('Once [1');
+      answer.hangUp();
+    },
+    reason: 'BROKEN_OFF',
+    response: 'Once [1',
+    isTakenBack: false,
+  },
   'says nothing at all': { script: (answer) => answer.finish(), reason: 'REFUSED', response: '' },
 };
 
 describe.each(Object.keys(failures))('When the model %s', (name) => {
-  const { script, reason, response, retryAfter = null } = failures[name] ?? { reason: '' };
+  const { script, reason, response, retryAfter = null, isTakenBack } = failures[name] ?? { reason: '' };
 
   test('the error says so, and the turn is kept with what had arrived, to be asked again', async () => {
     model.next(script ?? (() => undefined));
@@ -68,14 +94,14 @@ describe.each(Object.keys(failures))('When the model %s', (name) => {
     const turnId = failed.turn?.id ?? '';
     expect(await readTurn(client, turnId)).toMatchObject({ status: 'FAILED', response });
     expect(model.asked.at(-1)?.aborted).toBe(
-      reason === 'TIMED_OUT' || reason === 'BROKEN_OFF' || reason === 'UNREACHABLE',
+      isTakenBack ?? ['TIMED_OUT', 'BROKEN_OFF', 'UNREACHABLE'].includes(reason),
     );
 
     const again = await ask(client, { retryTurnId: turnId });
     expect(again).toMatchObject({
       id: turnId,
       status: 'ANSWERED',
-      response: 'Fine [1].',
+      response: 'Fine.',
       error: null,
       session: failed.turn?.session,
     });
@@ -97,6 +123,18 @@ test('a model that thinks for long before it speaks is waited for as long as it 
     answer.finish();
   });
   expect(await ask(client, { query: 'Deep?' })).toMatchObject({ status: 'ANSWERED', response: 'Yes.' });
+});
+
+test('an answer in parts is the text among them, and one that ends without a reason is whole', async () => {
+  model.next((answer) => {
+    answer.sayOddly([{ type: 'thinking', thinking: 'hm' }]);
+    answer.sayOddly([
+      { type: 'text', text: 'It is ' },
+      { type: 'text', text: 'so.' },
+    ]);
+    answer.end();
+  });
+  expect(await ask(client, { query: 'Parts?' })).toMatchObject({ status: 'ANSWERED', response: 'It is so.' });
 });
 
 test('over a subscription a failure comes last, with the turn', async () => {

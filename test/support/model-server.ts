@@ -19,12 +19,18 @@ export type Script = (answer: ModelAnswer, request: AskedRequest) => void | Prom
 export interface ModelAnswer {
   /** Sends pieces of the answer. */
   say(...pieces: string[]): void;
+  /** Sends what is no text where a piece of the answer belongs. */
+  sayOddly(content: unknown): void;
   /** Sends a piece of what the model thinks before it answers. */
   think(piece: string): void;
   /** Ends the answer as a model does. */
   finish(reason?: 'stop' | 'length' | 'content_filter'): void;
+  /** Ends it without a reason. */
+  end(): void;
   /** Cuts the connection, in the middle of a stream if it has begun. */
   drop(): void;
+  /** Ends the response as if it were whole, in the middle of an answer. */
+  hangUp(): void;
   /** Refuses, in place of an answer. */
   refuse(status: number, headers?: Record<string, string>): void;
 }
@@ -111,16 +117,19 @@ function answerOn(response: ServerResponse): ModelAnswer {
     say(...pieces) {
       for (const content of pieces) send({ content });
     },
+    sayOddly: (content) => send({ content }),
     think: (piece) => send({ reasoning_content: piece }),
     finish(reason = 'stop') {
       send({}, reason);
       response.end('data: [DONE]\n\n');
     },
+    end: () => response.end('data: [DONE]\n\n'),
     drop() {
       // What was said before must have left.
       if (response.headersSent) response.write('\n', () => response.destroy());
       else response.destroy();
     },
+    hangUp: () => response.end(),
     refuse(status, headers = {}) {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(JSON.stringify({ error: { message: `no, ${modelKey}`, type: 'test', code: 'test' } }));
