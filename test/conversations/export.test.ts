@@ -1,6 +1,8 @@
 import unzipper from 'unzipper';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { markdownToHtml } from '../../src/domain/conversation/html.ts';
+import { readWholeConversations } from '../../src/domain/conversation/whole.ts';
+import type { Services } from '../../src/domain/services.ts';
 import { chatGpt, dialogue, node, say } from '../archive/builders.ts';
 import { askBackground, fetchMade, followBackground } from '../support/background.ts';
 import { withFiles } from '../support/conversations.ts';
@@ -144,6 +146,40 @@ test('rich text of some length is no trouble', () => {
     html.match(/<strong>Bold<\/strong> and <em>slanted<\/em>, <del>gone<\/del>, some_snake/g),
   ).toHaveLength(400);
   expect(markdownToHtml(`${'a_name of_things and *words* '.repeat(300)}`).match(/<em>/g)).toHaveLength(300);
+});
+
+test('however long the texts are, few of them are in memory at once', async () => {
+  const { client, viewer } = await server.asUser();
+  const talks = Array.from({ length: 5 }, (_, n) => dialogue(`long-${n}`));
+  await sync(client, server.exports.serve(await exportOf(talks)).url);
+  const { database, prisma } = server.services;
+  // Of two conversations each message is longer than what is read at once.
+  await database.query(
+    `UPDATE messages m SET text = repeat('ä', CASE WHEN external_id < 'long-2' THEN 4500000 ELSE 700000 END)
+     FROM conversations c WHERE c.user_id = $1 AND m.user_id = c.user_id AND m.conversation_id = c.id`,
+    [viewer.userId],
+  );
+  const reads: number[] = [];
+  const watched = prisma.$extends({
+    query: {
+      message: {
+        async findMany({ args, query }) {
+          const rows = await query(args);
+          reads.push(rows.reduce((bytes, { text = '' }) => bytes + Buffer.byteLength(text), 0));
+          return rows;
+        },
+      },
+    },
+  });
+  const services = { ...server.services, prisma: watched } as unknown as Services;
+  const seen: string[] = [];
+  for await (const { head, messages } of readWholeConversations(services, viewer.userId)) {
+    for await (const { nodeId } of messages) seen.push(`${head.externalId} ${nodeId}`);
+  }
+  expect(seen.toSorted()).toEqual(talks.flatMap((_, n) => [`long-${n} a`, `long-${n} q`]));
+  expect(reads.filter((bytes) => bytes === 9_000_000)).toHaveLength(4);
+  expect(Math.max(...reads)).toBe(9_000_000);
+  expect(reads.length).toBeLessThan(9);
 });
 
 test('an export of one conversation is refused for what is none', async () => {

@@ -24,8 +24,10 @@ export interface WholeConversation {
 }
 
 const PAGE_CONVERSATIONS = 200;
-/** Text in memory at once; a longer conversation is read in pages of its own. */
+/** What is in memory at once; a longer conversation is read in pages of its own. */
 const PAGE_MESSAGES = 500;
+/** The same of text, but for a single longer message. */
+const PAGE_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads a user's conversations whole, by id and a few at a time: each as it stands when its turn comes. `path` ACTIVE
@@ -49,25 +51,44 @@ export async function* readWholeConversations(
       where: { userId, id: { in: page.map(({ id }) => id) } },
       orderBy: { id: 'asc' },
     });
-    for (const group of groupsOf(heads)) yield* readGroup(services, userId, group, path);
+    const bytes = await textBytesOf(services, userId, heads);
+    for (const group of groupsOf(heads, bytes)) yield* readGroup(services, userId, group, path);
     const end = page.at(-1);
     if (!end) return;
     last = end.id;
   }
 }
 
+/** Bytes of the text of each conversation, by its id. PostgreSQL knows the length of a text without reading it. */
+async function textBytesOf(
+  services: Services,
+  userId: string,
+  heads: Conversation[],
+): Promise<Map<string, number>> {
+  const rows = await services.database.query<{ id: string; bytes: number }>(
+    `SELECT conversation_id AS id, sum(octet_length(text))::float8 AS bytes FROM messages
+     WHERE user_id = $1 AND conversation_id = ANY($2::uuid[]) GROUP BY conversation_id`,
+    [userId, heads.map(({ id }) => id)],
+  );
+  return new Map(rows.map(({ id, bytes }) => [id, bytes]));
+}
+
 /** Neighbours whose messages fit in a page together. */
-function groupsOf(heads: Conversation[]): Conversation[][] {
+function groupsOf(heads: Conversation[], textBytes: Map<string, number>): Conversation[][] {
   const groups: Conversation[][] = [];
   let room = 0;
+  let roomBytes = 0;
   for (const head of heads) {
     const group = groups.at(-1);
-    if (group && head.messageCount <= room) group.push(head);
+    const bytes = textBytes.get(head.id) ?? 0;
+    if (group && head.messageCount <= room && bytes <= roomBytes) group.push(head);
     else {
       groups.push([head]);
       room = PAGE_MESSAGES;
+      roomBytes = PAGE_BYTES;
     }
     room -= head.messageCount;
+    roomBytes -= bytes;
   }
   return groups;
 }
@@ -108,29 +129,50 @@ export async function* readMessages(
 ): AsyncGenerator<WholeMessage> {
   let last = -1;
   for (;;) {
-    const where = {
+    const end = await endOfPage(services, userId, conversationId, path, last);
+    if (end === null) return;
+    const page = await withAttachments(services, userId, {
       userId,
       conversationId,
-      ordinal: { gt: last },
+      ordinal: { gt: last, lte: end },
       ...(path === 'ACTIVE' ? { onActivePath: true } : {}),
-    };
-    const page = await withAttachments(services, userId, where, PAGE_MESSAGES);
+    });
     for (const { message } of page) yield message;
-    if (page.length < PAGE_MESSAGES) return;
-    last = page.at(-1)?.ordinal ?? last;
+    last = end;
   }
+}
+
+/** Ordinal of the last message of a page that begins behind `last`; null when there is none. */
+async function endOfPage(
+  services: Services,
+  userId: string,
+  conversationId: string,
+  path: MessagePath,
+  last: number,
+): Promise<number | null> {
+  const [row] = await services.database.query<{ end: number | null }>(
+    `SELECT max(ordinal) AS "end" FROM (
+       SELECT ordinal, row_number() OVER (ORDER BY ordinal) AS place,
+         sum(octet_length(text)) OVER (ORDER BY ordinal) AS bytes
+       FROM (
+         SELECT ordinal, text FROM messages
+         WHERE user_id = $1 AND conversation_id = $2 AND ordinal > $3 AND (on_active_path OR $4)
+         ORDER BY ordinal LIMIT $5
+       ) next
+     ) summed WHERE place = 1 OR bytes <= $6`,
+    [userId, conversationId, last, path === 'ALL', PAGE_MESSAGES, PAGE_BYTES],
+  );
+  return row?.end ?? null;
 }
 
 async function withAttachments(
   services: Services,
   userId: string,
   where: Prisma.MessageWhereInput & { conversationId: string | { in: string[] } },
-  take?: number,
 ): Promise<{ conversationId: string; ordinal: number; message: WholeMessage }[]> {
   const rows = await services.prisma.message.findMany({
     where,
     orderBy: [{ conversationId: 'asc' }, { ordinal: 'asc' }],
-    take,
   });
   const links = await services.database.query<MessageAttachment & { conversationId: string; nodeId: string }>(
     `SELECT link.conversation_id AS "conversationId", link.node_id AS "nodeId", asset.id,
