@@ -1,21 +1,16 @@
-import { countVectors, reindexCheckpoint, unindexSome } from '../src/domain/reindex.ts';
-import { indexSomePending, tidyIndex } from '../src/domain/search-index.ts';
+import { countVectors, reindexCheckpoint } from '../src/domain/reindex.ts';
+import { indexSomeAnew, tidyIndex } from '../src/domain/search-index.ts';
 import type { BackgroundHandler } from './background.ts';
 
-/** Writes a user's search index anew, a few conversations at a time: all others stay found meanwhile. */
+/** Writes a user's search index anew, a few conversations at a time: all stay found meanwhile. */
 export const reindex: BackgroundHandler<'REINDEX'> = async (services, { lease, signal, report, keep }) => {
   const { userId, input } = lease;
   let { last, done } = reindexCheckpoint.parse(lease.checkpoint) ?? { last: null, done: 0 };
   report({ done, total: await services.prisma.conversation.count({ where: { userId } }) });
   for (;;) {
     signal.throwIfAborted();
-    const some = await unindexSome(services, userId, last);
+    const some = await indexSomeAnew(services, userId, last);
     if (!some) break;
-    while ((await indexSomePending(services, userId)) > 0) {
-      signal.throwIfAborted();
-      // Long conversations take several batches: without a word the task would count as idle.
-      report({ done });
-    }
     last = some.last;
     done += some.count;
     report({ done });

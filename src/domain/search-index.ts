@@ -32,15 +32,51 @@ export async function indexSomePending(
   return services.database.transaction(async (tx) => {
     const { ids, portions } = await takePending(tx, userId, maxMessages, only);
     if (ids.length === 0) return 0;
-    await setPendingList(tx);
-    for (let portion = 0; portion < portions; portion += 1) {
-      const copied = await readPortion(tx, userId, ids, portion);
-      const encoded = await services.threads.analyze({ copied, urgent });
-      await copyTerms(tx, encoded);
-    }
-    await setIndexed(tx, userId, ids);
+    await indexPortions(services, tx, userId, { ids, portions, urgent });
     return ids.length;
   });
+}
+
+/**
+ * Indexes the next few of a user's conversations anew; answers the last one and how many, null when there is none behind
+ * `after`. Until all of it is written, searches find what stood in the index before.
+ */
+export async function indexSomeAnew(
+  services: Services,
+  userId: string,
+  after: string | null,
+): Promise<{ last: string; count: number } | null> {
+  return services.database.transaction(async (tx) => {
+    const rows = await tx.query<{ id: string; messages: number }>(
+      `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND id > $2
+       ORDER BY id LIMIT 50 FOR NO KEY UPDATE`,
+      [userId, after ?? NIL],
+    );
+    const { ids, portions } = await takeFew(tx, userId, rows, BATCH_MESSAGES);
+    const last = ids.at(-1);
+    if (last === undefined) return null;
+    await tx.execute('DELETE FROM message_search WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])', [
+      userId,
+      ids,
+    ]);
+    await indexPortions(services, tx, userId, { ids, portions, urgent: false });
+    return { last, count: ids.length };
+  });
+}
+
+async function indexPortions(
+  services: Services,
+  tx: Transaction,
+  userId: string,
+  { ids, portions, urgent }: { ids: string[]; portions: number; urgent: boolean },
+): Promise<void> {
+  await setPendingList(tx);
+  for (let portion = 0; portion < portions; portion += 1) {
+    const copied = await readPortion(tx, userId, ids, portion);
+    const encoded = await services.threads.analyze({ copied, urgent });
+    await copyTerms(tx, encoded);
+  }
+  await setIndexed(tx, userId, ids);
 }
 
 /**
@@ -98,6 +134,15 @@ async function takePending(
      LIMIT 150 FOR NO KEY UPDATE SKIP LOCKED`,
     [userId, only],
   );
+  return takeFew(tx, userId, rows, maxMessages);
+}
+
+async function takeFew(
+  tx: Transaction,
+  userId: string,
+  rows: { id: string; messages: number }[],
+  maxMessages: number,
+): Promise<{ ids: string[]; portions: number }> {
   const ids: string[] = [];
   let messages = 0;
   for (const row of rows) {
