@@ -90,17 +90,20 @@ export class TooManyRequestsError extends DomainError {
   /** Whole seconds until it is worth trying again, 1 or more. */
   readonly retryAfter: number;
 
-  constructor(seconds: number) {
+  constructor(seconds: number, message?: string) {
     const retryAfter = Math.max(1, Math.ceil(seconds));
-    super('TOO_MANY_REQUESTS', `Too many requests: try again in ${retryAfter} s.`);
+    super('TOO_MANY_REQUESTS', message ?? `Too many requests: try again in ${retryAfter} s.`);
     this.retryAfter = retryAfter;
   }
 }
 
-export class TooManyStreamsError extends DomainError {
+/** Nobody knows when one of them ends: a client that only waits asks again after a while. */
+const STREAM_RETRY_SECONDS = 10;
+
+export class TooManyStreamsError extends TooManyRequestsError {
   constructor(max: number) {
     super(
-      'TOO_MANY_REQUESTS',
+      STREAM_RETRY_SECONDS,
       `You have ${max} open subscriptions, and more are not allowed: end one that you no longer need.`,
     );
   }

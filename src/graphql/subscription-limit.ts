@@ -17,8 +17,9 @@ export function limitSubscriptions(): Plugin<GraphQLContext> {
         release = services.streams.open(viewer.userId);
       } catch (error) {
         if (!(error instanceof TooManyStreamsError)) throw error;
-        const { message, code } = error;
-        const refused = new GraphQLError(message, { extensions: { code, http: { status: 429 } } });
+        const { message, code, retryAfter } = error;
+        const http = { status: 429, headers: { 'Retry-After': String(retryAfter) } };
+        const refused = new GraphQLError(message, { extensions: { code, retryAfter, http } });
         return setResultAndStopExecution({ errors: [refused] });
       }
       setSubscribeFn(async (executionArgs) => {

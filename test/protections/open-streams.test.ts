@@ -52,7 +52,13 @@ describe('The open subscriptions of a user', () => {
     expect(streams).toHaveLength(MAX - 1);
     const refused = await open(apiKey);
     expect(refused.status).toBe(429);
-    expect(await refused.response.text()).toContain('open subscriptions');
+    expect(refused.response.headers.get('retry-after')).toBe('10');
+    const told = await refused.response.text();
+    expect(told).toContain('open subscriptions');
+    expect(told).toContain('"retryAfter":10');
+    const chat = await client.rest('POST', '/chat/stream', { query: 'What of it?' });
+    expect(chat).toMatchObject({ status: 429, json: { detail: expect.stringContaining('open') } });
+    expect(chat.headers.get('retry-after')).toBe('10');
 
     // Somebody else has room of their own.
     const other = await server.asUser();
