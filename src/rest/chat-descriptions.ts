@@ -90,7 +90,7 @@ export const analysis: RouteDescription = {
   details: 'Send either `text` or `query`.',
   scope: 'read',
   body: analyzeInput,
-  errors: ['TOO_MANY_REQUESTS'],
+  errors: ['TOO_MANY_REQUESTS', 'SEMANTIC_SEARCH_UNAVAILABLE'],
   answer: z.strictObject({ topics: z.array(z.string()), summary: z.string(), method }),
 };
 

@@ -1,7 +1,7 @@
 import { analyze, summarizeConversation } from '../domain/chat/analyze.ts';
 import { type ChatEvent, type Cited, openChat, sendChatMessage } from '../domain/chat/ask.ts';
 import { checkChat } from '../domain/chat/health.ts';
-import { type ChatInput, parseHistoryLimit } from '../domain/chat/input.ts';
+import { type ChatInput, MAX_ANALYZED_CHARACTERS, parseHistoryLimit } from '../domain/chat/input.ts';
 import { deleteChatSession, getChatSession, listChatTurns } from '../domain/chat/session.ts';
 import { suggest } from '../domain/chat/suggestions.ts';
 import { stateOf } from '../domain/chat/turn.ts';
@@ -15,6 +15,8 @@ import type { Call, Route } from './router.ts';
 import { eventStream } from './server-sent-events.ts';
 
 const PREVIEW_CHARACTERS = 320;
+/** Every character of the longest text may be written as an escape of six, as JSON's writers do outside of ASCII. */
+const MAX_ANALYSIS_BYTES = 6 * MAX_ANALYZED_CHARACTERS + 64 * 1024;
 
 const fieldNames = { sessionId: 'session_id', searchMode: 'search_mode', retryTurnId: 'retry_turn_id' };
 
@@ -111,6 +113,7 @@ export const chatRoutes: Route[] = [
     method: 'post',
     path: '/analyze',
     about: descriptions.analysis,
+    maxBodyBytes: MAX_ANALYSIS_BYTES,
     fieldNames,
     async handle(services, { viewer, body, signal }) {
       const { query, text, k } = body;

@@ -48,6 +48,8 @@ export type Answer =
 export interface Route extends DescribedRoute {
   /** Changes nothing, though it is no GET. */
   onlyReads?: boolean;
+  /** Of a body that may be larger than usual. */
+  maxBodyBytes?: number;
   handle(services: Services, call: Call): Promise<Answer>;
 }
 
@@ -68,7 +70,7 @@ export const routes: Route[] = [
   ...descriptionRoutes(() => [...signInRoutes, ...routes]),
 ];
 
-const MAX_BODY = '256kb';
+const MAX_BODY_BYTES = 256 * 1024;
 
 const streamPaths = new Set(routes.filter((route) => route.readsStream).map((route) => route.path));
 
@@ -90,12 +92,11 @@ export function createRestRouter(
     [RESUMABLE_UPLOAD_PATH, `${RESUMABLE_UPLOAD_PATH}/:id`],
     createResumableUpload(services, authenticate, options),
   );
-  const parseJson = express.json({ limit: MAX_BODY });
   for (const route of routes) {
     const takesJson = route.method === 'post' && !route.readsStream;
     router[route.method](
       route.path,
-      takesJson ? [parseJson] : [],
+      takesJson ? [express.json({ limit: route.maxBodyBytes ?? MAX_BODY_BYTES })] : [],
       async (request: Request, response: Response) => {
         const left = new AbortController();
         response.once('close', () => {

@@ -69,6 +69,22 @@ test('analysis, summaries and suggestions are taken from the text, and say so', 
   });
 });
 
+test('a text of as many characters as are promised is analysed, however its JSON is written', async () => {
+  const longest = '\u6f22'.repeat(100_000);
+  const escaped = JSON.stringify({ text: longest }).replaceAll('\u6f22', '\\u6f22');
+  for (const [body, status] of [
+    [escaped, 200],
+    [JSON.stringify({ text: `${longest}.` }), 422],
+  ] as const) {
+    const response = await fetch(`${server.url}/analyze`, {
+      method: 'POST',
+      headers: { 'x-api-key': server.apiKey, 'content-type': 'application/json' },
+      body,
+    });
+    expect(response.status, (await response.text()).slice(0, 200)).toBe(status);
+  }
+});
+
 test('an analysis of neither text nor query, or of both, is refused', async () => {
   for (const body of [{}, { text: 'x', query: 'x' }]) {
     expect((await client.rest('POST', '/analyze', body)).status).toBe(422);

@@ -75,6 +75,11 @@ test.each([...routes, ...signInRoutes].map((route) => [`${route.method} ${route.
   },
 );
 
+test('A failure that only some inputs meet is described, too', () => {
+  for (const path of ['/chat', '/chat/stream', '/analyze'])
+    expect(Object.keys(operationOf('post', path)?.responses ?? {})).toContain('503');
+});
+
 test('Every operation has an id of its own', () => {
   const ids = Object.values(description.paths).flatMap((path) =>
     Object.values(path).map(({ operationId }) => operationId),

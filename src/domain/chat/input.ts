@@ -11,11 +11,14 @@ const retrievalInput = z.strictObject({
   searchMode: z.enum(searchModes).default('AUTO'),
 });
 
+/** UTF-16 units of a text that is sent to be analysed. */
+export const MAX_ANALYZED_CHARACTERS = 100_000;
+
 /** Exactly one of `text` and `query` must be there. */
 export const analyzeInput = z.strictObject({
   ...retrievalInput.shape,
   query: retrievalInput.shape.query.optional(),
-  text: text.trim().min(1).max(100_000).optional(),
+  text: text.trim().min(1).max(MAX_ANALYZED_CHARACTERS).optional(),
 });
 
 export const suggestInput = z.strictObject({
