@@ -4,6 +4,16 @@ import { configureSyncInput } from '../domain/sync/config.ts';
 import { historyInput, startSyncInput } from '../domain/sync/task.ts';
 import type { RouteDescription } from './openapi/description.ts';
 
+export const taskStatuses = [
+  'QUEUED',
+  'RUNNING',
+  'COMPLETED',
+  'PARTIAL',
+  'FAILED',
+  'CANCELLED',
+  'UNDONE',
+] as const;
+
 const moment = z.iso.datetime();
 const count = z.int().min(0);
 
@@ -138,7 +148,7 @@ export const status: RouteDescription = {
   scope: 'read',
   answer: z.strictObject({
     task_id: z.string(),
-    status: z.enum(['QUEUED', 'RUNNING', 'COMPLETED', 'PARTIAL', 'FAILED', 'CANCELLED', 'UNDONE']),
+    status: z.enum(taskStatuses),
     result: z
       .union([syncResult, reindexResult, layeredReindexResult, z.record(z.string(), z.unknown())])
       .nullable(),

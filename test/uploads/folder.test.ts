@@ -23,7 +23,7 @@ describe('A folder of the server', () => {
     await writeFile(join(stage.ingestRoot, '..zip'), await exportOf([dialogue('z1')]));
     expect(await ingest(user, 'folder')).toMatchObject({
       status: 200,
-      json: { imported_conversations: 2, task_id: expect.any(String) },
+      json: { imported_conversations: 2, task_id: expect.any(String), status: 'COMPLETED', detail: null },
     });
     expect(
       await ingest(user, join(stage.ingestRoot, '..zip'), '/ingest/chatgpt-export-multi-layer'),
@@ -37,6 +37,18 @@ describe('A folder of the server', () => {
     });
     expect(await listBelow(stage.ingestRoot)).toEqual(['..zip', 'folder/conversations.json']);
     expect(await leftovers(stage)).toEqual([]);
+
+    await writeFile(join(stage.ingestRoot, 'broken.zip'), 'This is no archive.');
+    for (const [path, count] of [
+      ['/ingest/chatgpt-export', 'imported_conversations'],
+      ['/ingest/chatgpt-export-multi-layer', 'conversations_processed'],
+    ] as const) {
+      expect(await ingest(user, 'broken.zip', path)).toMatchObject({
+        status: 200,
+        json: { [count]: 0, status: 'FAILED', detail: expect.stringMatching(/^[A-Z].+\.$/) },
+      });
+    }
+    await rm(join(stage.ingestRoot, 'broken.zip'));
   });
 
   test('is for the owner alone, whatever others may do', async () => {
