@@ -239,6 +239,13 @@ describe('.env.example', () => {
     expect(described).toEqual(variableNames);
   });
 
+  test('is told of in the README’s table, variable by variable', async () => {
+    const [, section = ''] = (await readFile('README.md', 'utf8')).split('\n## Configuration\n');
+    const rows = section.split('\n## ')[0]?.matchAll(/^\| (`[^|]*?) *\|/gm) ?? [];
+    const named = [...rows].flatMap(([, names = '']) => names.replaceAll('`', '').split(', '));
+    expect(named.toSorted()).toEqual(variableNames.toSorted());
+  });
+
   test('holds the defaults', async () => {
     const example = parseEnv(await readFile('.env.example', 'utf8'));
     expect(loadConfig(example)).toEqual(loadConfig({}));
