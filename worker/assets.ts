@@ -34,7 +34,7 @@ export async function importAssets(
       signal.throwIfAborted();
       const several = page.slice(from, from + AT_ONCE);
       const settled = await Promise.allSettled(
-        several.map((asset) => storeAsset(services, lease, archive, asset, signal)),
+        several.map((asset) => storeAsset(services, lease, archive, asset, reporter, signal)),
       );
       const outcomes = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
       const stored = outcomes.filter((outcome) => outcome !== null && 'sha256' in outcome);
@@ -61,16 +61,28 @@ async function storeAsset(
   lease: Lease,
   archive: ExportArchive,
   asset: MissingAsset,
+  reporter: Reporter,
   signal: AbortSignal,
 ): Promise<StoredAsset | Problem | null> {
   const found = archive.assets.resolve(asset.externalId, asset.conversationExternalId);
   if (!found) return null;
   try {
-    const stored = await services.files.put(lease.userId, archive.assets.read(found.entry, signal));
+    const stored = await services.files.put(
+      lease.userId,
+      watched(archive.assets.read(found.entry, signal), reporter),
+    );
     return { id: asset.id, name: found.name, mimeType: await archive.assets.mimeType(found), ...stored };
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     const reason = `The attachment ${asset.externalId} could not be read: ${error.message}`;
     return { outcome: 'WARNING', code: error.code, reason, externalId: asset.conversationExternalId };
+  }
+}
+
+/** A large one over a slow line takes longer than a run may stand still. */
+async function* watched(chunks: AsyncIterable<Buffer>, reporter: Reporter): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    reporter.moved();
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import { SyncError } from '../src/domain/errors.ts';
 import type { Services } from '../src/domain/services.ts';
 import {
@@ -45,7 +44,7 @@ export async function obtainArchive(
   const present = await stat(path).catch(() => null);
   let sha256: Buffer | null = null;
   if (present?.isFile()) {
-    sha256 = await hashFile(path, signal);
+    sha256 = await hashFile(path, reporter, signal);
   } else if (!present) {
     if (origin?.kind !== 'url') {
       const message = 'The archive is no longer on this server. Upload it again.';
@@ -69,9 +68,12 @@ export async function obtainArchive(
   return known ? { known } : { path, sha256 };
 }
 
-async function hashFile(path: string, signal: AbortSignal): Promise<Buffer> {
+async function hashFile(path: string, reporter: Reporter, signal: AbortSignal): Promise<Buffer> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
+    hash.update(chunk);
+    reporter.moved();
+  }
   return hash.digest();
 }
 

@@ -27,6 +27,8 @@ export interface Reporter {
   snapshot(): TaskChange;
   /** A batch wrote the row itself. */
   written(seq: number): void;
+  /** Something went on that no progress is told of, such as bytes of a file that is hashed or stored. */
+  moved(): void;
   /** Since anything was reported. */
   idleMs(): number;
   /** Waits for the last write. */
@@ -143,6 +145,9 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
       movedAt = Date.now();
       dirty = false;
       void announce(services, lease, seq);
+    },
+    moved() {
+      movedAt = Date.now();
     },
     idleMs: () => Date.now() - movedAt,
     async close() {

@@ -1,8 +1,10 @@
 import { startEmbedding } from '../src/domain/embedding/start.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
+import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
+import { isBrokenDownload, meetArchive } from '../src/domain/sync/known-archive.ts';
 import { type Lease, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
 import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
@@ -19,6 +21,13 @@ export interface SyncOptions {
   /** Archives of so many bytes and more leave one place to others. */
   largeArchiveBytes: number;
 }
+
+const ARCHIVE_CHANGED: Problem = {
+  outcome: 'WARNING',
+  code: 'ARCHIVE_CHANGED',
+  reason:
+    'The archive is another one than before: only what had failed was read from it. Start a sync to import the rest.',
+};
 
 /** Shares of the whole that the phases take, measured on a 400 MB export. */
 const DOWNLOAD_SHARE = 0.15;
@@ -81,7 +90,9 @@ async function runLease(
     await reporter.close();
     const status = await finishTask(services, lease, { tally, sha256 });
     // A retry of what failed needs the archive again; the sweeper removes it in time.
-    if (status === 'COMPLETED') await services.workspace.removeArchive(taskId);
+    if (status === 'COMPLETED' || (await isBrokenDownload(services, lease))) {
+      await services.workspace.removeArchive(taskId);
+    }
     logger.info({ status }, 'the task is over');
   } catch (error) {
     await reporter.close();
@@ -95,7 +106,10 @@ async function runLease(
       logger,
       mayRetry: lease.fruitless < MAX_FRUITLESS_ATTEMPTS,
       release: () => releaseTask(services, lease),
-      fail: (failure) => finishTask(services, lease, { error: failure }),
+      async fail(failure) {
+        await finishTask(services, lease, { error: failure });
+        if (await isBrokenDownload(services, lease)) await services.workspace.removeArchive(taskId);
+      },
     });
   } finally {
     release();
@@ -118,6 +132,9 @@ async function run(
   });
   if ('known' in archive) {
     return { sha256: null, tally: { ...emptyTally(), unchanged: archive.known.conversations } };
+  }
+  if (archive.sha256 && !(await meetArchive(services, lease, archive.sha256))) {
+    await recordProblems(services, lease, [ARCHIVE_CHANGED]);
   }
   grow(await sizeOf(archive.path, options.largeArchiveBytes));
   signal.throwIfAborted();

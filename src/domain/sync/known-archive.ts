@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Download, FileVersion, Services, Transaction } from '../services.ts';
-import type { Lease } from './lease.ts';
+import { type Lease, lockTask } from './lease.ts';
 
 /** How much an archive held that was imported whole before. */
 export interface KnownArchive {
@@ -52,8 +52,45 @@ export async function recallArchive(
 }
 
 /**
+ * Notes which archive a task reads, and answers whether it is the one that its retry is about. One that goes on where it
+ * stopped, but finds another archive there, begins anew: places in the one say nothing about the other.
+ */
+export async function meetArchive(services: Services, lease: Lease, sha256: Uint8Array): Promise<boolean> {
+  return services.database.transaction(async (tx) => {
+    await lockTask(tx, lease);
+    const [task] = await tx.query<{ archive: Uint8Array | null }>(
+      'SELECT archive_sha256 AS archive FROM sync_tasks WHERE user_id = $1 AND id = $2',
+      [lease.userId, lease.taskId],
+    );
+    const isOther = task?.archive ? Buffer.compare(task.archive, sha256) !== 0 : false;
+    if (isOther && lease.retry) return false;
+    await tx.execute(
+      `UPDATE sync_tasks SET archive_sha256 = $3, checkpoint = CASE WHEN $4 THEN NULL ELSE checkpoint END
+       WHERE user_id = $1 AND id = $2`,
+      [lease.userId, lease.taskId, sha256, isOther],
+    );
+    if (isOther) {
+      await forgetCounts(tx, lease);
+      lease.checkpoint = null;
+    }
+    return true;
+  });
+}
+
+/** What came of the conversations of an archive that is to be read no more. What it brought in stays this task's. */
+async function forgetCounts(tx: Transaction, { userId, taskId }: Lease): Promise<void> {
+  await tx.execute(
+    `UPDATE sync_tasks SET added = 0, updated = 0, unchanged = 0, skipped = 0, failed = 0, messages_added = 0,
+       assets_added = 0, conversations_done = 0, conversations_total = NULL, files_processed = 0
+     WHERE user_id = $1 AND id = $2`,
+    [userId, taskId],
+  );
+  await tx.execute('DELETE FROM sync_problems WHERE user_id = $1 AND task_id = $2', [userId, taskId]);
+}
+
+/**
  * Remembers the archive of a task that read it to its end, if it has just ended COMPLETED. One in which something was skipped is not
- * remembered: every run that skips has to say what and why.
+ * remembered: every run that skips has to say what and why. Nor is one of which a retry read only what another left.
  */
 export async function rememberArchive(
   tx: Pick<Transaction, 'query'>,
@@ -63,8 +100,28 @@ export async function rememberArchive(
   await tx.query(
     `INSERT INTO imported_archives (user_id, sha256, conversations)
      SELECT user_id, $3, added + updated + unchanged FROM sync_tasks
-     WHERE user_id = $1 AND id = $2 AND status = 'COMPLETED' AND skipped = 0
+     WHERE user_id = $1 AND id = $2 AND status = 'COMPLETED' AND skipped = 0 AND archive_sha256 = $3
      ON CONFLICT (user_id, sha256) DO NOTHING`,
     [lease.userId, lease.taskId, sha256],
   );
+}
+
+/**
+ * Whether all that a task failed at lies in how its archive arrived, so that a retry had better fetch it again. Not so for
+ * one that was sent here: it would be gone.
+ */
+export async function isBrokenDownload(
+  services: Services,
+  { userId, taskId, origin }: Lease,
+): Promise<boolean> {
+  if (origin?.kind !== 'url') return false;
+  const [row] = await services.database.query<{ broken: boolean | null }>(
+    `SELECT bool_and(code ~ '^(ZIP_|NOT_A_ZIP)') AS broken FROM (
+       SELECT code FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND outcome = 'FAILED'
+       UNION ALL SELECT error_code FROM sync_tasks WHERE user_id = $1 AND id = $2
+         AND error_code NOT IN ('NOTHING_FOUND', 'NOTHING_IMPORTED')
+     ) AS failures`,
+    [userId, taskId],
+  );
+  return row?.broken ?? false;
 }

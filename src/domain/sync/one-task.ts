@@ -4,7 +4,7 @@ import { batched } from '../batched.ts';
 /** As Prisma names them, so that a row is a SyncTask but for its 64-bit numbers, which the driver gives as text. */
 const COLUMNS = `t.user_id AS "userId", t.id, t.trigger, t.status, t.phase, t.seq, t.attempt, t.fruitless,
   t.lease_token AS "leaseToken", t.heartbeat_at AS "heartbeatAt", t.source, t.source_sealed AS "sourceSealed",
-  t.checkpoint, t.fraction, t.bytes_done AS "bytesDone", t.bytes_total AS "bytesTotal",
+  t.checkpoint, t.archive_sha256 AS "archiveSha256", t.fraction, t.bytes_done AS "bytesDone", t.bytes_total AS "bytesTotal",
   t.conversations_done AS "conversationsDone", t.conversations_total AS "conversationsTotal",
   t.per_second AS "perSecond", t.eta_seconds AS "etaSeconds", t.files_processed AS "filesProcessed", t.added, t.updated,
   t.unchanged, t.skipped, t.failed, t.messages_added AS "messagesAdded", t.assets_added AS "assetsAdded",

@@ -1,0 +1,6 @@
+BEGIN;
+
+-- AlterTable
+ALTER TABLE "sync_tasks" ADD COLUMN     "archive_sha256" BYTEA;
+
+COMMIT;
