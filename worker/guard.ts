@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { ArchiveError } from '../src/archive/types.ts';
 import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { DomainError, SyncError } from '../src/domain/errors.ts';
@@ -52,8 +53,16 @@ const noProgress = () =>
 const isDiskFull = (error: unknown) =>
   ['ENOSPC', 'EDQUOT', '53100'].includes((error as { code?: string } | null)?.code ?? '');
 
+/** Node's codes for a file that this process has no right to, or that its disk does not give. */
+const UNREADABLE = ['EACCES', 'EPERM', 'EIO'];
+
 /** What a task's owner is told of an error, where there is something better to say than that it happened. */
 export function inWords(error: unknown): unknown {
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
+  if (UNREADABLE.includes(code ?? '') && path !== undefined) {
+    const message = `The server may not read ${basename(path)}. Make it readable for the user that the server runs as, then retry.`;
+    return new SyncError('FILE_UNREADABLE', message, { cause: error });
+  }
   if (!isDiskFull(error)) return error;
   return new SyncError('NO_SPACE', 'The server’s disk is full. Make room, then retry.', { cause: error });
 }

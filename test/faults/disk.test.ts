@@ -1,7 +1,8 @@
-import { symlink } from 'node:fs/promises';
+import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { localId } from '../../src/domain/global-id.ts';
+import { inWords } from '../../worker/guard.ts';
 import { dialogue } from '../archive/builders.ts';
 import { archive, failureOf, folder, open, serve, setStage } from '../downloads/stage.ts';
 import { exportOf } from '../support/exports.ts';
@@ -43,4 +44,15 @@ test('C11: a full disk is told, leaves nothing behind, and is waited out', async
   expect(server.logged()).toContain('NO_SPACE');
   await untilNoArchive(server);
   await server.close();
+});
+
+test('A file that cannot be read is named, with what to do', async () => {
+  // Not even root may read the memory at address 0.
+  const error = await readFile('/proc/self/mem').catch((reason) => reason);
+  const told = inWords(Object.assign(error, { path: '/srv/exports/chatgpt.zip' }));
+  expect(told).toMatchObject({
+    code: 'FILE_UNREADABLE',
+    message: expect.stringMatching(/chatgpt\.zip.*Make it readable/),
+  });
+  expect(told).not.toMatchObject({ message: expect.stringContaining('/srv') });
 });
