@@ -6,6 +6,7 @@ import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
 import { isBrokenDownload, meetArchive } from '../src/domain/sync/known-archive.ts';
 import { type Lease, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
+import type { SyncStatus } from '../src/generated/prisma/client.ts';
 import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexLeftovers, openIndexer } from './indexer.ts';
@@ -47,8 +48,7 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
       } finally {
         place.leave();
       }
-      const statusNow = async () =>
-        (await services.prisma.syncTask.findUnique({ where: { userId_id: { userId, id: taskId } } }))?.status;
+      const statusNow = () => statusOf(services, userId, taskId);
       // What a task brought in before it was stopped is to be found, too.
       if (!['QUEUED', 'RUNNING'].includes((await statusNow()) ?? '')) {
         await indexLeftovers(services, userId, shutdown);
@@ -59,6 +59,14 @@ export function createSyncProcessor(services: Services, options: SyncOptions): P
       return;
     }
   };
+}
+
+async function statusOf(services: Services, userId: string, taskId: string): Promise<SyncStatus | undefined> {
+  const [row] = await services.database.query<{ status: SyncStatus }>(
+    'SELECT status FROM sync_tasks WHERE user_id = $1 AND id = $2',
+    [userId, taskId],
+  );
+  return row?.status;
 }
 
 async function runLease(

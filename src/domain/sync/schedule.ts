@@ -24,6 +24,10 @@ const PAGE = 200;
 
 type Schedule = Pick<SyncConfig, 'userId' | 'enabled' | 'frequencyHours' | 'nextSyncAt' | 'pausedAt'>;
 
+/** By SQL, as all that a worker does for a sync: the engine of Prisma's client would take tens of megabytes there. */
+const SELECT_SCHEDULE = `SELECT user_id AS "userId", enabled, frequency_hours AS "frequencyHours", next_sync_at AS "nextSyncAt",
+  paused_at AS "pausedAt" FROM sync_configs`;
+
 /** Of a user's scheduler in the queue. A hash, for what the queue remembers of its events outlives an account. */
 export const schedulerIdOf = (userId: string) => `sync-${createHash('sha256').update(userId).digest('hex')}`;
 export const everyMs = (frequencyHours: number) => frequencyHours * HOUR_MS;
@@ -92,7 +96,9 @@ export async function noteSuccess(tx: Transaction, userId: string, fetched: bool
 /** Makes the queue follow the row. What does not work now, the reconciler mends. */
 export async function alignSchedule(services: Services, userId: string): Promise<void> {
   try {
-    const schedule = await services.prisma.syncConfig.findUnique({ where: { userId } });
+    const [schedule] = await services.database.query<Schedule>(`${SELECT_SCHEDULE} WHERE user_id = $1`, [
+      userId,
+    ]);
     if (schedule) await align(services, schedule);
     else await services.queue.unschedule(schedulerIdOf(userId));
   } catch (error) {
@@ -116,11 +122,13 @@ async function align(services: Services, schedule: Schedule): Promise<void> {
   if (Date.now() - nextAt.getTime() >= OVERDUE_MS) {
     // Nobody was there when it was due, and perhaps for many users: they begin one after the other.
     recurrence.nextAt = firstDueAt(userId, frequencyHours, null);
-    const { count } = await services.prisma.syncConfig.updateMany({
-      where: { userId, enabled: true, pausedAt: null, nextSyncAt: schedule.nextSyncAt },
-      data: { nextSyncAt: recurrence.nextAt },
-    });
-    if (count === 0) return;
+    const moved = await services.database.query(
+      `UPDATE sync_configs SET next_sync_at = $3
+       WHERE user_id = $1 AND enabled AND paused_at IS NULL AND next_sync_at IS NOT DISTINCT FROM $2
+       RETURNING user_id`,
+      [userId, schedule.nextSyncAt, recurrence.nextAt],
+    );
+    if (moved.length === 0) return;
   }
   await services.queue.schedule('scheduledSync', { userId }, id, recurrence);
 }
@@ -130,17 +138,15 @@ async function align(services: Services, schedule: Schedule): Promise<void> {
  * the next page begins; null when it was the last.
  */
 export async function reconcileSchedules(services: Services, after: string | null): Promise<string | null> {
-  const active = { enabled: true, pausedAt: null };
-  const overdue = await services.prisma.syncConfig.findMany({
-    where: { ...active, nextSyncAt: { lt: new Date(Date.now() - OVERDUE_MS) } },
-    orderBy: { nextSyncAt: 'asc' },
-    take: PAGE,
-  });
-  const page = await services.prisma.syncConfig.findMany({
-    where: { ...active, ...(after === null ? {} : { userId: { gt: after } }) },
-    orderBy: { userId: 'asc' },
-    take: PAGE,
-  });
+  const overdue = await services.database.query<Schedule>(
+    `${SELECT_SCHEDULE} WHERE enabled AND paused_at IS NULL AND next_sync_at < $1 ORDER BY next_sync_at LIMIT $2`,
+    [new Date(Date.now() - OVERDUE_MS), PAGE],
+  );
+  const page = await services.database.query<Schedule>(
+    `${SELECT_SCHEDULE} WHERE enabled AND paused_at IS NULL AND ($1::uuid IS NULL OR user_id > $1)
+     ORDER BY user_id LIMIT $2`,
+    [after, PAGE],
+  );
   for (const schedule of [...overdue, ...page]) await align(services, schedule);
   return page.length < PAGE ? null : (page.at(-1)?.userId ?? null);
 }
