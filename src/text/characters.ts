@@ -24,9 +24,10 @@ export function characterClasses(): Uint8Array {
   return table;
 }
 
-/** The class of the code point whose high surrogate stands at `at`; a lone surrogate separates. */
-export function classOfPair(text: string, at: number): number {
-  const point = text.codePointAt(at) ?? 0;
+/** The class of the code point whose high surrogate stands at `at` of so many units; a lone surrogate separates. */
+export function classOfPair(units: Uint16Array, length: number, at: number): number {
+  if (at + 1 >= length) return SEPARATOR;
+  const point = String.fromCharCode(units[at] ?? 0, units[at + 1] ?? 0).codePointAt(0) ?? 0;
   return point > 0xff_ff ? classify(String.fromCodePoint(point)) : SEPARATOR;
 }
 

@@ -84,9 +84,10 @@ export function createVectorWriter(lexicon: Lexicon): VectorWriter {
       found.length = 0;
       placed = 0;
       bytes = 0;
+      const lexemesOf = lexicon.lexemes(language);
       let done = 0;
       while (done < count && bytes < MAX_VECTOR_BYTES) {
-        const lexemes = lexicon.lexemes(tokens[done] ?? 0, language);
+        const lexemes = lexemesOf(tokens[done] ?? 0);
         done += 1;
         if (lexemes >= 0) note(lexemes, done);
         else if (lexemes < NONE) for (const lexeme of lexicon.several(lexemes)) note(lexeme, done);

@@ -27,6 +27,16 @@ const TERMS = SEARCH_COLUMNS.indexOf('terms');
 
 const conversationField = (name: string) => CONVERSATION_COLUMNS.indexOf(name);
 const messageField = (name: string) => MESSAGE_COLUMNS.indexOf(name);
+const MESSAGE = {
+  conversation: messageField('conversation_id'),
+  onActivePath: messageField('on_active_path'),
+  role: messageField('role'),
+  kind: messageField('kind'),
+  text: messageField('text'),
+  createdAt: messageField('created_at'),
+};
+/** User, conversation and node: the same in both tables, and at the front of both. */
+const KEY_FIELDS = 3;
 
 /** The signature and the flags, behind which stands the length of what a later version may add to the header. */
 const FLAGS_END = 15;
@@ -74,15 +84,15 @@ export function encodeTermsOfSent(analyze: Analyze, { conversations, messages }:
   }
   for (const bytes of messages.map(bufferOf)) {
     eachRow(bytes, 0, (at) => {
-      const field = (name: string) => sliceOf(bytes, at, messageField(name));
-      for (const terms of analyze(textOf(field('text')))) {
+      const field = (index: number) => sliceOf(bytes, at, index);
+      for (const terms of analyze(textOf(field(MESSAGE.text)))) {
         rows.row(SEARCH_COLUMNS.length);
-        for (const name of ['user_id', 'conversation_id', 'node_id']) rows.encoded(field(name));
+        rows.encoded(bytes.subarray(at[0], at[KEY_FIELDS]));
         rows.bytes(terms);
-        const time = field('created_at');
+        const time = field(MESSAGE.createdAt);
         const isKnown = time.readInt32BE(0) >= 0;
-        rows.encoded(isKnown ? time : (times.get(field('conversation_id').toString('latin1')) ?? time));
-        for (const name of ['role', 'kind', 'on_active_path']) rows.encoded(field(name));
+        rows.encoded(isKnown ? time : (times.get(field(MESSAGE.conversation).toString('latin1')) ?? time));
+        for (const index of [MESSAGE.role, MESSAGE.kind, MESSAGE.onActivePath]) rows.encoded(field(index));
       }
     });
   }
