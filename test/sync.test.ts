@@ -61,6 +61,21 @@ describe.each(backends)('On %s', (backend) => {
     expect(task).toMatchObject({ status: 'COMPLETED', attempt: 1, counts: { added: 25, unchanged: 1 } });
   });
 
+  test('one that stands twice, in batches that are written together, is unchanged the second time', async () => {
+    const { client } = await server.asUser();
+    const known = Array.from({ length: 850 }, (_, index) => dialogue(`known-${index}`));
+    await sync(client, await serve(known));
+    const fresh = dialogue('joined');
+    const conversations = [...known];
+    conversations.splice(100, 0, fresh);
+    conversations.splice(500, 0, fresh, { ...fresh, title: 'another title' });
+    const task = await sync(client, await serve(conversations));
+    expect(task).toMatchObject({
+      status: 'COMPLETED',
+      counts: { added: 1, updated: 1, unchanged: 851, failed: 0, messagesAdded: 2 },
+    });
+  });
+
   test('an export that has grown adds what is new and nothing else', async () => {
     const { client } = await server.asUser();
     const [still, grows] = [dialogue('still'), dialogue('grows')];

@@ -1,7 +1,14 @@
 import { type ExportArchive, openExport, type Shard } from '../src/archive/export.ts';
 import type { Slice } from '../src/archive/slices.ts';
 import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
-import { type Element, type PreparedBatch, prepareBatch, type ShardEnd } from '../src/domain/import/batch.ts';
+import {
+  type Element,
+  joinBatches,
+  newsOf,
+  type PreparedBatch,
+  prepareBatch,
+  type ShardEnd,
+} from '../src/domain/import/batch.ts';
 import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import { writeBatch } from '../src/domain/import/write.ts';
 import type { Services } from '../src/domain/services.ts';
@@ -17,6 +24,10 @@ const BATCH_ELEMENTS = 400;
 const BATCHES_AHEAD = 2;
 /** The first batch is small, so that there is something to read and to find at once. */
 const FIRST_BATCH_ELEMENTS = 20;
+/** Batches that are mostly known already are written together, until there is so much news in them or they are so many. */
+const NEWS_BYTES = 512 * 1024;
+const NEWS_ELEMENTS = 100;
+const JOINED_BATCHES = 8;
 
 export interface ImportOptions {
   path: string;
@@ -75,14 +86,17 @@ export async function importArchive(
       await write();
       signal.throwIfAborted();
     }
-    await writer.written();
+    await writer.finish();
     await importAssets(services, lease, archive, reporter, signal);
   } finally {
     await archive.close();
   }
 }
 
-/** Writes batches in their order; `write` resolves as soon as the one before is written. */
+/**
+ * Writes batches in their order, small ones together; `write` resolves as soon as the one before is written, and `finish`
+ * when all are.
+ */
 function createWriter(
   services: Services,
   lease: Lease,
@@ -91,30 +105,53 @@ function createWriter(
   totalBytes: number,
 ) {
   let writing: Promise<void> = Promise.resolve();
+  let waiting: { batch: PreparedBatch; extent: BatchExtent; batches: number } | null = null;
+  let isFirst = true;
+
+  async function writeWaiting(): Promise<void> {
+    if (!waiting) return;
+    const { batch, extent } = waiting;
+    waiting = null;
+    isFirst = false;
+    await writing;
+    reporter.bytes(extent.position, totalBytes);
+    reporter.conversations(batch.places.length);
+    const last = batch.places.at(-1);
+    const change = {
+      ...reporter.snapshot(),
+      filesProcessed: extent.shardsDone,
+      ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
+    };
+    writing = writeBatch(services, lease, batch, change).then(async ({ seq, added, tally }) => {
+      services.metrics.imported({
+        conversations: batch.places.length,
+        messages: tally.messagesAdded,
+        bytes: extent.bytes,
+      });
+      reporter.written(seq);
+      if (added) await indexer.add(added);
+    });
+    // A failed write is met at the next turn.
+    writing.catch(() => undefined);
+  }
+
   return {
     async write(batch: PreparedBatch, extent: BatchExtent): Promise<void> {
-      await writing;
-      reporter.bytes(extent.position, totalBytes);
-      reporter.conversations(batch.places.length);
-      const last = batch.places.at(-1);
-      const change = {
-        ...reporter.snapshot(),
-        filesProcessed: extent.shardsDone,
-        ...(last ? { checkpoint: { shard: last.shard, element: last.element + 1 } } : {}),
-      };
-      writing = writeBatch(services, lease, batch, change).then(async ({ seq, added, tally }) => {
-        services.metrics.imported({
-          conversations: batch.places.length,
-          messages: tally.messagesAdded,
-          bytes: extent.bytes,
-        });
-        reporter.written(seq);
-        if (added) await indexer.add(added);
-      });
-      // A failed write is met at the next turn.
-      writing.catch(() => undefined);
+      waiting = waiting
+        ? {
+            batch: joinBatches(waiting.batch, batch),
+            extent: { ...extent, bytes: waiting.extent.bytes + extent.bytes },
+            batches: waiting.batches + 1,
+          }
+        : { batch, extent, batches: 1 };
+      const { bytes, elements } = newsOf(waiting.batch);
+      const isNews = bytes >= NEWS_BYTES || elements >= NEWS_ELEMENTS;
+      if (isFirst || isNews || waiting.batches >= JOINED_BATCHES) await writeWaiting();
     },
-    written: () => writing,
+    async finish(): Promise<void> {
+      await writeWaiting();
+      await writing;
+    },
   };
 }
 

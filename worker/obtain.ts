@@ -12,6 +12,9 @@ import {
 import type { Lease } from '../src/domain/sync/lease.ts';
 import type { Reporter } from './reporter.ts';
 
+/** When no more than this is to come of a download, a thread is begun for what is to be read: it ends again without work. */
+const NEARLY_BYTES = 4 * 1024 * 1024;
+
 /** An archive to read; `sha256` is null for a folder, which has none. */
 export interface ObtainedArchive {
   path: string;
@@ -43,6 +46,7 @@ export async function obtainArchive(
   const path = await pathOf(services, lease);
   const present = await stat(path).catch(() => null);
   let sha256: Buffer | null = null;
+  if (present) services.threads.warm();
   if (present?.isFile()) {
     sha256 = await hashFile(path, reporter, signal);
   } else if (!present) {
@@ -51,12 +55,19 @@ export async function obtainArchive(
       throw new SyncError('ARCHIVE_GONE', message);
     }
     await reporter.enter('DOWNLOADING', 0, share);
+    let isWarm = false;
+    const warmUp = (left: number) => {
+      if (isWarm || left > NEARLY_BYTES) return;
+      isWarm = true;
+      services.threads.warm();
+    };
     const source = mayBeKnown ? await recallSource(services, userId, origin.url) : null;
     const download = await services.downloads.fetch(origin.url, path, {
       signal,
       onProgress({ bytesDone, bytesTotal }) {
         reporter.bytes(bytesDone, bytesTotal ?? 0);
         onSize(bytesTotal ?? bytesDone);
+        warmUp((bytesTotal ?? Number.POSITIVE_INFINITY) - bytesDone);
       },
       known: source ?? undefined,
     });

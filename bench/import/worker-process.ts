@@ -29,8 +29,15 @@ const TICKS_PER_SECOND = 100;
 const FLAGS = [
   '--import',
   new URL('../../src/infra/compile-cache.js', import.meta.url).href,
-  '--max-semi-space-size=8',
+  '--max-semi-space-size=4',
 ];
+
+/** As in the image. */
+const IMAGE_ENV = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+};
 
 /** Starts `worker/main.ts` and waits until it takes jobs. Throws with the end of its log when it does not. */
 export async function startWorker(
@@ -39,8 +46,7 @@ export async function startWorker(
 ): Promise<WorkerProcess> {
   const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const child = spawn(process.execPath, [...profiling, ...FLAGS, entry], {
-    // As in the image.
-    env: { ...process.env, MALLOC_ARENA_MAX: '1', ...env },
+    env: { ...process.env, ...IMAGE_ENV, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const exited = once(child, 'exit');

@@ -213,6 +213,8 @@ export interface ConversationReader {
 
 /** Work that would hold up everything else, on other threads of this process; they begin with it and end when idle. */
 export interface Threads {
+  /** Begins a thread when there is none, so that the work that is about to come finds it ready. */
+  warm(): void;
   /** Hands `bytes` over: for the caller they are gone. Throws an OutOfMemoryError. */
   prepare(conversations: RawConversations): Promise<PreparedConversation[]>;
   /** Rows of `message_search`. Hands `copied` over: for the caller it is gone. Throws an OutOfMemoryError. */

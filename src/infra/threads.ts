@@ -44,6 +44,11 @@ export function openThreads(): Threads & { close(): Promise<void> } {
     }
   }
   return {
+    warm() {
+      if (pool.threads.length > 0) return;
+      // The first work meets what goes wrong.
+      pool.run({}, { name: 'warm' }).catch(() => undefined);
+    },
     prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
     analyze: ({ copied, urgent }: UnindexedMessages) =>
       run('analyze', { copied, [queueOptionsSymbol]: { urgent } }, [copied.buffer]),

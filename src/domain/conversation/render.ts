@@ -1,5 +1,4 @@
 import { factsOf, titleOf } from './heading.ts';
-import { renderHtml } from './html.ts';
 import { conversationJson, type WholeConversation } from './whole.ts';
 
 export type ExportFormat = 'MARKDOWN' | 'JSON' | 'HTML';
@@ -31,6 +30,12 @@ async function* renderMarkdown({ head, messages }: WholeConversation): AsyncGene
       yield `\n*Attachment: ${oneLine(name ?? externalId)}*\n`;
     }
   }
+}
+
+/** What parses Markdown and sanitises HTML is large, and seldom needed. */
+async function* renderHtml(conversation: WholeConversation): AsyncGenerator<string> {
+  const html = await import('./html.ts');
+  yield* html.renderHtml(conversation);
 }
 
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').trim();

@@ -102,6 +102,28 @@ export async function prepareBatch(
   return batch;
 }
 
+/** Both as one, `next` behind `batch`: bytes that stand in both are known the second time. */
+export function joinBatches(batch: PreparedBatch, next: PreparedBatch): PreparedBatch {
+  const hashes = new Set(batch.versions.map(({ sha256 }) => sha256.toString('hex')));
+  const versions = next.versions.filter(({ sha256 }) => !hashes.has(sha256.toString('hex')));
+  const tally = { ...batch.tally };
+  for (const [key, count] of Object.entries(next.tally)) tally[key as keyof Tally] += count;
+  tally.unchanged += next.versions.length - versions.length;
+  return {
+    places: [...batch.places, ...next.places],
+    ended: [...batch.ended, ...next.ended],
+    versions: [...batch.versions, ...versions],
+    problems: [...batch.problems, ...next.problems],
+    tally,
+  };
+}
+
+/** How much of a batch is not known yet: bytes, in the form in which they are sent, and elements, with those that failed. */
+export const newsOf = ({ versions, problems }: PreparedBatch): { bytes: number; elements: number } => ({
+  bytes: versions.reduce((sum, { encoded, raw }) => sum + encoded.messages.bytes.length + raw.length, 0),
+  elements: versions.length + problems.length,
+});
+
 const unreadable = (content: { code: string; reason: string }) => ({
   kind: 'failed' as const,
   externalId: null,

@@ -11,6 +11,9 @@ import type { SentRows } from '../../domain/import/rows.ts';
 import { encodeTerms, encodeTermsOfSent, type UnindexedMessages } from '../../domain/import/terms.ts';
 import { analyze as analyzeText } from '../../text/analyze.ts';
 
+/** Nothing but that this module is loaded. */
+export function warm() {}
+
 export function prepare(conversations: RawConversations) {
   const prepared = prepareConversations(readConversation, conversations);
   return moving(prepared, buffersOf(prepared));
