@@ -124,9 +124,10 @@ test.each([
 });
 
 test('text that would overwhelm a parser is shown as it is', () => {
-  for (const text of ['>'.repeat(40_000), '['.repeat(40_000), 'x'.repeat(60_000), '* '.repeat(20_000)]) {
-    expect(markdownToHtml(text)).toMatch(/^<(?:pre|p|hr)\b/);
+  for (const text of ['>', '[', 'x', '* ', '!', '~_', '\\[', '=:](http://-', '+\t', '\n1. a']) {
+    expect(markdownToHtml(text.repeat(49_000 / text.length))).toMatch(/^<(?:pre|p|hr|ol)\b/);
   }
+  expect(markdownToHtml('x'.repeat(60_000))).toMatch(/^<pre>/);
 });
 
 test.each(['*_a', '**a_*', '_a__', '__a_', '_a', '~_a~', '*1.', '_www.'])(
@@ -140,12 +141,12 @@ test.each(['*_a', '**a_*', '_a__', '__a_', '_a', '~_a~', '*1.', '_www.'])(
 test('rich text of some length is no trouble', () => {
   const paragraph =
     '**Bold** and *slanted*, ~~gone~~, some_snake_case_name, 2 * 3 * 4, `a_*code*_b` and a_stray *mark.\n- an *item*\n\n';
-  const html = markdownToHtml(`# Title\n\n${paragraph.repeat(400)}\`\`\`\n${'_a*b '.repeat(500)}\n\`\`\``);
+  const html = markdownToHtml(`# Title\n\n${paragraph.repeat(100)}\`\`\`\n${'_a*b '.repeat(500)}\n\`\`\``);
   expect(html).toContain('<h1>Title</h1>');
   expect(
     html.match(/<strong>Bold<\/strong> and <em>slanted<\/em>, <del>gone<\/del>, some_snake/g),
-  ).toHaveLength(400);
-  expect(markdownToHtml(`${'a_name of_things and *words* '.repeat(300)}`).match(/<em>/g)).toHaveLength(300);
+  ).toHaveLength(100);
+  expect(markdownToHtml(`${'a_name of_things and *words* '.repeat(200)}`).match(/<em>/g)).toHaveLength(200);
 });
 
 test('however long the texts are, few of them are in memory at once', async () => {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { createContext, Script } from 'node:vm';
 import { Marked, Tokenizer, type Tokens } from 'marked';
 import sanitizeHtml from 'sanitize-html';
 import { factsOf, titleOf } from './heading.ts';
@@ -15,6 +16,11 @@ const DEEP_QUOTE = /(?:>[ \t]?){100}/;
  * that follows: ten thousand of them take many seconds. So many characters take less than 100 ms, and no prose comes near.
  */
 const MAX_LOOKED_THROUGH = 500_000;
+
+/** Other ways to keep the parser busy end after this, which is several times what 50,000 characters of prose take. */
+const MAX_PARSE_MS = 250;
+/** In a text that is no longer none of them takes long. */
+const SHORT_CHARACTERS = 2_000;
 
 /** A mark that neither begins nor ends anything where it stands. */
 const IDLE_MARK = /^[*_~]+(?=\s|$)/;
@@ -85,13 +91,23 @@ const allowed: sanitizeHtml.IOptions = {
 export function markdownToHtml(text: string): string {
   const plain = () => `<pre>${toText(text)}</pre>`;
   if (text.length > MAX_MARKDOWN_CHARACTERS || DEEP_QUOTE.test(text)) return plain();
+  const rich = () => sanitizeHtml(markdown.parse(text, { async: false }), allowed);
   unspent = MAX_LOOKED_THROUGH;
   try {
-    return sanitizeHtml(markdown.parse(text, { async: false }), allowed);
+    return text.length <= SHORT_CHARACTERS ? rich() : withinTime(rich);
   } catch {
-    // Too much to look through, or lists nested too deep for the parser's stack.
+    // Too much to look through, too slow, or lists nested too deep for the parser's stack.
     return plain();
   }
+}
+
+const timed = createContext({ work: null as (() => string) | null });
+const callWork = new Script('work()');
+
+/** Calls our own function; a script of node:vm is what can be ended in the middle. Throws when it takes longer. */
+function withinTime(work: () => string): string {
+  timed.work = work;
+  return callWork.runInContext(timed, { timeout: MAX_PARSE_MS });
 }
 
 const STYLE = `body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif;color:#222;
