@@ -11,6 +11,8 @@ interface Match {
 
 const FIRST_CHARACTERS = 220;
 const SECOND_CHARACTERS = 110;
+/** Looks for a first match no further than this: some tens of milliseconds. */
+const MAX_LOOKED_THROUGH = 2_000_000;
 /** Looks no further than this behind the first match, nor at more of them. */
 const SEARCHED_CHARACTERS = 30_000;
 const MAX_MATCHES = 300;
@@ -55,7 +57,7 @@ export function findPassage(
 
 function findMatches(text: string, matcher: Matcher): Match[] {
   const matches: Match[] = [];
-  let until = text.length;
+  let until = Math.min(text.length, MAX_LOOKED_THROUGH);
   scanTokens(text, 0, (start, end, isPair) => {
     if (start > until || matches.length === MAX_MATCHES) return false;
     const key = matcher(text, start, end, isPair);

@@ -51,6 +51,12 @@ test('shows where a match stands late in a long text', () => {
   expect(shown.length).toBeLessThan(400);
 });
 
+test('What first matches behind two million characters is not marked, and the beginning is shown', () => {
+  const shown = snippet(`${'lorem ipsum '.repeat(170_000)}the needle is here`, 'needles');
+  expect(shown).toMatch(/^lorem ipsum .* …$/);
+  expect(shown).not.toContain('<mark>');
+});
+
 test('shows a second place for what the first does not hold', () => {
   const shown = snippet(`apple ${'lorem ipsum '.repeat(100)} pear ${'dolor '.repeat(100)}`, 'apple pear');
   expect(shown).toContain('<mark>apple</mark>');

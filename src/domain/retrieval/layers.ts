@@ -3,6 +3,7 @@ import { parseQuery } from '../../text/query.ts';
 import { findPassage } from '../../text/snippet.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
 import { parseInput } from '../input.ts';
+import { mapTexts } from '../long-texts.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { type PassageInput, passageInput } from './input.ts';
@@ -98,15 +99,23 @@ async function heldLexemes(
     all.map(({ message }) => message),
   );
   const lexemesOf = (text: string) => findPassage(text, matcher, PASSAGE_CHARACTERS).lexemes;
-  const held = new Map<string, Held>();
-  for (const { message, conversation } of all) {
-    const { before, after } = neighboursOf(message);
-    const own = lexemesOf(message.text);
-    held.set(keyOf(message), {
-      message: new Set([...own, ...lexemesOf(conversation.title)]),
-      exchange: new Set([...own, ...lexemesOf(before?.text ?? ''), ...lexemesOf(after?.text ?? '')]),
-    });
-  }
+  const withNeighbours = all.map((found) => ({ ...found, ...neighboursOf(found.message) }));
+  const entries = await mapTexts(
+    withNeighbours,
+    ({ message, before, after }) =>
+      message.text.length + (before?.text.length ?? 0) + (after?.text.length ?? 0),
+    ({ message, conversation, before, after }): [string, Held] => {
+      const own = lexemesOf(message.text);
+      return [
+        keyOf(message),
+        {
+          message: new Set([...own, ...lexemesOf(conversation.title)]),
+          exchange: new Set([...own, ...lexemesOf(before?.text ?? ''), ...lexemesOf(after?.text ?? '')]),
+        },
+      ];
+    },
+  );
+  const held = new Map(entries);
   return ({ message }) => held.get(keyOf(message)) ?? { message: new Set(), exchange: new Set() };
 }
 

@@ -5,6 +5,7 @@ import { findPassage } from '../../text/snippet.ts';
 import type { Neighbour } from '../chat/citation.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
 import { parseInput } from '../input.ts';
+import { mapTexts } from '../long-texts.ts';
 import { type SearchHit, search } from '../search.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -81,7 +82,8 @@ export async function toPassages(
     viewer.userId,
     found.map(({ message }) => message),
   );
-  return found.map((each, index) => {
+  const lengthOf = ({ message }: Found) => message.text.length;
+  return mapTexts(found, lengthOf, (each, index) => {
     const { start, end } = findPassage(each.message.text, matcher, PASSAGE_CHARACTERS);
     return {
       ...each,

@@ -4,6 +4,7 @@ import type { SearchQuery } from '../../text/query.ts';
 import { makeSnippet } from '../../text/snippet.ts';
 import { CONVERSATION_COLUMNS } from '../conversation/columns.ts';
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from '../conversation/first-messages.ts';
+import { mapTexts } from '../long-texts.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
 import type { Match } from './match.ts';
@@ -38,14 +39,19 @@ export async function loadHits(
     readMessages(services, viewer, matches),
     readConversations(services, viewer, matches),
   ]);
-  return ranked.flatMap(({ match, rank }, position) => {
+  const found = ranked.flatMap(({ match, rank }, position) => {
     const message = messages.get(position);
     const conversation = conversations.get(match.conversationId);
     if (!message || !conversation) return [];
     const isTitleMatch = match.nodeId === '';
-    const snippet = makeSnippet(isTitleMatch ? conversation.title : message.text, matcher);
-    return [{ rank, score: match.score, message, conversation, snippet, isTitleMatch, match }];
+    const text = isTitleMatch ? conversation.title : message.text;
+    return [{ rank, score: match.score, message, conversation, isTitleMatch, match, text }];
   });
+  return mapTexts(
+    found,
+    ({ text }) => text.length,
+    ({ text, ...hit }) => ({ ...hit, snippet: makeSnippet(text, matcher) }),
+  );
 }
 
 /** The message of each match by its position; of a title, where a reader of its conversation begins. */

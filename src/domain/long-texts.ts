@@ -1,0 +1,26 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** What is looked through between two turns of the event loop: some milliseconds. */
+const CHARACTERS_AT_ONCE = 200_000;
+
+/**
+ * Maps what holds texts, one after the other, and lets other requests have their turn between long ones: a page of hits
+ * may be pasted logs of many megabytes. `lengthOf` is in characters (UTF-16 units).
+ */
+export async function mapTexts<Item, Result>(
+  items: Item[],
+  lengthOf: (item: Item) => number,
+  map: (item: Item, index: number) => Result,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  let characters = 0;
+  for (const [index, item] of items.entries()) {
+    characters += lengthOf(item);
+    if (characters > CHARACTERS_AT_ONCE) {
+      await nextTurn();
+      characters = 0;
+    }
+    results.push(map(item, index));
+  }
+  return results;
+}
