@@ -1,5 +1,6 @@
 import OpenAI from 'openai';
 import type { EmbeddingsConfig } from '../config.ts';
+import { cutToTokens } from '../domain/embedding/cut.ts';
 import { SemanticSearchUnavailableError } from '../domain/errors.ts';
 import type { EmbeddingModel, Logger } from '../domain/services.ts';
 import { openModelClient } from './llm/client.ts';
@@ -36,8 +37,7 @@ export function openEmbeddingModel(config: EmbeddingsConfig, logger: Logger): Em
       return await ask(texts, { signal, timeout: BATCH_TIMEOUT_MS, maxRetries: 2 });
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof OpenAI.APIError) || !REFUSALS.has(error.status ?? 0))
-        throw failureOf(error, logger);
+      if (!isRefusal(error)) throw failureOf(error, logger);
       return embedSmaller(texts, signal);
     }
   };
@@ -50,8 +50,19 @@ export function openEmbeddingModel(config: EmbeddingsConfig, logger: Logger): Em
       ];
     }
     const [text = ''] = texts;
-    if (text.length < MIN_CHARACTERS) return [null];
-    return embed([text.slice(0, text.length / 2).toWellFormed()], signal);
+    return text.length < MIN_CHARACTERS ? [null] : embed([halfOf(text)], signal);
+  };
+
+  const askForQuery = async (text: string): Promise<number[] | null> => {
+    const signal = AbortSignal.timeout(QUERY_TIMEOUT_MS);
+    for (let part = cutToTokens(text, config.contextTokens); ; part = halfOf(part)) {
+      try {
+        const [vector = null] = await ask([part], { signal, maxRetries: 0 });
+        return vector;
+      } catch (error) {
+        if (!isRefusal(error) || part.length < MIN_CHARACTERS) throw error;
+      }
+    }
   };
 
   const remembered = new Map<string, number[] | null>();
@@ -65,19 +76,24 @@ export function openEmbeddingModel(config: EmbeddingsConfig, logger: Logger): Em
       if (known !== undefined) return known;
       if (failed && performance.now() < failed.untilMs) throw failed.error;
       try {
-        const [vector = null] = await ask([text], { timeout: QUERY_TIMEOUT_MS, maxRetries: 0 });
+        const vector = await askForQuery(text);
         failed = null;
         remembered.set(text, vector);
         if (remembered.size > REMEMBERED_QUERIES) remembered.delete(remembered.keys().next().value ?? '');
         return vector;
       } catch (error) {
         const failure = failureOf(error, logger);
-        failed = { error: failure, untilMs: performance.now() + REST_MS };
+        // One text that is refused says nothing of the next.
+        if (!isRefusal(error)) failed = { error: failure, untilMs: performance.now() + REST_MS };
         throw failure;
       }
     },
   };
 }
+
+const isRefusal = (error: unknown) => error instanceof OpenAI.APIError && REFUSALS.has(error.status ?? 0);
+
+const halfOf = (text: string) => text.slice(0, text.length / 2).toWellFormed();
 
 /** Of length 1, so that no number is too large for half precision; null for what has no direction. */
 function toUnit(vector: number[] | undefined): number[] | null {
@@ -92,6 +108,10 @@ function failureOf(error: unknown, logger: Logger): SemanticSearchUnavailableErr
   const isOperatorsFault = status === 401 || status === 403 || status === 404;
   const message = isOperatorsFault
     ? `The server of the model of meanings refuses (status ${status}): an operator looks at EMBEDDINGS_BASE_URL, EMBEDDINGS_API_KEY and EMBEDDINGS_MODEL. Meanwhile use the mode AUTO or KEYWORD.`
-    : 'The model of meanings does not answer. Try again in a while, or use the mode AUTO or KEYWORD.';
-  return new SemanticSearchUnavailableError(['ANSWER'], message, { retryable: !isOperatorsFault });
+    : isRefusal(error)
+      ? `The model of meanings does not take this text (status ${status}). Say it in other words, or use the mode AUTO or KEYWORD.`
+      : 'The model of meanings does not answer. Try again in a while, or use the mode AUTO or KEYWORD.';
+  return new SemanticSearchUnavailableError(['ANSWER'], message, {
+    retryable: !isOperatorsFault && !isRefusal(error),
+  });
 }

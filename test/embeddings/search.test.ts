@@ -142,6 +142,24 @@ describe('A search', () => {
     expect((await search(other, 'bread flour', { mode: 'SEMANTIC' })).ids).toEqual(['own']);
   });
 
+  test('for a text that is too long for the model means what its beginning does', async () => {
+    stage.model.maxCharacters = 200;
+    const { ids } = await search(user, `websockets ${'長い'.repeat(445)}`, { mode: 'SEMANTIC' });
+    expect(ids[0]).toBe('socket');
+    stage.model.maxCharacters = 3_000;
+  });
+
+  test('that the model refuses says so, and stands in no other one’s way', async () => {
+    stage.model.fault = { text: 'quagga', status: 400 };
+    const { errors } = await user.client.ask(`{ search(query: "quagga", mode: SEMANTIC) { totalCount } }`);
+    expect(errors).toMatchObject([
+      { message: expect.stringContaining('does not take this text'), extensions: { missing: ['ANSWER'] } },
+    ]);
+    expect((await search(user, 'quagga')).mode).toBe('KEYWORD');
+    stage.model.fault = null;
+    expect((await search(user, 'flour and patience', { mode: 'SEMANTIC' })).ids[0]).toBe('bread');
+  });
+
   test('goes by words alone while the model does not answer, unless meaning was asked for', async () => {
     stage.model.fault = { text: 'patience', status: 500 };
     expect(await search(user, 'patience')).toMatchObject({ mode: 'KEYWORD', ids: ['bread'] });
