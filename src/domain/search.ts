@@ -4,13 +4,20 @@ import { findByMode, type SearchMode, searchModes } from './embedding/find.ts';
 import { InvalidInputError } from './errors.ts';
 import { parseInput, text } from './input.ts';
 import { narrowSearch, searchFilter } from './search/filter.ts';
-import { loadHits, type SearchHit } from './search/hits.ts';
+import { type SearchHit as LoadedHit, loadHits } from './search/hits.ts';
 import { bestOfEach, compareMatches, findMatches, type Match } from './search/match.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
 export type { SearchFilter } from './search/filter.ts';
-export type { SearchHit } from './search/hits.ts';
+
+/** How to look, once AUTO has come to it. */
+type FoundMode = Exclude<SearchMode, 'AUTO'>;
+
+export interface SearchHit extends LoadedHit {
+  /** Where it stands, for `after` and `before`. */
+  cursor: string;
+}
 
 const MAX_QUERY_CHARACTERS = 1_000;
 /** A page of 100, and one more that tells whether there is another page. */
@@ -50,7 +57,7 @@ export interface SearchPage {
 export interface SearchResult {
   hits: SearchHit[];
   /** How it was looked: what AUTO came to. */
-  mode: Exclude<SearchMode, 'AUTO'>;
+  mode: FoundMode;
   /** Of all pages. Only the newest 1000 matches and the nearest 200 are ranked: `isCapped` says that there are more. */
   totalCount: number;
   isCapped: boolean;
@@ -69,8 +76,10 @@ export async function search(
 
 /**
  * Messages and titles of the viewer's conversations, in all branches, that match a web-style query ("phrases",
- * -exclusions, OR) or are near to it in meaning, the best first. Throws an InvalidInputError for an empty query, a filter or
- * cursor that is none, or a page out of range, a SemanticSearchUnavailableError, and a TooManyRequestsError.
+ * -exclusions, OR) or are near to it in meaning, the best first. A list goes on in the mode that its cursor tells: AUTO that
+ * began as HYBRID is refused while the model is away, for a list of other scores would repeat and skip. Throws an
+ * InvalidInputError for an empty query, a filter or cursor that is none, or a page out of range, a
+ * SemanticSearchUnavailableError, and a TooManyRequestsError.
  */
 export async function searchPage(
   services: Services,
@@ -80,8 +89,9 @@ export async function searchPage(
   requireScope(viewer, 'read');
   await services.limits.spend('search', viewer);
   const { query, mode, filter, onePerConversation, ...page } = parseInput(searchInput, input);
+  const cursors = readCursors(page, mode);
   const parsed = parseQuery(query);
-  const asked = { mode, query, filter: filter ?? {} };
+  const asked = { mode: cursors.mode, query, filter: filter ?? {} };
   const found = await findByMode(services, viewer.userId, asked, async () =>
     parsed.tsquery === null
       ? { matches: [], isCapped: false }
@@ -90,40 +100,83 @@ export async function searchPage(
   const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
   const ranked = between(
     matches.map((match, index) => ({ match, rank: index + 1 })),
-    page,
+    { ...placesOf(cursors, found), inverted: page.inverted },
   );
   const hits: SearchHit[] = [];
   // What was deleted meanwhile makes room for the next, for a short page would pass for the last one.
   for (let at = page.offset; hits.length < page.limit && at < ranked.length; ) {
     const part = ranked.slice(at, at + page.limit - hits.length);
-    hits.push(...(await loadHits(services, viewer, parsed, part)));
+    const loaded = await loadHits(services, viewer, parsed, part);
+    hits.push(...loaded.map((hit) => ({ ...hit, cursor: writeCursor(hit.match, found.mode) })));
     at += part.length;
   }
   const { isCapped, isMissed } = found;
   return { hits, mode: found.mode, totalCount: matches.length, isCapped, isMissed };
 }
 
-/** What is on the asked side of the cursors, nearest first. */
+/** What is on the asked side of two places, nearest first. */
 function between(
   ranked: { match: Match; rank: number }[],
-  page: Omit<z.output<typeof searchInput>, 'query' | 'mode' | 'filter' | 'onePerConversation'>,
+  { after, before, inverted }: { after: Match | null; before: Match | null; inverted: boolean },
 ): { match: Match; rank: number }[] {
-  const after = page.after ? parseCursor(page.after) : null;
-  const before = page.before ? parseCursor(page.before) : null;
   const rest = ranked.filter(
     ({ match }) =>
       (!after || compareMatches(match, after) > 0) && (!before || compareMatches(match, before) < 0),
   );
-  return page.inverted ? rest.toReversed() : rest;
+  return inverted ? rest.toReversed() : rest;
 }
 
-/** Where a hit stands: score and ids, so that a page goes on at the same place whatever has been added or deleted. */
-export const searchCursor = ({ match: { score, conversationId, nodeId } }: SearchHit): string =>
-  Buffer.from(JSON.stringify([score, conversationId, nodeId])).toString('base64url');
+interface Cursors {
+  after: Match | null;
+  before: Match | null;
+  /** How the list is looked up that they are of. */
+  mode: SearchMode;
+}
 
-const cursor = z.tuple([z.number(), z.string(), z.string()]);
+/** Throws an InvalidInputError for what is no cursor, or of a list in another mode. */
+function readCursors(
+  page: Pick<z.output<typeof searchInput>, 'after' | 'before'>,
+  mode: SearchMode,
+): Cursors {
+  const read: Cursors = { after: null, before: null, mode };
+  for (const side of ['after', 'before'] as const) {
+    const given = page[side];
+    if (!given) continue;
+    const { match, mode: ofCursor } = parseCursor(given, side);
+    if (read.mode !== 'AUTO' && read.mode !== ofCursor) {
+      refuseCursor(side, `This is a cursor of a list in the mode ${ofCursor}, not ${read.mode}.`);
+    }
+    read[side] = match;
+    read.mode = ofCursor;
+  }
+  return read;
+}
 
-function parseCursor(given: string): Match {
+/**
+ * Where the cursors stand now. A score by words is the message's own. One by rank hangs on what else is found, so that the
+ * place is where the same message stands now, while it is found at all.
+ */
+function placesOf(
+  { after, before }: Cursors,
+  found: { mode: FoundMode; matches: Match[] },
+): Pick<Cursors, 'after' | 'before'> {
+  if (found.mode !== 'HYBRID') return { after, before };
+  const now = (then: Match | null) =>
+    then &&
+    (found.matches.find(
+      ({ conversationId, nodeId }) => conversationId === then.conversationId && nodeId === then.nodeId,
+    ) ??
+      then);
+  return { after: now(after), before: now(before) };
+}
+
+/** A hit's score and ids, so that a page goes on at the same place whatever has been added or deleted; and how it was found. */
+const writeCursor = ({ score, conversationId, nodeId }: Match, mode: FoundMode): string =>
+  Buffer.from(JSON.stringify([score, conversationId, nodeId, mode])).toString('base64url');
+
+const cursor = z.tuple([z.number(), z.string(), z.string(), z.enum(['KEYWORD', 'SEMANTIC', 'HYBRID'])]);
+
+function parseCursor(given: string, side: 'after' | 'before'): { match: Match; mode: FoundMode } {
   let value: unknown = null;
   try {
     value = JSON.parse(Buffer.from(given, 'base64url').toString());
@@ -131,10 +184,11 @@ function parseCursor(given: string): Match {
     // Not ours, as `parsed` will tell.
   }
   const parsed = cursor.safeParse(value);
-  if (!parsed.success) {
-    const message = 'This is not a cursor of this list.';
-    throw new InvalidInputError([{ path: ['after'], message, type: 'invalid_cursor' }]);
-  }
-  const [score, conversationId, nodeId] = parsed.data;
-  return { score, conversationId, nodeId };
+  if (!parsed.success) return refuseCursor(side, 'This is not a cursor of this list.');
+  const [score, conversationId, nodeId, mode] = parsed.data;
+  return { match: { score, conversationId, nodeId }, mode };
+}
+
+function refuseCursor(side: 'after' | 'before', message: string): never {
+  throw new InvalidInputError([{ path: [side], message, type: 'invalid_cursor' }]);
 }

@@ -2,13 +2,7 @@ import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { SearchMode } from '../domain/embedding/find.ts';
 import { localId } from '../domain/global-id.ts';
 import { suggestSpelling } from '../domain/search/spelling.ts';
-import {
-  type SearchHit,
-  type SearchPage,
-  type SearchResult,
-  searchCursor,
-  searchPage,
-} from '../domain/search.ts';
+import { type SearchHit, type SearchPage, type SearchResult, searchPage } from '../domain/search.ts';
 import { builder, MAX_PAGE } from './builder.ts';
 import { ConversationType } from './conversation.ts';
 import { MessageKindEnum, MessageType } from './message.ts';
@@ -16,7 +10,9 @@ import { MessageKindEnum, MessageType } from './message.ts';
 export const SearchModeEnum = builder.enumType('SearchMode', {
   description: 'How to look.',
   values: {
-    AUTO: { description: 'HYBRID where this server can, else KEYWORD.' },
+    AUTO: {
+      description: 'HYBRID where this server can, else KEYWORD; behind a cursor, what its list began as.',
+    },
     KEYWORD: { description: 'By words.' },
     SEMANTIC: { description: 'By meaning: the nearest messages, whatever their words.' },
     HYBRID: { description: 'By words and by meaning, the two lists made one by rank.' },
@@ -103,7 +99,7 @@ builder.queryField('search', (t) =>
           isMissed: true,
         };
         const connection = await resolveCursorConnection(
-          { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: searchCursor },
+          { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: (hit) => hit.cursor },
           async (page: SearchPage) => {
             const { hits, ...others } = await searchPage(services, viewer, {
               ...page,

@@ -2,7 +2,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { encodeId, localId } from '../domain/global-id.ts';
 import { suggestSpelling } from '../domain/search/spelling.ts';
-import { type SearchHit, searchCursor, searchPage } from '../domain/search.ts';
+import { type SearchHit, searchPage } from '../domain/search.ts';
 import { answer, NOTICE, readOnly, type ToolContext } from './answer.ts';
 import { after, messageIdOf, nextCursor, notice, titleOf, urlOf } from './shapes.ts';
 
@@ -57,7 +57,7 @@ const output = z.object({
   total_count: z.int().describe('Of all pages, as far as it was counted.'),
   total_count_capped: z.boolean().describe('There are more than were counted.'),
   next_cursor: nextCursor,
-  did_you_mean: z.string().nullable().describe('Another spelling, when nothing was found.'),
+  did_you_mean: z.string().nullable().describe('Another spelling, when its words found nothing.'),
 });
 
 /** `query` and `results` are also what ChatGPT's connectors ask of a tool of this name. */
@@ -79,7 +79,7 @@ export function addSearch(server: McpServer, context: ToolContext): void {
 async function search(context: ToolContext, asked: z.output<typeof input>): Promise<z.infer<typeof output>> {
   const { services, viewer } = context;
   const { query, first, after: cursor, conversation_id, one_per_conversation } = asked;
-  const { hits, totalCount, isCapped } = await searchPage(services, viewer, {
+  const { hits, totalCount, isCapped, isMissed } = await searchPage(services, viewer, {
     query,
     filter: {
       provider: asked.provider,
@@ -105,8 +105,8 @@ async function search(context: ToolContext, asked: z.output<typeof input>): Prom
     results: page.map((hit) => showHit(context, hit)),
     total_count: totalCount,
     total_count_capped: isCapped,
-    next_cursor: last && hits.length > first ? searchCursor(last) : null,
-    did_you_mean: totalCount > 0 ? null : await suggestSpelling(services, viewer, query),
+    next_cursor: last && hits.length > first ? last.cursor : null,
+    did_you_mean: isMissed ? await suggestSpelling(services, viewer, query) : null,
   };
 }
 

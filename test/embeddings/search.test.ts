@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { searchPage } from '../../src/domain/search.ts';
 import { dialogue } from '../archive/builders.ts';
+import { connect, type Results } from '../mcp/client.ts';
 import { messages } from '../search/search.ts';
 import type { TestUser } from '../support/server.ts';
 import { changeTask, sync } from '../support/syncs.ts';
@@ -135,6 +136,34 @@ describe('A search', () => {
     expect(paged).toEqual(ids);
   });
 
+  test('stays in the mode in which its list began', async () => {
+    const byWords = await search(user, 'flour', { mode: 'KEYWORD', first: 1 });
+    const rest = await search(user, 'flour', { first: 5, after: byWords.pageInfo.endCursor });
+    expect(rest.mode).toBe('KEYWORD');
+    expect(new Set([...byWords.ids, ...rest.ids])).toEqual(new Set(['bread', 'baker']));
+    const { errors } = await user.client.ask(
+      `query Q($after: String) { search(query: "flour", mode: SEMANTIC, after: $after) { mode } }`,
+      { after: byWords.pageInfo.endCursor },
+    );
+    expect(errors).toMatchObject([{ message: expect.stringContaining('in the mode KEYWORD, not SEMANTIC') }]);
+  });
+
+  test('by both does not repeat a hit when another one comes before it', async () => {
+    const { user: mine, exportUrl: url } = await stage.userWith([
+      messages({
+        one: 'Kiwi kiwi',
+        two: 'Kiwi and plums and pears',
+        three: 'A kiwi among many other fruits',
+      }),
+    ]);
+    const first = await search(mine, 'kiwi', { mode: 'HYBRID', first: 2 });
+    await sync(mine.client, url);
+    await untilReckoned(mine);
+    // The vectors have come between, and with them another rank and score for each.
+    const second = await search(mine, 'kiwi', { mode: 'HYBRID', first: 5, after: first.pageInfo.endCursor });
+    expect([...first.ids, ...second.ids]).toEqual(['one', 'two', 'three']);
+  });
+
   test('finds nothing of anybody else', async () => {
     const { user: other, exportUrl: url } = await stage.userWith([messages({ own: 'Quiet as a mouse' })]);
     await sync(other.client, url);
@@ -167,8 +196,35 @@ describe('A search', () => {
     expect(errors).toMatchObject([
       { extensions: { code: 'SEMANTIC_SEARCH_UNAVAILABLE', missing: ['ANSWER'] } },
     ]);
+    // A list that began by both does not go on by words alone, nor end without a word.
+    const { errors: later } = await user.client.ask(
+      `query Q($after: String) { search(query: "patience and water", after: $after) { totalCount } }`,
+      { after: (await search(user, 'bread flour')).pageInfo.endCursor },
+    );
+    expect(later).toEqual(errors?.map((error) => expect.objectContaining({ message: error.message })));
     stage.model.fault = null;
   });
+});
+
+test('REST finds messages by their words alone', async () => {
+  const ask = async (path: string, query: string) =>
+    (await user.client.rest('POST', path, { query, k: 5 })).json as {
+      hits: { preview: string }[];
+      total_candidates?: number;
+    };
+  for (const path of ['/search', '/search/advanced', '/search-multi-layer']) {
+    expect((await ask(path, 'webscokets reconecting')).hits).toEqual([]);
+    expect((await ask(path, 'websockets reconnecting')).hits.map(({ preview }) => preview)).toEqual([
+      texts.socket,
+    ]);
+  }
+});
+
+test('An assistant is told another spelling when only meanings were found', async () => {
+  const { call } = await connect(stage.server.url, { 'x-api-key': user.apiKey });
+  const missed = await call<Results>('search', { query: 'webscokets' });
+  expect(missed).toMatchObject({ did_you_mean: 'websockets' });
+  expect(missed.total_count).toBeGreaterThan(0);
 });
 
 test('What is asked about is found by its meaning', async () => {

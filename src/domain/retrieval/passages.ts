@@ -52,7 +52,10 @@ export async function searchPassages(
   return toPassages(services, viewer, query, found.slice(0, k));
 }
 
-/** Up to so many messages that match, the best first and each once; a title stands for its first message. */
+/**
+ * Up to so many messages whose words match, the best first and each once; a title stands for its first message. Never by
+ * meaning, by which something is near to every query.
+ */
 export async function findMessages(
   services: Services,
   viewer: Viewer,
@@ -62,7 +65,7 @@ export async function findMessages(
   const found = new Map<string, SearchHit>();
   for (let offset = 0; offset < count; offset += PAGE) {
     const limit = Math.min(PAGE, count - offset);
-    const hits = await search(services, viewer, { query, limit, offset });
+    const hits = await search(services, viewer, { query, mode: 'KEYWORD', limit, offset });
     for (const hit of hits) if (!found.has(keyOf(hit.message))) found.set(keyOf(hit.message), hit);
     if (hits.length < limit) break;
   }
