@@ -1,4 +1,4 @@
-import { takeApart } from './compound.ts';
+import { MAX_PARTS, takeApart } from './compound.ts';
 import { type Language, lexemeOf } from './stems.ts';
 import { isStopWord, votesOf } from './stop-words.ts';
 import { createTokenTable } from './token-table.ts';
@@ -29,8 +29,8 @@ export const MAX_LEXEMES = 1 << 19;
 
 const MAX_TOKENS = 1 << 18;
 const TRIM_TOKENS = MAX_TOKENS - MAX_NEW_TOKENS;
-/** A token has at most so many lexemes (compound.ts), in English and in the language of its text. */
-const TRIM_LEXEMES = MAX_LEXEMES - MAX_NEW_TOKENS * 2 * 9 - 1;
+/** A token has its word and so many parts, in English and in the language of its text. */
+const TRIM_LEXEMES = MAX_LEXEMES - MAX_NEW_TOKENS * 2 * (MAX_PARTS + 1) - 1;
 const TRIM_KEY_UNITS = 4_000_000;
 const UNKNOWN = -0x4000_0000;
 

@@ -1,11 +1,13 @@
 import { stemmer as arabic } from '@orama/stemmers/arabic';
+import { stemmer as armenian } from '@orama/stemmers/armenian';
 import { stemmer as danish } from '@orama/stemmers/danish';
 import { stemmer as dutch } from '@orama/stemmers/dutch';
-
 import { stemmer as finnish } from '@orama/stemmers/finnish';
 import { stemmer as french } from '@orama/stemmers/french';
 import { stemmer as german } from '@orama/stemmers/german';
+import { stemmer as greek } from '@orama/stemmers/greek';
 import { stemmer as hungarian } from '@orama/stemmers/hungarian';
+import { stemmer as hindi } from '@orama/stemmers/indian';
 import { stemmer as italian } from '@orama/stemmers/italian';
 import { stemmer as norwegian } from '@orama/stemmers/norwegian';
 import { stemmer as portuguese } from '@orama/stemmers/portuguese';
@@ -13,6 +15,7 @@ import { stemmer as romanian } from '@orama/stemmers/romanian';
 import { stemmer as russian } from '@orama/stemmers/russian';
 import { stemmer as spanish } from '@orama/stemmers/spanish';
 import { stemmer as swedish } from '@orama/stemmers/swedish';
+import { stemmer as tamil } from '@orama/stemmers/tamil';
 import { stemmer as turkish } from '@orama/stemmers/turkish';
 import { stem as english } from 'porter2';
 import type { votingLanguages } from './stop-words.ts';
@@ -40,9 +43,14 @@ const latin: Record<Language, Stemmer> = {
 };
 
 /** Scripts that one stemmer serves, whatever the language: text and query are cut alike. */
-const scripts: [script: RegExp, stemmer: Stemmer][] = [
-  [/^\p{Script=Cyrillic}+$/u, russian],
-  [/^\p{Script=Arabic}+$/u, arabic],
+const scripts: { first: string; last: string; script: RegExp; stemmer: Stemmer }[] = [
+  { first: '\u0370', last: '\u03ff', script: /^\p{Script=Greek}+$/u, stemmer: greek },
+  { first: '\u0400', last: '\u052f', script: /^\p{Script=Cyrillic}+$/u, stemmer: russian },
+  { first: '\u0530', last: '\u058f', script: /^\p{Script=Armenian}+$/u, stemmer: armenian },
+  { first: '\u0600', last: '\u06ff', script: /^\p{Script=Arabic}+$/u, stemmer: arabic },
+  // With signs for vowels that several scripts share.
+  { first: '\u0900', last: '\u097f', script: /^\p{Script_Extensions=Devanagari}+$/u, stemmer: hindi },
+  { first: '\u0b80', last: '\u0bff', script: /^\p{Script_Extensions=Tamil}+$/u, stemmer: tamil },
 ];
 
 /** Longer ones are keys, hashes and Base64, which have no grammar. */
@@ -61,9 +69,11 @@ export function lexemeOf(folded: string, language: Language): string {
     const stem = latin[language](folded) || folded;
     return language === 'en' ? stem : `${stem}~`;
   }
-  if (folded < '\u0400') return folded;
-  const [, stemmer] = scripts.find(([script]) => script.test(folded)) ?? [];
-  return (folded.length <= MAX_STEMMED_CHARACTERS && stemmer?.(folded)) || folded;
+  // Most of what is left are numbers, and pairs of scripts without spaces.
+  if (folded < '\u0370' || folded >= '\u0c00' || folded.length > MAX_STEMMED_CHARACTERS) return folded;
+  const [letter = ''] = folded;
+  const of = scripts.find(({ first, last }) => letter >= first && letter <= last);
+  return (of?.script.test(folded) && of.stemmer(folded)) || folded;
 }
 
 /** Words that were cut in all languages lately, at most so many: some 2 MB. Queries and snippets meet the same ones. */

@@ -6,13 +6,21 @@ const MAX_POSITIONS = 255;
 /** A tsvector holds 1 MiB of lexemes and positions; each lexeme and its positions are aligned there. */
 const MAX_VECTOR_BYTES = 1_000_000;
 
+/** What ends before all tokens have found room still holds so many, so that one word over and over makes few pieces. */
+const MIN_TOKENS = 500;
+
 export interface VectorWriter {
   /**
    * One tsvector as PostgreSQL receives it (tsvectorrecv: int32 count; for each lexeme its bytes, NUL, uint16 count, and
-   * uint16 positions in ascending order; the server sorts the lexemes), the token at index `i` at position `i + 1`.
-   * `done` says how many of the `count` tokens found room; the vector is null when none of them has a lexeme.
+   * uint16 positions in ascending order; the server sorts the lexemes), the token at index `from` at position 1. `to` says
+   * before which of the tokens there was no more room; the vector is null when none of them has a lexeme. Where a lexeme
+   * has all of its positions, the vector ends when it `isPart`, else goes on without them, from the token `full` on.
    */
-  write(tokens: Int32Array, count: number, language: Language): { vector: Buffer | null; done: number };
+  write(
+    tokens: Int32Array,
+    range: { from: number; to: number; isPart: boolean },
+    language: Language,
+  ): { vector: Buffer | null; to: number; full: number };
 }
 
 /** What is known of a lexeme in this piece, in one line of the processor's cache. */
@@ -31,8 +39,9 @@ export function createVectorWriter(lexicon: Lexicon): VectorWriter {
   let placed = 0;
   let bytes = 0;
   let piece = 0;
+  let isFull = false;
 
-  /** Notes that a lexeme stands at a position: the places of one lexeme are a chain. */
+  /** Notes that a lexeme stands at a position, if there is room: the places of one lexeme are a chain. */
   const note = (lexeme: number, position: number) => {
     const at = lexeme * FIELDS;
     if (notes[at + PIECE] !== piece) {
@@ -42,7 +51,10 @@ export function createVectorWriter(lexicon: Lexicon): VectorWriter {
       found.push(lexeme);
       bytes += (lexicon.offsets[lexeme + 1] ?? 0) - (lexicon.offsets[lexeme] ?? 0) + 5;
     } else {
-      if (notes[at + POSITIONS] === MAX_POSITIONS) return;
+      if (notes[at + POSITIONS] === MAX_POSITIONS) {
+        isFull = true;
+        return;
+      }
       next[notes[at + LAST] ?? 0] = placed;
     }
     if (placed === places.length - 1) {
@@ -79,20 +91,25 @@ export function createVectorWriter(lexicon: Lexicon): VectorWriter {
   };
 
   return {
-    write(tokens, count, language) {
+    write(tokens, { from, to, isPart }, language) {
       piece += 1;
       found.length = 0;
       placed = 0;
       bytes = 0;
       const lexemesOf = lexicon.lexemes(language);
-      let done = 0;
-      while (done < count && bytes < MAX_VECTOR_BYTES) {
-        const lexemes = lexemesOf(tokens[done] ?? 0);
-        done += 1;
-        if (lexemes >= 0) note(lexemes, done);
-        else if (lexemes < NONE) for (const lexeme of lexicon.several(lexemes)) note(lexeme, done);
+      let full = to;
+      let at = from;
+      while (at < to && bytes < MAX_VECTOR_BYTES) {
+        isFull = false;
+        const lexemes = lexemesOf(tokens[at] ?? 0);
+        const position = at - from + 1;
+        if (lexemes >= 0) note(lexemes, position);
+        else if (lexemes < NONE) for (const lexeme of lexicon.several(lexemes)) note(lexeme, position);
+        if (isFull && full === to) full = at;
+        if (isFull && isPart && position > MIN_TOKENS) break;
+        at += 1;
       }
-      return { vector: found.length > 0 ? encode() : null, done };
+      return { vector: found.length > 0 ? encode() : null, to: at, full };
     },
   };
 }

@@ -8,14 +8,26 @@ describe('A text is found by', () => {
     ['words without their accents', 'Ångström naïve Łódź Straße', ['angstrom', 'naiv', 'lodz', 'strass']],
     ['compatibility forms', 'ＡＢＣ ﬁle', ['abc', 'file']],
     ['Cyrillic stems', 'важная книгами ёлка', ['важн', 'книг', 'елк']],
+    ['Greek stems', 'άνθρωποι, θάλασσες', ['ανθρωπ', 'θαλασσ']],
+    ['stems of Hindi, Tamil and Armenian', 'किताबें வீடுகள் քաղաքներ', ['किताब', 'வீடு', 'քաղ']],
     ['Arabic without vowel points', 'كِتَاب', ['كتاب']],
     ['the parts of names and the whole', 'fooBarBaz', ['foobarbaz', 'foo', 'bar', 'baz']],
     ['capitals within names', 'parseHTMLPage', ['parsehtmlpag', 'pars', 'html', 'page']],
     ['the parts of names with underscores', 'max_retry_count', ['maxretrycount', 'max', 'retri', 'count']],
+    [
+      'the last part of a long name',
+      'getUserByIdAndNameAndEmailAndPhoneNumber',
+      ['getuserbyidandnameandemailandphonenumb', 'get', 'user', 'id', 'name', 'email', 'phone', 'number'],
+    ],
+    [
+      'names with digits among their capitals',
+      'IPv6Address Sha256Sum',
+      ['ipv6address', 'ipv6', 'address', 'sha256sum', 'sha256', 'sum'],
+    ],
     ['one part that is repeated once', 'foo_foo', ['foofoo', 'foo']],
     ['the parts of paths', 'src/app.ts', ['src', 'app', 'ts']],
     ['the parts of addresses', 'https://ex.org:80/a?b=c', ['https', 'ex', 'org', '80', 'b', 'c']],
-    ['numbers and versions', 'v1.2.3 and 1,000', ['v1', '2', '3', '1', '000']],
+    ['numbers and versions', 'v7.2.3 and 1,000', ['v7', '7', '2', '3', '1', '000']],
     ['pairs of ideographs, and the last one alone', '日本語', ['日本', '本語', '語']],
     ['pairs of kana of either width', 'ｶﾞｲﾄﾞ', ['ガイ', 'イド', 'ド']],
     ['pairs of Hangul', '한국어', ['한국', '국어', '어']],
@@ -47,9 +59,25 @@ test('positions count tokens, stop words included', () => {
   expect(lexemes?.get('dog')).toEqual([8]);
 });
 
-test('a lexeme has at most 255 positions', () => {
-  const [lexemes] = readVectors(analyze('word '.repeat(1_000)));
-  expect(lexemes?.get('word')).toHaveLength(255);
+test('a lexeme has at most 255 positions, and a word over and over few pieces', () => {
+  const vectors = readVectors(analyze('word '.repeat(2_000)));
+  expect(Math.max(...vectors.map((lexemes) => lexemes.get('word')?.length ?? 0))).toBe(255);
+  expect(vectors.length).toBeLessThan(8);
+});
+
+test('behind the last position of a word its phrases are whole in another piece', () => {
+  const lines = Array.from({ length: 700 }, (_, index) => `src/item${index}.ts is slow`);
+  const vectors = readVectors(analyze(lines.join('\n')));
+  const broken = lines.filter((_, index) => {
+    const isWhole = (lexemes: Map<string, number[]>) => {
+      const [at = Number.NaN] = lexemes.get(`item${index}`) ?? [];
+      return lexemes.get('src')?.includes(at - 1) && lexemes.get('slow')?.includes(at + 3);
+    };
+    return !vectors.some(isWhole);
+  });
+  expect(broken).toEqual([]);
+  // Words that stand apart are together in the first.
+  expect([...(vectors[0]?.keys() ?? [])]).toEqual(expect.arrayContaining(['item0', 'item699']));
 });
 
 describe('A long text', () => {

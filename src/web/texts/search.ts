@@ -5,7 +5,7 @@ export const search = {
   hint: 'Press / anywhere to come here, the arrows to move, and Enter to open.',
   start: {
     title: 'Find anything you ever said',
-    text: 'Words are found in all of their forms, names of code whole and in part, and Chinese, Japanese and Korean by any two characters.',
+    text: 'Words are found in their other forms, too, names of code whole and in part, and Chinese, Japanese and Korean by any two characters.',
   },
   none: { title: 'Nothing found', text: 'Try fewer words, or take a filter away.' },
   didYouMean: 'Did you mean',
