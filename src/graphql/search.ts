@@ -79,7 +79,7 @@ builder.queryField('search', (t) =>
     {
       type: SearchHitType,
       description:
-        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in all of their forms, names of code whole and in part, Chinese, Japanese and Korean by any two characters.',
+        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in their other forms as well in texts of 20 languages, in any other as they are written, names of code whole and in part, Chinese, Japanese and Korean by any two characters.',
       args: {
         query: t.arg.string({ description: 'What to look for, in at most 1000 characters.' }),
         mode: t.arg({ type: SearchModeEnum, defaultValue: 'AUTO', description: 'How to look.' }),
@@ -132,7 +132,7 @@ builder.queryField('search', (t) =>
         didYouMean: connection.string({
           nullable: true,
           description:
-            'For a query whose words found nothing: the query with words that stand nowhere put right; null when there is none.',
+            'For a query whose words found nothing: the query with words that stand nowhere put right; null when there is none. Counts as a search.',
           resolve: ({ isMissed, query }, _args, { services, viewer }) =>
             isMissed ? suggestSpelling(services, viewer, query) : null,
         }),

@@ -30,6 +30,14 @@ test.each(['/chat', '/chat/stream', '/suggest', '/analyze'])(
   },
 );
 
+test('other spellings cannot be asked for without end', async () => {
+  const { client } = await chat.server.asUser();
+  // A search and five spellings are what there is.
+  const asked = Array.from({ length: 6 }, (_, index) => `a${index}: didYouMean`).join(' ');
+  const { errors } = await client.ask(`{ search(query: "marrowfat") { ${asked} } }`);
+  expect(errors).toMatchObject([{ extensions: { code: 'TOO_MANY_REQUESTS' } }]);
+});
+
 test('archives cannot be sent without end', async () => {
   const { client } = await chat.server.asUser();
   const first = await client.rest('POST', '/sync/upload', Buffer.from('no zip'));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { suggestSpelling } from '../../src/domain/search/spelling.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { userWith } from '../support/users.ts';
 import { foundBy, messages, search } from './search.ts';
@@ -21,6 +22,12 @@ const texts = {
   capital: 'An important capitol',
   versions:
     'Upgrade openssl 3.0.13-r2 at https://downloads.example.org/pkg?id=42 or mail admin@mail.example.net',
+  names:
+    'this_is_a_very_long_snake_case_identifier_name and getOrderByItemAndNameAndEmailAndPhoneNumber of v2.10.3 in IPv6Address',
+  log: Array.from({ length: 400 }, (_, index) => `12:00 WARN lib/cards/Item${index}.tsx is slow`).join('\n'),
+  urls: Array.from({ length: 300 }, (_, index) => `https://www.example.com/list/page${index}.html`).join(
+    '\n',
+  ),
   trowel: 'One trowel',
   trowels: 'Another trowel',
   towel: 'The azure towel',
@@ -65,6 +72,18 @@ describe('A message is found', () => {
     ['3.0.13', 'versions'],
     ['downloads.example.org/pkg', 'versions'],
     ['mail.example.net', 'versions'],
+    ['identifier name', 'names'],
+    ['name', 'names'],
+    ['phone', 'names'],
+    ['2.10', 'names'],
+    ['v2.10', 'names'],
+    ['ipv6', 'names'],
+    ['lib/cards/Item10.tsx', 'log'],
+    ['lib/cards/Item399.tsx', 'log'],
+    ['"Item398.tsx is slow"', 'log'],
+    // Words that stand far apart in it.
+    ['Item1 Item399', 'log'],
+    ['https://www.example.com/list/page299.html', 'urls'],
     ['pterodactyls', 'late'],
   ];
   test.each(cases)('by %s', async (query, message) => {
@@ -72,7 +91,7 @@ describe('A message is found', () => {
   });
 
   test('by every single word of it', { timeout: 120_000 }, async () => {
-    const { late: _, ...short } = texts;
+    const { late: _, log: __, urls: ___, ...short } = texts;
     const missed: string[] = [];
     for (const [message, text] of Object.entries(short)) {
       for (const word of new Set(text.match(/[\p{L}\p{M}\p{N}]{5,}/gu))) {
@@ -189,5 +208,12 @@ describe('A query without a hit', () => {
   test('has nothing to suggest when nothing is alike', async () => {
     expect((await search(user, 'qqqqzzzz')).didYouMean).toBeNull();
     expect((await search(user, 'databases')).didYouMean).toBeNull();
+  });
+
+  test('has nothing to suggest when that takes the database long', async () => {
+    await server.services.database.transaction(async (tx) => {
+      await tx.query('LOCK TABLE message_search');
+      expect(await suggestSpelling(server.services, user.viewer, 'trwel')).toBeNull();
+    });
   });
 });

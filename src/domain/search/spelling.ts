@@ -4,7 +4,7 @@ import { nearWords } from '../../text/spelling.ts';
 import { scanTokens } from '../../text/tokens.ts';
 import { parseInput } from '../input.ts';
 import { searchQuery } from '../search.ts';
-import type { Services } from '../services.ts';
+import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 
 const MAX_WORDS = 4;
@@ -15,11 +15,14 @@ const SAMPLE_MESSAGES = 10;
 const SAMPLE_CHARACTERS = 100_000;
 /** Of pg_trgm: about one wrong letter in five. */
 const MIN_SIMILARITY = 0.45;
+/** What the database may take for one query, all of its words together. */
+const MAX_STATEMENTS_MS = 1_000;
 
 /**
  * The query with words that none of the viewer's messages holds replaced by words that some do: by those one slip of the
  * keyboard away, rather by one that stands together with the rest of the query, else by the most similar word of a title.
- * Null when there is nothing to put right. Meant for a query whose words found nothing.
+ * Null when there is nothing to put right, or when that would take the database long. Meant for a query whose words found
+ * nothing; counts as a search. Throws a TooManyRequestsError.
  */
 export async function suggestSpelling(
   services: Services,
@@ -28,18 +31,50 @@ export async function suggestSpelling(
 ): Promise<string | null> {
   requireScope(viewer, 'read');
   const query = parseInput(searchQuery, given);
+  await services.limits.spend('search', viewer);
+  try {
+    return await services.database.transaction((tx) => correct(withinTime(tx), viewer.userId, query));
+  } catch (error) {
+    if (isCancelled(error)) return null;
+    throw error;
+  }
+}
+
+type Ask = Transaction['query'];
+
+/** Statements that together take no longer than they may; then PostgreSQL cancels one. */
+function withinTime(tx: Transaction): Ask {
+  let leftMs = MAX_STATEMENTS_MS;
+  return async (text, values) => {
+    // 0 would be for ever.
+    const timeout = `${Math.max(1, Math.ceil(leftMs))}ms`;
+    await tx.query(`SELECT set_config('statement_timeout', $1, true)`, [timeout]);
+    const beganMs = performance.now();
+    try {
+      return await tx.query(text, values);
+    } finally {
+      leftMs -= performance.now() - beganMs;
+    }
+  };
+}
+
+/** Whether PostgreSQL says that a statement took too long. */
+const isCancelled = (error: unknown) => (error as { code?: string } | null)?.code === '57014';
+
+async function correct(ask: Ask, userId: string, query: string): Promise<string | null> {
   let corrected = query;
   const words = parseQuery(query).words.filter(
     ({ folded }) =>
       folded.length >= MIN_CHARACTERS && folded.length <= MAX_CHARACTERS && /^\p{L}+$/u.test(folded),
   );
   for (const { raw, folded } of words.slice(0, MAX_WORDS)) {
-    if (await isKnown(services, viewer.userId, folded)) continue;
+    if (await isKnown(ask, userId, folded)) continue;
+    const near = nearWords(folded);
     const rest = parseQuery(replaceWord(corrected, raw, ' ')).tsquery;
     const better =
-      (rest && (await commonestNear(services, viewer.userId, folded, rest))) ??
-      (await commonestNear(services, viewer.userId, folded, null)) ??
-      (await similarInTitles(services, viewer.userId, folded));
+      (rest && (await commonestNear(ask, userId, near, rest))) ??
+      (await commonestNear(ask, userId, near, null)) ??
+      (await similarInTitles(ask, userId, folded));
     if (better !== null) corrected = replaceWord(corrected, raw, better);
   }
   return corrected === query ? null : corrected;
@@ -61,12 +96,12 @@ function replaceWord(text: string, word: string, by: string): string {
   return replaced + text.slice(at);
 }
 
-async function isKnown(services: Services, userId: string, word: string): Promise<boolean> {
+async function isKnown(ask: Ask, userId: string, word: string): Promise<boolean> {
   const { tsquery } = parseQuery(word);
-  const rows = await services.database.query(
-    'SELECT FROM message_search WHERE user_id = $1 AND terms @@ $2::tsquery LIMIT 1',
-    [userId, tsquery],
-  );
+  const rows = await ask('SELECT FROM message_search WHERE user_id = $1 AND terms @@ $2::tsquery LIMIT 1', [
+    userId,
+    tsquery,
+  ]);
   return rows.length > 0;
 }
 
@@ -75,13 +110,12 @@ async function isKnown(services: Services, userId: string, word: string): Promis
  * say how the word is written.
  */
 async function commonestNear(
-  services: Services,
+  ask: Ask,
   userId: string,
-  word: string,
+  { words, tsquery }: ReturnType<typeof nearWords>,
   rest: string | null,
 ): Promise<string | null> {
-  const { words, tsquery } = nearWords(word);
-  const rows = await services.database.query<{ text: string }>(
+  const rows = await ask<{ text: string }>(
     `SELECT coalesce(left(m.text, $3), c.title) AS text FROM (
        SELECT conversation_id, node_id FROM message_search WHERE user_id = $1 AND terms @@ $2::tsquery LIMIT $4
      ) s
@@ -103,8 +137,8 @@ async function commonestNear(
   return best?.[0] ?? null;
 }
 
-async function similarInTitles(services: Services, userId: string, word: string): Promise<string | null> {
-  const [row] = await services.database.query<{ word: string }>(
+async function similarInTitles(ask: Ask, userId: string, word: string): Promise<string | null> {
+  const [row] = await ask<{ word: string }>(
     `SELECT word FROM (
        SELECT DISTINCT unnest(regexp_split_to_array(lower(title), '\\W+')) AS word FROM conversations WHERE user_id = $1
      ) AS vocabulary
