@@ -2,7 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localId } from '../../src/domain/global-id.ts';
 import { chatGpt, dialogue, node, say } from '../archive/builders.ts';
 import { withFiles } from '../support/conversations.ts';
+import { exportOf } from '../support/exports.ts';
+import { holdImportsAfter } from '../support/gate.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
+import { readTask, startSync, untilOver } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
 import { userWith } from '../support/users.ts';
 import { foundBy, messages, search, searchDocument } from './search.ts';
 
@@ -114,6 +118,33 @@ test('A hit whose message is gone neither shortens a page nor ends the list', as
   const { edges, pageInfo } = await search(reader, 'question', { first: 1 });
   expect(edges).toHaveLength(1);
   expect(pageInfo.hasNextPage).toBe(true);
+});
+
+test('Of more than a thousand matches the newest thousand are counted', async () => {
+  const flock = Object.fromEntries(
+    Array.from({ length: 1_001 }, (_, index) => [`n${index}`, 'A wildebeest']),
+  );
+  const rich = await userWith(server, [messages(flock)]);
+  const { totalCount, totalCountCapped } = await search(rich, 'wildebeest', { first: 1 });
+  expect({ totalCount, totalCountCapped }).toEqual({ totalCount: 1_000, totalCountCapped: true });
+});
+
+test('New messages are found while the import that brings them still runs', async () => {
+  const reader = await server.asUser();
+  const { client } = reader;
+  const [before] = await server.services.database.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM conversations',
+  );
+  // The first twenty conversations are a batch.
+  const gate = await holdImportsAfter(server.databaseUrl, (before?.count ?? 0) + 20);
+  const bytes = await exportOf(Array.from({ length: 21 }, (_, index) => dialogue(`new${index}`)));
+  const { id } = await startSync(client, server.exports.serve(bytes).url);
+  const found = async () => (await search(reader, 'question')).totalCount;
+  await until('the first batch is found', async () => (await found()) === 20);
+  expect(await readTask(client, id)).toMatchObject({ status: 'RUNNING', phase: 'IMPORTING' });
+  await gate.open();
+  expect(await untilOver(client, id)).toMatchObject({ status: 'COMPLETED' });
+  expect(await found()).toBe(21);
 });
 
 describe('A title that matches', () => {

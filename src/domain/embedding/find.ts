@@ -1,6 +1,6 @@
 import { SemanticSearchUnavailableError } from '../errors.ts';
 import type { narrowSearch } from '../search/filter.ts';
-import type { Match } from '../search/match.ts';
+import { MAX_CANDIDATES, type Match } from '../search/match.ts';
 import type { Services } from '../services.ts';
 import { hasMeaning, requireMeaning } from './availability.ts';
 import { fuseByRank } from './fuse.ts';
@@ -52,9 +52,10 @@ export async function findByMode(
     }),
   ]);
   if (!meaning) return only(words, 'KEYWORD');
+  const matches = fuseByRank([words.matches, meaning.matches]);
   return {
-    matches: fuseByRank([words.matches, meaning.matches]),
-    isCapped: words.isCapped || meaning.isCapped,
+    matches: matches.slice(0, MAX_CANDIDATES),
+    isCapped: words.isCapped || meaning.isCapped || matches.length > MAX_CANDIDATES,
     mode: 'HYBRID',
     isMissed: words.matches.length === 0,
   };
