@@ -1,10 +1,10 @@
 import { requireMeaning } from '../src/domain/embedding/availability.ts';
 import { cutToTokens, estimateTokens } from '../src/domain/embedding/cut.ts';
+import { findDimensions } from '../src/domain/embedding/dimensions.ts';
 import {
   countWithoutVector,
   type PendingMessage,
   readWithoutVector,
-  type VectorSpace,
 } from '../src/domain/embedding/pending.ts';
 import { countVectors, dropOldIndexes, ensureIndex, writeVectors } from '../src/domain/embedding/write.ts';
 import { SemanticSearchUnavailableError, SyncError } from '../src/domain/errors.ts';
@@ -71,17 +71,6 @@ async function embedPending(services: Services, run: BackgroundRun<'EMBEDDING'>)
   }
   await dropOldIndexes(services, userId, space);
   return { ...sum, ...space };
-}
-
-/** Asks for something short: that shows, before anything is read, that the model answers, and with how many numbers. */
-async function findDimensions(
-  model: EmbeddingModel,
-  signal: AbortSignal,
-): Promise<VectorSpace['dimensions']> {
-  const [vector] = await model.embed(['How many numbers is a meaning?'], signal);
-  if (vector) return vector.length;
-  const message = 'The model of meanings refuses a plain sentence: an operator looks at EMBEDDINGS_MODEL.';
-  throw new SemanticSearchUnavailableError(['ANSWER'], message);
 }
 
 /** The vectors of a page, in its order. */

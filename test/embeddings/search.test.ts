@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sweepEmbeddings } from '../../src/domain/embedding/start.ts';
 import { searchPage } from '../../src/domain/search.ts';
 import { dialogue } from '../archive/builders.ts';
 import { connect, type Results } from '../mcp/client.ts';
@@ -148,12 +149,12 @@ describe('A search', () => {
     expect(errors).toMatchObject([{ message: expect.stringContaining('in the mode KEYWORD, not SEMANTIC') }]);
   });
 
-  test('by both does not repeat a hit when another one comes before it', async () => {
+  test('by both neither repeats nor skips a hit when all ranks have changed', async () => {
     const { user: mine, exportUrl: url } = await stage.userWith([
       messages({
         one: 'Kiwi kiwi',
-        two: 'Kiwi and plums and pears',
-        three: 'A kiwi among many other fruits',
+        two: 'Kiwi plums',
+        three: 'Kiwi among curious fruits of distant islands',
       }),
     ]);
     const first = await search(mine, 'kiwi', { mode: 'HYBRID', first: 2 });
@@ -162,6 +163,19 @@ describe('A search', () => {
     // The vectors have come between, and with them another rank and score for each.
     const second = await search(mine, 'kiwi', { mode: 'HYBRID', first: 5, after: first.pageInfo.endCursor });
     expect([...first.ids, ...second.ids]).toEqual(['one', 'two', 'three']);
+  });
+
+  test('by both counts no more than by words', async () => {
+    const { user: mine, exportUrl: url } = await stage.userWith([messages({ own: 'Quiet as a mouse' })]);
+    await sync(mine.client, url);
+    await untilReckoned(mine);
+    await stage.server.services.database.query(
+      `INSERT INTO message_search (user_id, conversation_id, node_id, terms, role, kind, on_active_path)
+       SELECT $1, gen_random_uuid(), 'n', '''ant'':1', 'user', 'VISIBLE', true FROM generate_series(1, 1000)`,
+      [mine.viewer.userId],
+    );
+    const { totalCount, totalCountCapped } = await search(mine, 'ant', { mode: 'HYBRID', first: 1 });
+    expect({ totalCount, totalCountCapped }).toEqual({ totalCount: 1_000, totalCountCapped: true });
   });
 
   test('finds nothing of anybody else', async () => {
@@ -297,6 +311,18 @@ describe('A vector goes with its message', () => {
     expect(await vectorsOf(stage, user)).not.toEqual([]);
     expect(await changeTask(user.client, 'undoSync', taskId)).toMatchObject({ status: 'UNDONE' });
     expect(await vectorsOf(stage, user)).toEqual([]);
+  });
+});
+
+test('Vectors of another length are reckoned anew, without being told', async () => {
+  const { user: mine, exportUrl: url } = await stage.userWith([messages({ one: 'Left', two: 'Right' })]);
+  await sync(mine.client, url);
+  await untilReckoned(mine);
+  stage.model.dimensions = 128;
+  await sweepEmbeddings(stage.server.services);
+  await until('all vectors are of the new length', async () => {
+    const vectors = await vectorsOf(stage, mine);
+    return vectors.length === 2 && vectors.every(({ dimensions }) => dimensions === 128);
   });
 });
 

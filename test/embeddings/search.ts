@@ -4,7 +4,7 @@ import type { Stage } from './stage.ts';
 
 const document = `query Search($query: String!, $mode: SearchMode, $filter: SearchFilter, $first: Int, $after: String) {
   search(query: $query, mode: $mode, filter: $filter, first: $first, after: $after) {
-    mode totalCount didYouMean
+    mode totalCount totalCountCapped didYouMean
     edges { node { score snippet message { externalId } conversation { id } } }
     pageInfo { hasNextPage endCursor }
   }
@@ -13,6 +13,7 @@ const document = `query Search($query: String!, $mode: SearchMode, $filter: Sear
 export interface Answer {
   mode: string;
   totalCount: number;
+  totalCountCapped: boolean;
   didYouMean: string | null;
   edges: {
     node: {
@@ -68,10 +69,13 @@ export async function untilReckoned(user: TestUser, count = 1): Promise<Task> {
   return newest;
 }
 
-/** Which of a user's messages have a vector, as `conversation node` in no order; and of which model. */
-export async function vectorsOf(stage: Stage, user: TestUser): Promise<{ nodeId: string; model: string }[]> {
+/** Which of a user's messages have a vector, as `conversation node` in no order; and of which model and length. */
+export async function vectorsOf(
+  stage: Stage,
+  user: TestUser,
+): Promise<{ nodeId: string; model: string; dimensions: number }[]> {
   return stage.server.services.database.query(
-    `SELECT node_id AS "nodeId", model FROM sidecar_vectors.message_vectors
+    `SELECT node_id AS "nodeId", model, dimensions FROM sidecar_vectors.message_vectors
      WHERE user_id = $1 AND embedding IS NOT NULL ORDER BY node_id`,
     [user.viewer.userId],
   );

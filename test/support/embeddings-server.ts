@@ -15,6 +15,8 @@ export interface EmbeddingsServer {
   reckoned: string[];
   /** Refuses texts that are longer, as a model does whose window they do not fit. */
   maxCharacters: number;
+  /** How many numbers a vector of it has. */
+  dimensions: number;
   /** With what it answers requests that hold a text with this in it. */
   fault: { text: string; status: number } | null;
   close(): Promise<void>;
@@ -25,6 +27,7 @@ export async function startEmbeddingsServer(dimensions = DIMENSIONS): Promise<Em
   const state: Omit<EmbeddingsServer, 'url' | 'close'> = {
     reckoned: [],
     maxCharacters: Number.POSITIVE_INFINITY,
+    dimensions,
     fault: null,
   };
   const server = createServer(async (request, response) => {
@@ -38,7 +41,7 @@ export async function startEmbeddingsServer(dimensions = DIMENSIONS): Promise<Em
     const data = input.map((text, index) => ({
       object: 'embedding',
       index,
-      embedding: hashedGrams(text, dimensions),
+      embedding: hashedGrams(text, state.dimensions),
     }));
     response.writeHead(200, { 'content-type': 'application/json' });
     // In no order: the index tells it.

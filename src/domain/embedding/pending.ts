@@ -61,15 +61,22 @@ export function readWithoutVector(
 /** Users that one statement looks through. */
 const USERS_AT_ONCE = 100;
 
-/** Users with a message that has no vector of this model, in one statement for each hundred, so that none takes long. */
-export async function* usersWithoutVectors(services: Services, model: string): AsyncGenerator<string> {
+/**
+ * Users with a message that has no vector of this model, and of this length where it is known, in one statement for each
+ * hundred, so that none takes long.
+ */
+export async function* usersWithoutVectors(
+  services: Services,
+  { model, dimensions }: { model: string; dimensions: number | null },
+): AsyncGenerator<string> {
   for (let after = NIL; ; ) {
     const rows = await services.database.query<{ id: string; waits: boolean }>(
       `SELECT u.id, EXISTS (SELECT FROM messages m WHERE m.user_id = u.id AND m.kind <> 'HIDDEN'
          AND m.text <> '' AND NOT EXISTS (SELECT FROM sidecar_vectors.message_vectors v WHERE v.user_id = m.user_id
-           AND v.conversation_id = m.conversation_id AND v.node_id = m.node_id AND v.model = $1)) AS waits
+           AND v.conversation_id = m.conversation_id AND v.node_id = m.node_id AND v.model = $1
+           AND ($3::int IS NULL OR v.dimensions = $3))) AS waits
        FROM users u WHERE u.id > $2 ORDER BY u.id LIMIT ${USERS_AT_ONCE}`,
-      [model, after],
+      [model, after, dimensions],
     );
     for (const { id, waits } of rows) if (waits) yield id;
     const last = rows.at(-1);
