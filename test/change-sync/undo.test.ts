@@ -98,6 +98,21 @@ describe.each(backends)('On %s', (backend) => {
       expect(await titles(user)).toEqual(await titles(fresh));
     });
 
+    test('of a message and then of its file, which came later, leaves no file behind', async () => {
+      const user = await server.asUser();
+      const message = withFiles('lonely', { id: 'file-Late' });
+      const first = await sync(user.client, server.exports.serve(await exportOf([message])).url);
+      const later = await zipOf({
+        'conversations.json': JSON.stringify([dialogue('other')]),
+        'file-Late-late.txt': 'late',
+      });
+      const second = await sync(user.client, server.exports.serve(later).url);
+      expect(second).toMatchObject({ counts: { assetsAdded: 1 } });
+      await changeTask(user.client, 'undoSync', first.id);
+      await changeTask(user.client, 'undoSync', second.id);
+      expect(await listFiles(server.services, user.viewer.userId)).toEqual([]);
+    });
+
     test('a second time changes nothing', async () => {
       const user = await server.asUser();
       const task = await sync(user.client, server.exports.serve(await exportOf([dialogue('twice')])).url);

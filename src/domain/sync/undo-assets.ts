@@ -35,17 +35,16 @@ export async function takeBackAssets(
      WHERE assets.user_id = $1 AND assets.id = brought.id RETURNING brought.sha256`,
     [userId, taskId],
   );
-  await tx.execute(
+  // Files that another task brought are among them when only a message of this one pointed to them.
+  const unlinked = await tx.query<{ sha256: Buffer | null }>(
     `DELETE FROM assets a WHERE user_id = $1 AND NOT EXISTS
-       (SELECT FROM message_assets link WHERE link.user_id = $1 AND link.asset_id = a.id)`,
+       (SELECT FROM message_assets link WHERE link.user_id = $1 AND link.asset_id = a.id)
+     RETURNING a.sha256`,
     [userId],
   );
   await tellFactsAgain(services, tx, userId);
-  return onlyUnused(
-    tx,
-    userId,
-    brought.map((asset) => asset.sha256),
-  );
+  const hashes = [...brought, ...unlinked].flatMap(({ sha256 }) => sha256 ?? []);
+  return onlyUnused(tx, userId, hashes);
 }
 
 /** Those of the contents to which no file of the user's points. */
