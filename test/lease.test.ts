@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { localId } from '../src/domain/global-id.ts';
+import { recordProblems } from '../src/domain/import/problems.ts';
 import { claimTask } from '../src/domain/sync/claim.ts';
 import { holdsTask, type Lease, LeaseLostError, releaseTask, writeTask } from '../src/domain/sync/lease.ts';
 import { openReporter } from '../worker/reporter.ts';
@@ -102,4 +103,30 @@ test('A run that gets further than any before is not fruitless, and one that onl
   };
   expect([await reach(0.05), await reach(0.1), await reach(0.1), await reach(0.1)]).toEqual([0, 0, 1, 2]);
   expect([await reach(0.12), await reach(0.11)]).toEqual([0, 1]);
+});
+
+test('Many warnings are kept once, and beyond a thousand of them it is told how many more there were', async () => {
+  const { services } = server;
+  const { userId, taskId } = lease;
+  const warning = (index: number) => ({
+    outcome: 'WARNING' as const,
+    code: 'ENTRY_REFUSED',
+    reason: `name ${index}`,
+  });
+  const refused = Array.from({ length: 1_500 }, (_, index) => warning(index));
+  await recordProblems(services, lease, refused.slice(0, 900));
+  await recordProblems(services, lease, refused.slice(0, 900));
+  expect(await services.prisma.syncProblem.count({ where: { userId, taskId } })).toBe(900);
+  await recordProblems(services, lease, [...refused, { ...warning(1), outcome: 'FAILED', code: 'BROKEN' }]);
+  await recordProblems(services, lease, [warning(2_000)]);
+  const kept = await services.prisma.syncProblem.findMany({
+    where: { userId, taskId },
+    orderBy: { ordinal: 'asc' },
+  });
+  expect(kept.map(({ code }) => code)).toEqual([
+    ...Array.from({ length: 1_000 }, () => 'ENTRY_REFUSED'),
+    'BROKEN',
+    'MORE_WARNINGS',
+  ]);
+  expect(kept.at(-1)?.reason).toMatch(/^501 more warnings/);
 });

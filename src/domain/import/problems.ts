@@ -16,6 +16,10 @@ export interface Problem {
   conversationId?: string;
 }
 
+/** So many warnings of one task are kept; of more it is told how many there were. What failed is always kept. */
+const MAX_WARNINGS = 1_000;
+const MORE_WARNINGS = 'MORE_WARNINGS';
+
 /**
  * Problems of the export itself, outside of any batch; those that a run before a crash recorded are not repeated.
  * Throws a LeaseLostError when this worker is not the holder.
@@ -24,20 +28,47 @@ export async function recordProblems(services: Services, lease: Lease, problems:
   if (problems.length === 0) return;
   await services.database.transaction(async (tx) => {
     await lockTask(tx, lease);
-    const known = await tx.query<{ code: string; reason: string }>(
+    const rows = await tx.query<{ code: string; reason: string }>(
       'SELECT code, reason FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND code = ANY($3)',
-      [lease.userId, lease.taskId, problems.map(({ code }) => code)],
+      [lease.userId, lease.taskId, [...new Set(problems.map(({ code }) => code))]],
     );
-    const isNew = (problem: Problem) =>
-      !known.some(({ code, reason }) => code === problem.code && reason === cutReason(problem));
-    await writeProblems(tx, lease, problems.filter(isNew));
+    const known = new Set(rows.map(({ code, reason }) => `${code} ${reason}`));
+    const fresh = problems.filter((problem) => !known.has(`${problem.code} ${cutReason(problem)}`));
+    await writeProblems(tx, lease, fresh);
   });
 }
 
 const cutReason = (problem: Problem) => problem.reason.slice(0, 2_000);
 
 /** Adds to the task's problems, numbered on from those that are there; needs the task's row locked. */
-export async function writeProblems(
+export async function writeProblems(tx: Transaction, lease: Lease, problems: Problem[]): Promise<void> {
+  const warnings = problems.filter(({ outcome }) => outcome === 'WARNING').length;
+  if (warnings === 0) return insertProblems(tx, lease, problems);
+  const [told] = await tx.query<{ warnings: number; more: number }>(
+    `SELECT count(*) FILTER (WHERE code <> $3)::int AS warnings,
+       coalesce(max(substring(reason FROM '^\\d+')::int) FILTER (WHERE code = $3), 0) AS more
+     FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND outcome = 'WARNING'`,
+    [lease.userId, lease.taskId, MORE_WARNINGS],
+  );
+  let room = MAX_WARNINGS - (told?.warnings ?? 0);
+  const kept = problems.filter(({ outcome }) => {
+    if (outcome !== 'WARNING') return true;
+    room -= 1;
+    return room >= 0;
+  });
+  const left = problems.length - kept.length;
+  await insertProblems(tx, lease, kept);
+  if (left === 0) return;
+  await tx.execute('DELETE FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND code = $3', [
+    lease.userId,
+    lease.taskId,
+    MORE_WARNINGS,
+  ]);
+  const reason = `${left + (told?.more ?? 0)} more warnings are not listed; one that a crash repeated counts again.`;
+  await insertProblems(tx, lease, [{ outcome: 'WARNING', code: MORE_WARNINGS, reason }]);
+}
+
+async function insertProblems(
   tx: Pick<Transaction, 'execute'>,
   lease: Lease,
   problems: Problem[],
