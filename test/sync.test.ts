@@ -8,7 +8,16 @@ import { chatGpt, dialogue, node, say } from './archive/builders.ts';
 import { exportOf, zipOf } from './support/exports.ts';
 import { lockTable } from './support/locks.ts';
 import { backends, startTestServer, type TestServer } from './support/server.ts';
-import { startMutation, startSync, statusQuery, sync, type TaskAnswer, untilOver } from './support/syncs.ts';
+import {
+  changeTask,
+  problemsOf,
+  startMutation,
+  startSync,
+  statusQuery,
+  sync,
+  type TaskAnswer,
+  untilOver,
+} from './support/syncs.ts';
 import { until } from './support/until.ts';
 
 const problemsQuery = `query Problems($taskId: ID!) {
@@ -97,6 +106,26 @@ describe.each(backends)('On %s', (backend) => {
       conversations: { edges: { node: { messageCount: number } }[] };
     }>('{ conversations(filter: { externalId: "grows" }) { edges { node { messageCount } } } }');
     expect(conversations.edges).toEqual([{ node: { messageCount: 4 } }]);
+  });
+
+  test('a version that would make a merge too large fails with its reason, and the conversation stays', async () => {
+    const { client, viewer } = await server.asUser();
+    await sync(client, await serve([dialogue('huge')]));
+    await server.services.database.query(
+      'UPDATE conversation_versions SET size_bytes = 300 * 1024 * 1024 WHERE user_id = $1',
+      [viewer.userId],
+    );
+    const newer = dialogue('huge', { title: 'Newer', update_time: 1_700_000_900 });
+    const task = await sync(client, await serve([newer, dialogue('small')]));
+    expect(task).toMatchObject({ status: 'PARTIAL', counts: { added: 1, updated: 0, failed: 1 } });
+    expect(await problemsOf(client, task.id)).toMatchObject([
+      { outcome: 'FAILED', code: 'TOO_LARGE_TO_MERGE', externalId: 'huge' },
+    ]);
+    const titles = await server.services.prisma.conversation.findMany({
+      where: { userId: viewer.userId, externalId: 'huge' },
+      select: { title: true },
+    });
+    expect(titles).toEqual([{ title: 'Title of huge' }]);
   });
 
   test('one broken conversation is reported with its reason and the rest is imported', async () => {
@@ -250,6 +279,13 @@ describe.each(backends)('Without a worker on %s', (backend) => {
       source: 'my export.zip',
       progress: { queuePosition: 2 },
     });
+    await server.services.database.query(`UPDATE sync_tasks SET status = 'CANCELLED' WHERE user_id = $1`, [
+      waiting.viewer.userId,
+    ]);
+    expect(await changeTask(waiting.client, 'retrySync', waitingId)).toMatchObject({
+      __typename: 'SyncTask',
+    });
+    expect(await statusOf(waiting.client, waitingId)).toMatchObject({ progress: { queuePosition: 2 } });
     await loseJobs(server);
     const { database } = server.services;
     await database.query(`UPDATE sync_tasks SET created_at = now() - interval '1 hour'`);

@@ -34,6 +34,8 @@ export interface NewConversation
   encoded: EncodedConversation;
   /** Its bytes, compressed. */
   raw: Uint8Array;
+  /** How many those were. */
+  sizeBytes: number;
 }
 
 /** Reads, compresses and encodes each conversation. All binary parts of the answer lie in one buffer of their own. */
@@ -60,6 +62,7 @@ export function prepareConversations(
       warnings,
       encoded,
       raw: compress(slice),
+      sizeBytes: slice.length,
     };
   });
   return moveTogether(prepared);

@@ -30,6 +30,8 @@ export interface PlannedVersion {
   updatedAtMs: number | null;
   /** Compressed. */
   raw: Uint8Array;
+  /** Before. */
+  sizeBytes: number;
 }
 
 /** New conversations and their messages as they were sent to the database: whole rows in each piece. */
@@ -72,7 +74,15 @@ export const CONVERSATION_COLUMNS = [
   'message_count',
   'branch_count',
 ];
-const VERSION_COLUMNS = ['user_id', 'sha256', 'conversation_id', 'task_id', 'updated_at', 'raw'];
+const VERSION_COLUMNS = [
+  'user_id',
+  'sha256',
+  'conversation_id',
+  'task_id',
+  'updated_at',
+  'raw',
+  'size_bytes',
+];
 export const MESSAGE_COLUMNS = [
   'user_id',
   'conversation_id',
@@ -103,7 +113,7 @@ export function createRowBatch(userId: string): RowBatch {
       messages.append(encoded.messages);
       links.push(...encoded.links);
     },
-    addVersion({ sha256, conversationId, taskId, updatedAtMs, raw }) {
+    addVersion({ sha256, conversationId, taskId, updatedAtMs, raw, sizeBytes }) {
       versions.row(VERSION_COLUMNS.length);
       versions.bytes(user);
       versions.bytes(sha256);
@@ -111,6 +121,7 @@ export function createRowBatch(userId: string): RowBatch {
       versions.bytes(uuidBytes(taskId));
       versions.timestamp(updatedAtMs);
       versions.bytes(raw);
+      versions.int(sizeBytes);
     },
     addMessages({ id, conversation }, list) {
       const conversationId = uuidBytes(id);

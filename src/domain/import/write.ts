@@ -8,6 +8,9 @@ import { createRowBatch, type NewRows, type SentRows } from './rows.ts';
 /** A batch has a third of it, but for a single conversation of many megabytes. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
+/** All versions of a conversation are read again to merge a new one, so that they bound how long a worker takes. */
+const MAX_MERGED_BYTES = 256 * 1024 ** 2;
+
 /** What came of versions, in addition to what a batch knew before. */
 type Written = Pick<PreparedBatch, 'tally' | 'problems'> & { added: NewRows | null };
 
@@ -101,7 +104,7 @@ async function writeVersions(
   );
   const fresh = versions.filter((version) => !known.has(version.sha256.toString('hex')));
   tally.unchanged += versions.length - fresh.length;
-  const { ids, deleted } = await whatIsKnown(tx, lease.userId, fresh);
+  const { ids, deleted, bytes } = await whatIsKnown(tx, lease.userId, fresh);
   const changed = new Map<string, number>();
   const added: string[] = [];
   for (const version of fresh) {
@@ -113,6 +116,13 @@ async function writeVersions(
     }
     const existing = ids.get(key);
     const id = existing ?? version.id;
+    const mergedBytes = (bytes.get(id) ?? 0) + version.sizeBytes;
+    if (existing && mergedBytes > MAX_MERGED_BYTES) {
+      tally.failed += 1;
+      problems.push(tooLargeToMerge(version, id, mergedBytes));
+      continue;
+    }
+    bytes.set(id, mergedBytes);
     if (existing) {
       changed.set(id, (changed.get(id) ?? 0) + 1);
     } else {
@@ -122,8 +132,8 @@ async function writeVersions(
       tally.added += 1;
       tally.messagesAdded += version.encoded.messages.rows;
     }
-    const { sha256, updatedAtMs, raw, place, externalId, title } = version;
-    rows.addVersion({ sha256, conversationId: id, taskId: lease.taskId, updatedAtMs, raw });
+    const { sha256, updatedAtMs, raw, sizeBytes, place, externalId, title } = version;
+    rows.addVersion({ sha256, conversationId: id, taskId: lease.taskId, updatedAtMs, raw, sizeBytes });
     for (const warning of version.warnings) {
       problems.push({ ...place, ...warning, externalId, title, conversationId: id, outcome: 'WARNING' });
     }
@@ -161,23 +171,38 @@ const deletedByUser = ({ place, externalId }: Version): Problem => ({
   reason: 'Skipped: deleted by you.',
 });
 
-/** The ids of conversations that are there, and which ones their user deleted. */
+function tooLargeToMerge(
+  { place, externalId, title }: Version,
+  conversationId: string,
+  bytes: number,
+): Problem {
+  const reason =
+    `Merged with what earlier imports brought of it, it would be ${Math.ceil(bytes / 1024 ** 2)} MB of JSON, more than ` +
+    `the ${MAX_MERGED_BYTES / 1024 ** 2} MB that are read at once. It stays as it is; undoing an earlier import makes room.`;
+  const code = 'TOO_LARGE_TO_MERGE';
+  return { ...place, externalId, title, conversationId, outcome: 'FAILED', code, reason };
+}
+
+/** The ids of conversations that are there, how many bytes their versions have, and which ones their user deleted. */
 async function whatIsKnown(
   tx: Transaction,
   userId: string,
   versions: Version[],
-): Promise<{ ids: Map<string, string>; deleted: Set<string> }> {
-  if (versions.length === 0) return { ids: new Map(), deleted: new Set() };
-  const rows = await tx.query<{ id: string | null; provider: string; externalId: string }>(
+): Promise<{ ids: Map<string, string>; bytes: Map<string, number>; deleted: Set<string> }> {
+  if (versions.length === 0) return { ids: new Map(), bytes: new Map(), deleted: new Set() };
+  const rows = await tx.query<{ id: string | null; provider: string; externalId: string; bytes: number }>(
     `WITH wanted AS (SELECT * FROM unnest($2::text[], $3::text[]) AS v (provider, external_id))
-     SELECT c.id, c.provider, c.external_id AS "externalId" FROM conversations c
-     JOIN wanted USING (provider, external_id) WHERE c.user_id = $1
-     UNION ALL SELECT NULL, d.provider, d.external_id FROM deleted_conversations d
+     SELECT c.id, c.provider, c.external_id AS "externalId",
+       (SELECT coalesce(sum(v.size_bytes), 0)::float8 FROM conversation_versions v
+        WHERE v.user_id = $1 AND v.conversation_id = c.id) AS bytes
+     FROM conversations c JOIN wanted USING (provider, external_id) WHERE c.user_id = $1
+     UNION ALL SELECT NULL, d.provider, d.external_id, 0 FROM deleted_conversations d
      JOIN wanted USING (provider, external_id) WHERE d.user_id = $1`,
     [userId, versions.map((version) => version.provider), versions.map((version) => version.externalId)],
   );
   return {
     ids: new Map(rows.flatMap((row) => (row.id === null ? [] : [[keyOf(row), row.id]]))),
+    bytes: new Map(rows.flatMap((row) => (row.id === null ? [] : [[row.id, row.bytes]]))),
     deleted: new Set(rows.filter((row) => row.id === null).map(keyOf)),
   };
 }

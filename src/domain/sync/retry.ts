@@ -50,7 +50,7 @@ export async function retrySync(
          UPDATE sync_tasks SET status = 'QUEUED', phase = 'WAITING', fraction = 0, fruitless = 0, seq = seq + 1,
            failed = failed - conversations, conversations_done = conversations_done - conversations,
            retrying = $3, checkpoint = CASE WHEN $3 THEN NULL ELSE checkpoint END,
-           error_code = NULL, error_message = NULL, finished_at = NULL
+           error_code = NULL, error_message = NULL, finished_at = NULL, queued_at = now()
          FROM counted WHERE user_id = $1 AND id = $2`,
         [userId, taskId, !resumes],
       );

@@ -179,7 +179,7 @@ export async function countSyncTasks(
 /** How many tasks of anybody wait before this one; null when it does not wait. */
 export async function queuePosition(services: Services, task: SyncTask): Promise<number | null> {
   if (task.status !== 'QUEUED') return null;
-  return services.prisma.syncTask.count({ where: { status: 'QUEUED', createdAt: { lt: task.createdAt } } });
+  return services.prisma.syncTask.count({ where: { status: 'QUEUED', queuedAt: { lt: task.queuedAt } } });
 }
 
 /** Host and file name: enough to recognise an export, too little to fetch it. */
