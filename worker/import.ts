@@ -227,7 +227,13 @@ function toElement(shard: Shard, slice: Slice): Element {
 }
 
 /** Odd, but nothing of a conversation is lost by it. */
-const HARMLESS = new Set(['ENTRY_DUPLICATE', 'ENTRY_REFUSED', 'SIDE_FILE_UNREADABLE', 'ZIP_PREFIX']);
+const HARMLESS = new Set([
+  'ENTRY_DUPLICATE',
+  'ENTRY_REFUSED',
+  'SHARD_GAP',
+  'SIDE_FILE_UNREADABLE',
+  'ZIP_PREFIX',
+]);
 
 const toProblem = ({ code, reason }: ArchiveWarning): Problem => ({
   code,

@@ -2,8 +2,8 @@
 import { extname } from 'node:path';
 import { lookup } from 'mime-types';
 import { type Container, type ContainerEntry, readStart } from './container.ts';
-import { findShards, isJunk, readSideFile } from './shards.ts';
-import type { ArchiveWarning } from './types.ts';
+import { isJunk } from './shards.ts';
+import type { SideFiles } from './side-files.ts';
 import { asArray, asObject, asText, isObject } from './values/json.ts';
 import { asName, safeId } from './values/text.ts';
 
@@ -26,8 +26,6 @@ export interface AssetIndex {
   mimeType(asset: ResolvedAsset): Promise<string>;
 }
 
-const NAME_MAP = 'conversation_asset_file_names.json';
-const LIBRARY = 'library_files.json';
 const UNKNOWN_TYPE = 'application/octet-stream';
 /** What file-type asks for to tell every format that it knows. */
 const MAGIC_BYTES = 4100;
@@ -38,37 +36,43 @@ interface Located extends AssetEntry {
   rank: number;
 }
 
+/** Of containers and the files of conversations in them. */
 export async function indexAssets(
-  containers: readonly Container[],
-  problems: ArchiveWarning[],
+  shardsOf: ReadonlyMap<Container, ContainerEntry[]>,
+  sideFiles: SideFiles,
 ): Promise<AssetIndex> {
   const byId = new Map<string, Located[]>();
   const names = new Map<string, string>();
-  for (const container of containers) {
-    const shards = new Set(findShards(container.entries));
+  const all: Located[] = [];
+  for (const [container, shards] of shardsOf) {
+    addNames(names, await sideFiles.read(container, 'conversation_asset_file_names'));
+    addNames(names, await sideFiles.read(container, 'library_files'));
+    const roots = new Set(['', ...shards.map(folderOf)]);
+    const isSideFile = (entry: ContainerEntry): boolean =>
+      roots.has(folderOf(entry)) && /\.json$/i.test(entry.baseName) && !ASSET_ID.test(entry.baseName);
+    const own = new Set(shards);
     for (const entry of container.entries) {
-      if (isJunk(entry) || shards.has(entry)) continue;
-      if (entry.baseName === NAME_MAP || entry.baseName === LIBRARY) {
-        addNames(names, await readSideFile(container, entry, problems));
-      }
+      if (isJunk(entry) || own.has(entry) || isSideFile(entry)) continue;
+      const located = { container, entry, rank: rankOf(entry) };
+      all.push(located);
       for (const id of idsOf(entry.baseName)) {
         const list = byId.get(id);
-        const located = { container, entry, rank: rankOf(entry) };
         if (list === undefined) byId.set(id, [located]);
         else list.push(located);
       }
     }
   }
-  for (const list of byId.values()) list.sort((a, b) => a.rank - b.rank);
+  for (const list of byId.values()) list.sort(byRank);
+  const findByPrefix = indexPrefixes(all);
 
   return {
     resolve(externalId, conversationExternalId) {
-      const list = byId.get(externalId) ?? [];
+      const list = byId.get(externalId) ?? findByPrefix(externalId);
       const inside = `/${conversationExternalId}/`;
       const own = (located: Located): boolean => `/${located.entry.name}`.includes(inside);
       const best = list.find((located) => located.rank < IN_FOLDER || own(located)) ?? list[0];
       if (best === undefined) return null;
-      const name = names.get(externalId) ?? nameOf(best.entry.baseName);
+      const name = names.get(externalId) ?? nameOf(best.entry.baseName, externalId);
       return { entry: { container: best.container, entry: best.entry }, name };
     },
     read: ({ container, entry }, signal) => container.read(entry, signal),
@@ -86,6 +90,8 @@ export async function indexAssets(
 }
 
 const IN_FOLDER = 4;
+/** Files of one id: an id that is the beginning of many others is none. */
+const MAX_CANDIDATES = 100;
 
 /** Where the same id is looked for first. */
 function rankOf(entry: ContainerEntry): number {
@@ -109,9 +115,44 @@ function idsOf(baseName: string): Set<string> {
   return ids;
 }
 
+/** Ids come in more forms than are known; a file of one is called `<id>-<name>` or `<id>.<extension>` all the same. */
+function indexPrefixes(all: readonly Located[]): (id: string) => Located[] {
+  // Seldom needed.
+  let sorted: Located[] | null = null;
+  return (id) => {
+    sorted ??= all.toSorted((a, b) => compareNames(a.entry.baseName, b.entry.baseName));
+    const found: Located[] = [];
+    for (const prefix of [`${id}-`, `${id}.`]) {
+      let at = firstFrom(sorted, prefix);
+      for (let next = sorted[at]; next?.entry.baseName.startsWith(prefix); next = sorted[at]) {
+        if (found.length === MAX_CANDIDATES) break;
+        found.push(next);
+        at += 1;
+      }
+    }
+    return found.sort(byRank);
+  };
+}
+
+/** Where the first name stands that is not below `prefix`. */
+function firstFrom(sorted: readonly Located[], prefix: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle]?.entry.baseName ?? '') < prefix) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const byRank = (a: Located, b: Located): number => a.rank - b.rank;
+const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const folderOf = ({ name, baseName }: ContainerEntry): string => name.slice(0, -baseName.length);
+
 /** `file-abc-cat.png` was called `cat.png`, `file-abc.png` has no name, and any other file is called what it is. */
-function nameOf(baseName: string): string | null {
-  const id = ASSET_ID.exec(baseName)?.[0];
+function nameOf(baseName: string, externalId: string): string | null {
+  const id = ASSET_ID.exec(baseName)?.[0] ?? (baseName.startsWith(`${externalId}-`) ? externalId : undefined);
   if (id === undefined) return asName(baseName);
   return baseName.startsWith(`${id}-`) ? asName(baseName.slice(id.length + 1)) : null;
 }

@@ -38,6 +38,7 @@ interface Segment {
 }
 
 function readClaude(value: JsonObject): ArchiveConversation {
+  const { externalId } = identifyClaude(value);
   const segments: Segment[] = [];
   let sanitized = 0;
   /** By the message's id: the end of its chain, to which answers attach. */
@@ -50,7 +51,9 @@ function readClaude(value: JsonObject): ArchiveConversation {
     const id = asText(each.uuid) ?? `message-${index}`;
     if (lastSegment.has(id)) continue;
     const declared: string | null = asText(each.parent_message_uuid) ?? previous;
-    const chain = segmentsOf(each, id, taken);
+    // Unlike an id, a position stands for something else in another conversation.
+    const owner = asText(each.uuid) ?? `${externalId}/${id}`;
+    const chain = segmentsOf(each, id, owner, taken);
     const [first] = chain;
     const last = chain.at(-1);
     if (first === undefined || last === undefined) continue;
@@ -102,7 +105,7 @@ function readClaude(value: JsonObject): ArchiveConversation {
   const updatedMs = toMs(value.updated_at);
   return {
     provider: 'claude',
-    externalId: identifyClaude(value).externalId,
+    externalId,
     title: titleOf(value.name, messages),
     model,
     createdAtMs: createdMs ?? updatedMs ?? times.reduce<number | null>((a, b) => Math.min(a ?? b, b), null),
@@ -117,7 +120,7 @@ function readClaude(value: JsonObject): ArchiveConversation {
 }
 
 /** The message's own id stays with what was said; what came before it in the turn gets `id:0`, `id:1`, ... */
-function segmentsOf(raw: JsonObject, id: string, taken: ReadonlySet<unknown>): Segment[] {
+function segmentsOf(raw: JsonObject, id: string, owner: string, taken: ReadonlySet<unknown>): Segment[] {
   const runs: { kind: MessageKind; type: string; texts: string[] }[] = [];
   for (const block of asArray(raw.content)) {
     const { kind, text } = readBlock(asObject(block));
@@ -136,7 +139,7 @@ function segmentsOf(raw: JsonObject, id: string, taken: ReadonlySet<unknown>): S
     const content = asText(extracted_content);
     return content === null ? [] : [[asText(file_name), content].filter(Boolean).join('\n')];
   });
-  const assets = assetsOf(raw);
+  const assets = assetsOf(raw, owner);
   if (runs.length === 0 || (extracts.length > 0 && !runs.some((run) => run.kind === 'VISIBLE'))) {
     runs.push({ kind: extracts.length + assets.length > 0 ? 'VISIBLE' : 'HIDDEN', type: 'text', texts: [] });
   }
@@ -169,7 +172,7 @@ function segmentsOf(raw: JsonObject, id: string, taken: ReadonlySet<unknown>): S
 function readBlock(block: JsonObject): { kind: MessageKind; text: string } {
   switch (block.type) {
     case 'thinking':
-      return { kind: 'REASONING', text: asText(block.thinking) ?? asText(block.text) ?? '' };
+      return { kind: 'REASONING', text: asText(block.thinking) ?? asText(block.text) ?? summariesOf(block) };
     case 'tool_use': {
       const input = isObject(block.input) ? JSON.stringify(block.input) : '';
       return { kind: 'TOOL', text: [asText(block.name), input].filter(Boolean).join('\n') };
@@ -181,17 +184,29 @@ function readBlock(block: JsonObject): { kind: MessageKind; text: string } {
   }
 }
 
+/** What is left of thoughts whose own text was not exported. */
+function summariesOf(block: JsonObject): string {
+  return asArray(block.summaries)
+    .flatMap((each) => asText(each) ?? asText(asObject(each).summary) ?? [])
+    .join('\n\n');
+}
+
 function blockTexts(blocks: unknown): string {
   return asArray(blocks)
     .flatMap((block) => asText(asObject(block).text) ?? [])
     .join('\n');
 }
 
-function assetsOf(raw: JsonObject): AssetReference[] {
+/** Many files are called the same: one without an id of its own gets one from its place in the message `owner`. */
+function assetsOf(raw: JsonObject, owner: string): AssetReference[] {
   const byId = new Map<string, AssetReference>();
-  for (const each of [...asArray(raw.files), ...asArray(raw.attachments)]) {
+  const files = asArray(raw.files).map((each, index) => [each, `${owner}/files/${index}`] as const);
+  const attachments = asArray(raw.attachments).map(
+    (each, index) => [each, `${owner}/attachments/${index}`] as const,
+  );
+  for (const [each, place] of [...files, ...attachments]) {
     const { id, file_uuid, file_name, file_size, file_type } = asObject(each);
-    const externalId = asText(file_uuid) ?? asText(id) ?? asText(file_name);
+    const externalId = asText(file_uuid) ?? asText(id) ?? (asText(file_name) === null ? null : place);
     if (externalId === null) continue;
     byId.set(safeId(externalId), {
       externalId: safeId(externalId),

@@ -45,7 +45,7 @@ export function readConversation(bytes: Buffer): ReadResult {
       'skipped',
       value,
       'NOT_A_CONVERSATION',
-      'It holds nothing that a conversation of ChatGPT or Claude has.',
+      `It holds nothing that a conversation of ChatGPT or Claude has.${describeKeys(value)}`,
     );
   }
   try {
@@ -124,4 +124,14 @@ function problem(
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+const NAMED_KEYS = 5;
+const MAX_KEY_LENGTH = 40;
+
+function describeKeys(value: JsonObject): string {
+  const keys = Object.keys(value);
+  if (keys.length === 0) return '';
+  const named = keys.slice(0, NAMED_KEYS).map((key) => cleanText(key.slice(0, MAX_KEY_LENGTH)));
+  return ` It has the keys ${named.join(', ')}${keys.length > NAMED_KEYS ? ' and more' : ''}.`;
 }

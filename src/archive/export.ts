@@ -2,9 +2,11 @@
 import { stat } from 'node:fs/promises';
 import { type AssetIndex, indexAssets } from './assets.ts';
 import type { ContainerEntry, ContainerLimits } from './container.ts';
+import { isCodeFile } from './entry-names.ts';
 import { openFolder } from './folder.ts';
 import { openInnerZips, type Part } from './portal.ts';
 import { findMissingShards, findShards } from './shards.ts';
+import { createSideFiles } from './side-files.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 import { openZip } from './zip.ts';
@@ -67,16 +69,18 @@ async function assemble(
   cleanup.push(() => outer.close());
   const problems = [...outer.warnings];
   const parts: Part[] = [{ container: outer, prefix: '' }];
-  if (findShards(outer.entries).length === 0) {
+  const [outerShards = []] = findShards([outer]).values();
+  if (outerShards.every((entry) => isCodeFile(entry.name))) {
     parts.push(...(await openInnerZips(outer, options, cleanup, problems)));
   }
 
-  const containers = parts.map((part) => part.container);
+  const found = findShards(parts.map((part) => part.container));
+  const sideFiles = createSideFiles(problems);
   const shards: Shard[] = [];
   const sources: ((signal: AbortSignal | undefined) => AsyncIterable<Buffer>)[] = [];
   let refusal: ArchiveError | null = null;
   for (const { container, prefix } of parts) {
-    for (const entry of findShards(container.entries)) {
+    for (const entry of found.get(container) ?? []) {
       const error = container.refusal(entry);
       if (error !== null) {
         refusal ??= error;
@@ -87,7 +91,7 @@ async function assemble(
       sources.push((signal) => container.read(entry, signal));
     }
   }
-  problems.push(...(await findMissingShards(containers)));
+  problems.push(...(await findMissingShards(found, sideFiles)));
   if (shards.length === 0) throw refusal ?? noConversations(outer.entries, problems);
 
   const { maxElementBytes, maxDepth, maxValues } = options.limits;
@@ -100,7 +104,7 @@ async function assemble(
       if (source === undefined) throw new RangeError('The shard is not of this export.');
       return sliceElements(source(signal), { fromElement, maxElementBytes, maxDepth, maxValues });
     },
-    assets: await indexAssets(containers, problems),
+    assets: await indexAssets(found, sideFiles),
     close,
   };
 }

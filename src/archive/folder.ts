@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Container, type ContainerEntry, type ContainerLimits, defaultMaxEntries } from './container.ts';
+import { refusalCode } from './entry-names.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 
 const MAX_FOLDER_DEPTH = 32;
@@ -19,16 +20,25 @@ export async function openFolder(path: string, limits: ContainerLimits): Promise
       const name = next.prefix + item.name;
       if (item.isDirectory()) {
         if (next.depth < MAX_FOLDER_DEPTH) queue.push({ prefix: `${name}/`, depth: next.depth + 1 });
-        else warnings.push({ code: 'ENTRY_REFUSED', reason: `Left out ${name}: it is nested too deep.` });
+        else warnings.push({ code: 'FOLDER_TOO_DEEP', reason: `Left out ${name}: it is nested too deep.` });
       } else if (item.isFile()) {
         const { size } = await lstat(join(path, name));
         expandedBytes += size;
         entries.push({ name, baseName: item.name, expandedBytes: size });
       } else {
-        warnings.push({ code: 'ENTRY_REFUSED', reason: `Left out ${name}: it is not a regular file.` });
+        warnings.push({ code: refusalCode(name), reason: `Left out ${name}: it is not a regular file.` });
       }
-      if (entries.length > maxEntries || expandedBytes > limits.maxExpandedBytes) {
-        throw new ArchiveError('ZIP_TOO_LARGE', 'The folder holds more than is accepted.');
+      if (entries.length > maxEntries) {
+        throw new ArchiveError(
+          'ZIP_TOO_LARGE',
+          `The folder holds more than the ${maxEntries} files that are accepted.`,
+        );
+      }
+      if (expandedBytes > limits.maxExpandedBytes) {
+        throw new ArchiveError(
+          'ZIP_TOO_LARGE',
+          `The folder holds more than the ${limits.maxExpandedBytes} bytes that MAX_EXPANDED_BYTES allows.`,
+        );
       }
     }
   }

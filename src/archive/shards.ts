@@ -1,25 +1,34 @@
 import type { Container, ContainerEntry } from './container.ts';
-import { readWhole } from './container.ts';
-import { ArchiveError, type ArchiveWarning } from './types.ts';
+import { baseNameOf, isCodeFile, isInnerZip, partNumber, shardNumber } from './entry-names.ts';
+import type { SideFiles } from './side-files.ts';
+import type { ArchiveWarning } from './types.ts';
 import { asArray, asObject, asText, isObject } from './values/json.ts';
 
-// Never looser: shared_conversations.json, sectioned_conversations.json and the asset names are no conversations.
-const SHARD_NAME = /^conversations(?:-(\d+))?(?: ?\(\d+\))?\.json$/i;
-const INNER_ZIP_NAME = /^Conversations_{1,2}[^/]*\.zip$/i;
-const MANIFEST_NAME = 'export_manifest.json';
-const MAX_SIDE_FILE_BYTES = 64 * 1024 * 1024;
+/** How many gaps a warning names. */
+const NAMED_GAPS = 5;
 
 /** Files that operating systems add to archives. */
 export function isJunk(entry: ContainerEntry): boolean {
   return entry.baseName.startsWith('._') || entry.name.split('/').includes('__MACOSX');
 }
 
-/** The files of conversations, the single one first and the numbered ones in the order of their numbers. */
-export function findShards<E extends ContainerEntry>(entries: readonly E[]): E[] {
+/**
+ * The files of conversations of each container, the single one first and the numbered ones in the order of their
+ * numbers. Files of the code interpreter count only when there are no others.
+ */
+export function findShards<C extends Pick<Container, 'entries'>>(
+  containers: readonly C[],
+): Map<C, ContainerEntry[]> {
+  const all = containers.map((container) => [container, shardsOf(container.entries)] as const);
+  const isOwn = ({ name }: ContainerEntry) => !isCodeFile(name);
+  const hasOwn = all.some(([, entries]) => entries.some(isOwn));
+  return new Map(all.map(([container, entries]) => [container, hasOwn ? entries.filter(isOwn) : entries]));
+}
+
+function shardsOf(entries: readonly ContainerEntry[]): ContainerEntry[] {
   const shards = entries.flatMap((entry) => {
-    const match = SHARD_NAME.exec(entry.baseName);
-    if (match === null || isJunk(entry)) return [];
-    return [{ entry, number: match[1] === undefined ? -1 : Number(match[1]) }];
+    const number = shardNumber(entry.baseName);
+    return number === null || isJunk(entry) ? [] : [{ entry, number }];
   });
   shards.sort((a, b) => a.number - b.number || compareText(a.entry.name, b.entry.name));
   return shards.map((shard) => shard.entry);
@@ -27,40 +36,80 @@ export function findShards<E extends ContainerEntry>(entries: readonly E[]): E[]
 
 /** The zips of conversations in a container of the Privacy Portal, in the order of their parts. */
 export function findInnerZips<E extends ContainerEntry>(entries: readonly E[]): E[] {
-  const zips = entries.filter((entry) => INNER_ZIP_NAME.test(entry.baseName) && !isJunk(entry));
+  const zips = entries.filter((entry) => isInnerZip(entry.baseName) && !isJunk(entry));
   return zips.sort(
     (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }) || compareText(a.name, b.name),
   );
 }
 
 /**
- * Shards that a manifest lists and no container of the export holds. The manifest is a hint: without one nothing is
- * missing.
+ * Shards that a manifest lists and no container of the export holds. Without a manifest only the numbers can tell: a
+ * gap in them is a warning, for the rest may have been left out on purpose.
  */
-export async function findMissingShards(containers: readonly Container[]): Promise<ArchiveWarning[]> {
-  const problems: ArchiveWarning[] = [];
-  const present = new Set(
-    containers.flatMap((container) =>
-      findShards(container.entries).map((entry) => entry.baseName.toLowerCase()),
-    ),
-  );
-  const missing = new Set<string>();
-  for (const container of containers) {
-    for (const entry of container.entries) {
-      if (entry.baseName !== MANIFEST_NAME || isJunk(entry)) continue;
-      for (const name of namesIn(await readSideFile(container, entry, problems))) {
-        const baseName = name.slice(name.lastIndexOf('/') + 1);
-        if (SHARD_NAME.test(baseName) && !present.has(baseName.toLowerCase())) missing.add(baseName);
-      }
+export async function findMissingShards(
+  shards: ReadonlyMap<Container, ContainerEntry[]>,
+  sideFiles: SideFiles,
+): Promise<ArchiveWarning[]> {
+  const present = new Set([...shards.values()].flat().flatMap((entry) => shardNumber(entry.baseName) ?? []));
+  const missing = new Map<number, string>();
+  let listed = false;
+  for (const container of shards.keys()) {
+    for (const name of namesIn(await sideFiles.read(container, 'export_manifest'))) {
+      const baseName = baseNameOf(name);
+      const number = shardNumber(baseName);
+      if (number === null) continue;
+      listed = true;
+      if (!present.has(number)) missing.set(number, baseName);
     }
   }
-  for (const name of missing) {
-    problems.push({
-      code: 'SHARD_MISSING',
-      reason: `The export lists ${name}, but it is not in the archive.`,
-    });
+  if (!listed) {
+    const nameOf = (number: number) => `conversations-${String(number).padStart(3, '0')}.json`;
+    return describeGaps(
+      [...present].filter((number) => number >= 0),
+      0,
+      nameOf,
+    );
   }
-  return problems;
+  return [...missing.values()].map((name) => ({
+    code: 'SHARD_MISSING',
+    reason: `The export lists ${name}, but it is not in the archive.`,
+  }));
+}
+
+/** Gaps in the numbers of the portal's zips. */
+export function findMissingParts(zips: readonly ContainerEntry[]): ArchiveWarning[] {
+  const bySeries = new Map<string, number[]>();
+  for (const { baseName } of zips) {
+    const part = partNumber(baseName);
+    if (part === null) continue;
+    const numbers = bySeries.get(part.series) ?? [];
+    numbers.push(part.number);
+    bySeries.set(part.series, numbers);
+  }
+  return [...bySeries].flatMap(([series, numbers]) =>
+    describeGaps(numbers, 1, (number) => `${series}${String(number).padStart(4, '0')}.zip`),
+  );
+}
+
+/** At most one warning. Exports begin to count at `first`, some of them one later. */
+function describeGaps(
+  numbers: number[],
+  first: number,
+  nameOf: (number: number) => string,
+): ArchiveWarning[] {
+  const gaps: string[] = [];
+  let next = first;
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const isLateStart = next === first && number === first + 1;
+    if (number > next && !isLateStart) {
+      gaps.push(number === next + 1 ? nameOf(next) : `${nameOf(next)} to ${nameOf(number - 1)}`);
+    }
+    next = Math.max(next, number + 1);
+  }
+  if (gaps.length === 0) return [];
+  const more = gaps.length > NAMED_GAPS ? ' and more' : '';
+  const reason = `The numbers of the files have a gap: ${gaps.slice(0, NAMED_GAPS).join(', ')}${more} may be missing. Look whether the archive is complete.`;
+  return [{ code: 'SHARD_GAP', reason }];
 }
 
 /** Every file name that some form of the manifest lists. */
@@ -70,32 +119,13 @@ function namesIn(manifest: unknown): string[] {
   const logical = isObject(logical_files) ? Object.values(logical_files) : asArray(logical_files);
   for (const each of [...logical, ...asArray(files)]) {
     const { files: parts, shards } = asObject(each);
-    names.push(...asArray(parts), ...asArray(shards));
+    // Not spread into arguments: there may be more of them than a call takes.
+    for (const part of asArray(parts)) names.push(part);
+    for (const shard of asArray(shards)) names.push(shard);
   }
   return names
     .map((name) => asText(name) ?? asText(asObject(name).path) ?? asText(asObject(name).name))
     .filter((name) => name !== null);
-}
-
-/** A JSON file beside the conversations; undefined, and a problem, when it cannot be read. */
-export async function readSideFile(
-  container: Container,
-  entry: ContainerEntry,
-  problems: ArchiveWarning[],
-): Promise<unknown> {
-  try {
-    const bytes = await readWhole(
-      container,
-      entry,
-      MAX_SIDE_FILE_BYTES,
-      () => new ArchiveError('SIDE_FILE_TOO_LARGE', `it is larger than ${MAX_SIDE_FILE_BYTES} bytes`),
-    );
-    return JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''));
-  } catch (error) {
-    const why = error instanceof ArchiveError ? error.message : 'it is not valid JSON';
-    problems.push({ code: 'SIDE_FILE_UNREADABLE', reason: `${entry.baseName} was not used: ${why}` });
-    return undefined;
-  }
 }
 
 function compareText(a: string, b: string): number {

@@ -31,7 +31,8 @@ export interface ZipFile extends Container {
   close(): Promise<void>;
 }
 
-const MAX_TABLE_BYTES = 128 * 1024 * 1024;
+/** A hundred thousand entries; reading a table takes seven times its size. */
+const MAX_TABLE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Opens a zip and checks its table. Throws an ArchiveError: NOT_A_ZIP, ZIP_TRUNCATED, ZIP_INVALID, ZIP_OVERLAP,
@@ -64,13 +65,17 @@ async function closeOnError<T>(handle: FileHandle, work: () => Promise<T>): Prom
 
 async function openRange(path: string, range: FileRange, limits: ZipLimits): Promise<ZipFile> {
   const location = await locateTable(range);
-  if (
-    location.entryCount > (limits.maxEntries ?? defaultMaxEntries) ||
-    location.tableBytes > MAX_TABLE_BYTES
-  ) {
+  const maxEntries = limits.maxEntries ?? defaultMaxEntries;
+  if (location.entryCount > maxEntries) {
     throw new ArchiveError(
       'ZIP_TOO_LARGE',
-      `The zip lists ${location.entryCount} entries, more than are accepted.`,
+      `The zip lists ${location.entryCount} entries; at most ${maxEntries} are accepted.`,
+    );
+  }
+  if (location.tableBytes > MAX_TABLE_BYTES) {
+    throw new ArchiveError(
+      'ZIP_TOO_LARGE',
+      `The names in the zip take ${location.tableBytes} bytes; at most ${MAX_TABLE_BYTES} are accepted.`,
     );
   }
   const { entries, warnings } = await readTable(
@@ -100,7 +105,7 @@ function checkTotals(entries: ZipEntry[], fileBytes: number, limits: ZipLimits):
   if (total > limits.maxExpandedBytes) {
     throw new ArchiveError(
       'ZIP_TOO_LARGE',
-      `The zip expands to ${total} bytes; at most ${limits.maxExpandedBytes} are accepted.`,
+      `The zip expands to ${total} bytes, more than the ${limits.maxExpandedBytes} that MAX_EXPANDED_BYTES allows.`,
     );
   }
   if (total > ratioFloorBytes && total > fileBytes * (limits.maxRatio ?? defaultMaxRatio)) {

@@ -22,6 +22,11 @@ describe('a file of an export', () => {
     ['file_0123-sanitized.jpg', 'file_0123', 'sanitized.jpg'],
     ['wrapped/file_0123.dat', 'file_0123', null],
     ['user-x/ab/mnt/data/report.csv', 'report.csv', 'report.csv'],
+    ['user-x/ab/mnt/data/conversations.json', 'conversations.json', 'conversations.json'],
+    ['img_0a-cat - final.png', 'img_0a', 'cat - final.png'],
+    ['x/libfile_9-1.2.png', 'libfile_9', '1.2.png'],
+    ['aud_1.tar.gz', 'aud_1', 'aud_1.tar.gz'],
+    ['file-AbC-data.json', 'file-AbC', 'data.json'],
   ])('%s is found by its id', async (name, id, expected) => {
     const assets = await indexOf({ name, data: 'x' });
     const asset = assets.resolve(id);
@@ -42,6 +47,11 @@ describe('a file of an export', () => {
     expect(assets.resolve('file_1', 'two')?.entry.entry.name).toBe('two/audio/file_1-b.wav');
   });
 
+  it('is never one of the files of JSON beside the conversations', async () => {
+    const assets = await indexOf({ name: 'users.json', data: '[]' }, { name: 'x/users.json', data: '[]' });
+    expect(assets.resolve('users.json')?.entry.entry.name).toBe('x/users.json');
+  });
+
   it('that is not there is null', async () => {
     const assets = await indexOf({ name: 'file-abc-x.png' });
     expect(assets.resolve('file-ab')).toBeNull();
@@ -53,11 +63,15 @@ describe('a file of an export', () => {
       { file_id: 'file_1', file_name: 'library.pdf' },
       { file_id: 'file_2', file_name: 'second.pdf' },
     ];
-    for (const order of [0, 1]) {
+    for (const [order, copy] of [
+      [0, ''],
+      [1, ''],
+      [0, ' (1)'],
+    ] as const) {
       const sides = [
-        { name: 'library_files.json', data: bytesOf(library) },
+        { name: `library_files${copy}.json`, data: bytesOf(library) },
         {
-          name: 'conversation_asset_file_names.json',
+          name: `conversation_asset_file_names${copy}.json`,
           data: bytesOf({ 'file_1.dat': 'dalle-generations/map.png' }),
         },
       ];

@@ -131,9 +131,28 @@ describe('a Claude conversation', () => {
         text: 'read this\n\nnotes.txt\ncontent',
         assets: [
           { externalId: 'f-1', name: 'cat.png' },
-          { externalId: 'notes.txt', mimeType: 'text/plain', sizeBytes: 7 },
+          { externalId: '1/attachments/0', name: 'notes.txt', mimeType: 'text/plain', sizeBytes: 7 },
         ],
       },
+    ]);
+  });
+
+  it('takes files of one name for several', () => {
+    const attachments = [{ file_name: 'a.txt' }, { file_name: 'a.txt' }, {}];
+    const value = claude([human('1', 'x', { attachments }), { sender: 'human', text: 'y', attachments }]);
+    expect(read(value).messages.flatMap(({ assets }) => assets.map((asset) => asset.externalId))).toEqual([
+      '1/attachments/0',
+      '1/attachments/1',
+      'conv/message-1/attachments/0',
+      'conv/message-1/attachments/1',
+    ]);
+  });
+
+  it('tells the summaries of thoughts that are left out', () => {
+    const summaries = [{ summary: 'Considered cats.' }, 'And dogs.', {}];
+    const value = claude([assistant('1', [{ type: 'thinking', thinking: '', summaries }])]);
+    expect(read(value).messages).toMatchObject([
+      { kind: 'REASONING', text: 'Considered cats.\n\nAnd dogs.' },
     ]);
   });
 

@@ -42,6 +42,14 @@ describe('the files of an export', () => {
     expect(await idsIn(parts)).toEqual(['a', 'b', 'c', 'd']);
   });
 
+  it('never come from the code interpreter when there are others', async () => {
+    const code = 'user-x/abc/mnt/data/conversations.json';
+    expect(await idsIn([shard('conversations.json', 'a'), shard(code, 'b')])).toEqual(['a']);
+    expect(await idsIn([shard(code, 'b')])).toEqual(['b']);
+    const inner = { name: 'Conversations__1.zip', data: makeZip([shard('conversations.json', 'a')]) };
+    expect(await idsIn([inner, shard(code, 'b')])).toEqual(['a']);
+  });
+
   it('are found in a wrapping folder and under a copy’s name', async () => {
     expect(await idsIn([shard('my export/conversations (1).json', 'a')])).toEqual(['a']);
     expect(await idsIn([shard('x\\y\\Conversations-000.JSON', 'a')])).toEqual(['a']);
@@ -70,6 +78,29 @@ describe('the files of an export', () => {
     );
     expect(result.conversations).toHaveLength(1);
     expect(result.problems).toEqual(['SHARD_MISSING']);
+  });
+
+  it.each([
+    [['conversations-000.json', 'conversations-002.json'], 'conversations-001.json'],
+    [['conversations-5.json'], 'conversations-000.json to conversations-004.json'],
+    [
+      ['conversations.json', 'conversations-001.json', 'conversations-900.json'],
+      '002.json to conversations-899',
+    ],
+  ])('without a manifest are missed where the numbers have a gap: %j', async (names, missing) => {
+    const path = await temporaryFile(makeZip(names.map((name) => shard(name, name))));
+    const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
+    expect(archive.problems).toEqual([{ code: 'SHARD_GAP', reason: expect.stringContaining(missing) }]);
+    await archive.close();
+  });
+
+  it('are compared with the manifest by their numbers, and copies count', async () => {
+    const parts = [shard('conversations-1.json', 'a'), shard('conversations-002 (1).json', 'b')];
+    expect((await importZip(makeZip(parts))).problems).toEqual([]);
+    const listed = manifest('conversations-001.json', 'conversations-002.json');
+    expect((await importZip(makeZip([...parts, listed]))).problems).toEqual([]);
+    const copy = { ...manifest('conversations-003.json'), name: 'export_manifest (1).json' };
+    expect((await importZip(makeZip([...parts, copy]))).problems).toEqual(['SHARD_MISSING']);
   });
 
   it('need no manifest, nor one that tells the truth or is JSON', async () => {
@@ -105,6 +136,19 @@ describe('the files of an export', () => {
     );
     expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a', 'c', 'd']);
     expect(result.problems).toEqual(['JSON_TRUNCATED', 'ZIP_BAD_CRC']);
+  });
+
+  it.each([
+    ['export_manifest', `[${'[],'.repeat(3_000_000)}[]]`],
+    ['library_files', `[${'{},'.repeat(500_000)}{}]`],
+    ['conversation_asset_file_names', `{"a":"${'x'.repeat(9_000_000)}"}`],
+  ])('are read without an %s that is too large, wherever it lies', async (name, data) => {
+    const far = { name: `deep/${name}.json`, data };
+    const zip = (...more: ZipPart[]) => makeZip([shard('conversations.json', 'a'), far, ...more]);
+    const result = await importZip(zip());
+    expect(result.conversations).toHaveLength(1);
+    expect(result.problems).toEqual(['SIDE_FILE_UNREADABLE']);
+    expect((await importZip(zip({ name: `${name}.json`, data: '{}' }))).problems).toEqual([]);
   });
 
   it('may be read again from any element', async () => {
@@ -184,6 +228,16 @@ describe('a container of the Privacy Portal', () => {
     expect(result.problems).toEqual(['NOT_A_ZIP']);
   });
 
+  it('opens a part whose own checksum is wrong, and reports it', async () => {
+    const result = await importZip(makeZip([{ ...part(1, 8, 'a', 'b'), crc: 5 }]));
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a', 'b']);
+    expect(result.problems).toEqual(['ZIP_BAD_CRC']);
+  });
+
+  it('warns of a gap in the numbers of its parts', async () => {
+    expect((await importZip(makeZip([part(1, 0, 'a'), part(3, 0, 'b')]))).problems).toEqual(['SHARD_GAP']);
+  });
+
   it('is held as a whole to the limits of one zip', async () => {
     const inner = (id: string): ZipPart => {
       const data = bytesOf([dialogue(id, { filler: 'x'.repeat(10_000) })]);
@@ -221,10 +275,19 @@ describe('a folder', () => {
     await mkdir(join(folder, 'unpacked'));
     await writeFile(join(folder, 'unpacked', 'conversations.json'), bytesOf([dialogue('a')]));
     await writeFile(join(folder, 'unpacked', 'Conversations__1.zip'), 'not read');
-    await symlink('/etc/passwd', join(folder, 'conversations-000.json'));
+    await symlink('/etc/passwd', join(folder, 'passwords'));
     const result = await importPath(folder);
     expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a']);
     expect(result.problems).toEqual(['ENTRY_REFUSED']);
+    await symlink('/etc/passwd', join(folder, 'conversations-000.json'));
+    expect((await importPath(folder)).problems.toSorted()).toEqual(['ENTRY_REFUSED', 'SHARD_REFUSED']);
+  });
+
+  it('nested too deep is reported, for nobody looked into it', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'conversations.json'), bytesOf([dialogue('a')]));
+    await mkdir(join(folder, ...Array.from({ length: 33 }, () => 'deeper')), { recursive: true });
+    expect((await importPath(folder)).problems).toEqual(['FOLDER_TOO_DEEP']);
   });
 
   it('may hold the zips of the Privacy Portal', async () => {

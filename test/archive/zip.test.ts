@@ -133,6 +133,15 @@ describe('an unsafe name', () => {
     await zip.close();
   });
 
+  it.each(['/conversations-001.json', 'a/../Conversations__x-0001.zip', 'C:\\conversations.json'])(
+    'of conversations is refused as such: %s',
+    async (name) => {
+      const zip = await open([{ name, data: 'evil' }, ...twoParts]);
+      expect(zip.warnings.map((warning) => warning.code)).toEqual(['SHARD_REFUSED']);
+      await zip.close();
+    },
+  );
+
   it('of a symbolic link or a device is refused', async () => {
     const zip = await open([
       { name: 'link', data: '/etc/passwd', externalAttributes: 0o120777 << 16 },
@@ -183,6 +192,18 @@ describe('a zip that cannot be trusted', () => {
 
   it('that is a web page says that the link may have expired', async () => {
     await expect(openZip(await temporaryFile(page), limits)).rejects.toThrow(/expired/);
+  });
+
+  it.each(['[{}]', ' {"conversations": []}', '\ufeff['])('that is JSON says what to do: %s', async (json) => {
+    await expect(openZip(await temporaryFile(json), limits)).rejects.toThrow(/put it into a zip/);
+  });
+
+  it('with a table of more bytes than any export has is refused', async () => {
+    const name = 'n'.repeat(65_000);
+    const parts = Array.from({ length: 260 }, (_, index) => ({ name: `${index}${name}`, method: 0 }));
+    await expect(openZip(await temporaryFile(makeZip(parts)), limits)).rejects.toMatchObject({
+      code: 'ZIP_TOO_LARGE',
+    });
   });
 
   it('with too many entries is refused', async () => {

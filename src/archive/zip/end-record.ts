@@ -129,6 +129,12 @@ function missingEnd(head: Buffer): ArchiveError {
       'The file is a web page, not a zip. The export link has probably expired (it lives 24 hours) and the error page was saved instead: request a new export.',
     );
   }
+  if (/^(?:\xef\xbb\xbf)?\s*[[{]/.test(text)) {
+    return new ArchiveError(
+      'NOT_A_ZIP',
+      'The file is JSON, not a zip. If it is the conversations.json of an export, put it into a zip under that name, and import the zip.',
+    );
+  }
   return new ArchiveError(
     'NOT_A_ZIP',
     'The file is not a zip. If it came from an export link, the link may have expired and a page been saved instead: request a new export.',

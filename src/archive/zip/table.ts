@@ -1,4 +1,5 @@
 import { Open } from 'unzipper';
+import { baseNameOf, refusalCode } from '../entry-names.ts';
 import type { ArchiveWarning } from '../types.ts';
 import { ArchiveError } from '../types.ts';
 import { TABLE_HEADER_BYTES, TABLE_HEADER_SIGNATURE, type TableLocation } from './end-record.ts';
@@ -54,7 +55,7 @@ export async function readTable(
     const refusal = refuseName(name, row.externalFileAttributes);
     if (refusal !== null) {
       warnings.push({
-        code: 'ENTRY_REFUSED',
+        code: refusalCode(name),
         reason: `Left out ${JSON.stringify(name.slice(0, 200))}: ${refusal}.`,
       });
       continue;
@@ -68,7 +69,7 @@ export async function readTable(
     }
     byName.set(path, {
       name: path,
-      baseName: path.slice(path.lastIndexOf('/') + 1),
+      baseName: baseNameOf(path),
       compressedBytes: row.compressedSize,
       expandedBytes: row.uncompressedSize,
       method: row.compressionMethod,

@@ -1,0 +1,41 @@
+/** Which files of an export are conversations, by nothing but their names. */
+
+// Never looser: shared_conversations.json, sectioned_conversations.json and the asset names are no conversations.
+const SHARD_NAME = /^conversations(?:-(\d+))?(?: ?\(\d+\))?\.json$/i;
+const INNER_ZIP_NAME = /^Conversations_{1,2}[^/]*\.zip$/i;
+const PART_NUMBER = /^(.*-)(\d{4})(?: ?\(\d+\))?\.zip$/i;
+
+/** The part after the last separator of either kind. */
+export const baseNameOf = (name: string): string =>
+  name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
+
+/** The number in the base name of a shard, -1 for the single `conversations.json`, null for any other file. */
+export function shardNumber(baseName: string): number | null {
+  const match = SHARD_NAME.exec(baseName);
+  if (match === null) return null;
+  return match[1] === undefined ? -1 : Number(match[1]);
+}
+
+/** Whether the Privacy Portal calls a zip of conversations so. */
+export const isInnerZip = (baseName: string): boolean => INNER_ZIP_NAME.test(baseName);
+
+/** `Conversations__x-chatgpt-0002.zip` is number 2 of the series `Conversations__x-chatgpt-`; null when none is told. */
+export function partNumber(baseName: string): { series: string; number: number } | null {
+  const match = PART_NUMBER.exec(baseName);
+  return match === null ? null : { series: match[1] ?? '', number: Number(match[2]) };
+}
+
+/** Files that the code interpreter was given or wrote; one may be called like a file of conversations. */
+export function isCodeFile(name: string): boolean {
+  const folders = name.split('/').slice(0, -1);
+  const user = folders.findIndex((folder) => folder.startsWith('user-'));
+  return (
+    user >= 0 && folders.slice(user).some((folder, at, below) => folder === 'mnt' && below[at + 1] === 'data')
+  );
+}
+
+/** The code of the warning that an entry was left out: conversations may be lost with one that is named so. */
+export function refusalCode(name: string): 'SHARD_REFUSED' | 'ENTRY_REFUSED' {
+  const baseName = baseNameOf(name);
+  return shardNumber(baseName) !== null || isInnerZip(baseName) ? 'SHARD_REFUSED' : 'ENTRY_REFUSED';
+}

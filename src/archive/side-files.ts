@@ -1,0 +1,72 @@
+/**
+ * JSON files beside the conversations. They are hints, so only as much of them is read as a real export needs: they
+ * are parsed as a whole, and a few packed kilobytes can be gigabytes of empty objects.
+ */
+import { type Container, type ContainerEntry, readWhole } from './container.ts';
+import { isJunk } from './shards.ts';
+import { ArchiveError, type ArchiveWarning } from './types.ts';
+
+export type SideFileName = 'export_manifest' | 'conversation_asset_file_names' | 'library_files';
+
+export interface SideFiles {
+  /**
+   * What the file of this name says that lies nearest to the container's root; undefined, and a problem, when it
+   * cannot be read.
+   */
+  read(container: Container, name: SideFileName): Promise<unknown>;
+}
+
+/** Of one file: a hundred thousand names. */
+const MAX_BYTES = 8 * 1024 * 1024;
+const MAX_VALUES = 400_000;
+/** Of all files of an export, which may come in many parts. */
+const MAX_TOTAL_VALUES = 4_000_000;
+
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+const COMMA = 0x2c;
+
+/** Each file that is not used becomes one of `problems`. */
+export function createSideFiles(problems: ArchiveWarning[]): SideFiles {
+  let valuesLeft = MAX_TOTAL_VALUES;
+  return {
+    async read(container, name) {
+      const entry = findSideFile(container.entries, name);
+      if (entry === undefined || valuesLeft <= 0) return undefined;
+      try {
+        const bytes = await readWhole(container, entry, MAX_BYTES, () => tooLarge(`${MAX_BYTES} bytes`));
+        const values = countValues(bytes);
+        valuesLeft -= values;
+        if (values > MAX_VALUES) throw tooLarge(`${MAX_VALUES} values`);
+        if (valuesLeft < 0) throw tooLarge(`${MAX_TOTAL_VALUES} values, with those of the other parts`);
+        return JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''));
+      } catch (error) {
+        const why = error instanceof ArchiveError ? error.message : 'it is not valid JSON';
+        if (!(error instanceof ArchiveError) && !(error instanceof SyntaxError)) throw error;
+        problems.push({ code: 'SIDE_FILE_UNREADABLE', reason: `${entry.baseName} was not used: ${why}` });
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Other products have files of these names in folders of their own, and downloads get numbers: `x (1).json`. */
+function findSideFile(entries: readonly ContainerEntry[], name: SideFileName): ContainerEntry | undefined {
+  const pattern = new RegExp(`^${name}(?: ?\\(\\d+\\))?\\.json$`, 'i');
+  const distance = (entry: ContainerEntry) => entry.name.split('/').length * 1_000 + entry.baseName.length;
+  let nearest: ContainerEntry | undefined;
+  for (const entry of entries) {
+    if (!pattern.test(entry.baseName) || isJunk(entry)) continue;
+    if (nearest === undefined || distance(entry) < distance(nearest)) nearest = entry;
+  }
+  return nearest;
+}
+
+/** Also counts what stands in strings: real files are far from the limit either way. */
+function countValues(bytes: Buffer): number {
+  let values = 0;
+  for (const byte of bytes) if (byte === COMMA || byte === BRACE || byte === BRACKET) values += 1;
+  return values;
+}
+
+const tooLarge = (most: string) => new ArchiveError('SIDE_FILE_TOO_LARGE', `it holds more than ${most}`);
