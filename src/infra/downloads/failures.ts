@@ -3,6 +3,10 @@ import { InvalidInputError, SyncError } from '../../domain/errors.ts';
 const putItYourself =
   'An export link lives 24 hours and works only for the account that asked for it: download the zip in your browser ' +
   'and upload it, or put it where this server can fetch it.';
+/** What to do where the link's server is at fault. */
+export const useAnother =
+  'Download the zip in your browser and upload it, or put it on another server and use its link.';
+const tryLater = 'Try again later; if it stays so, download the zip in your browser and upload it.';
 const diskCodes = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EFBIG']);
 const networkCalls = new Set(['connect', 'getaddrinfo']);
 const tlsCode = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
@@ -40,9 +44,11 @@ export function statusFailure(status: number, retryAfter: string | undefined): S
   if (status === 404)
     return new SyncError('HTTP_404', `There is no file at this link (404). ${putItYourself}`);
   const isTransient = status === 408 || status === 425 || status === 429 || status >= 500;
-  const message = `The server of the export answered with status ${status}.`;
-  if (!isTransient) return new SyncError(`HTTP_${status}`, message);
-  return new TransientError(`HTTP_${status}`, message, { waitMs: parseRetryAfter(retryAfter) });
+  const answer = `The server of the export answered with status ${status}.`;
+  if (!isTransient) return new SyncError(`HTTP_${status}`, `${answer} ${putItYourself}`);
+  return new TransientError(`HTTP_${status}`, `${answer} ${tryLater}`, {
+    waitMs: parseRetryAfter(retryAfter),
+  });
 }
 
 /** Seconds or a date: RFC 9110, 10.2.3. Null when there is none that can be read. */
@@ -72,9 +78,9 @@ export function toSyncError(error: unknown): SyncError {
     );
   }
   if (tlsCode.test(code)) {
-    return new SyncError('TLS_FAILED', "The server's certificate cannot be trusted.", { cause: error });
+    const message = `The server's certificate cannot be trusted. ${useAnother}`;
+    return new SyncError('TLS_FAILED', message, { cause: error });
   }
-  return new TransientError('DOWNLOAD_FAILED', 'The connection to the server of the export failed.', {
-    cause: error,
-  });
+  const message = `The connection to the server of the export failed. Check the link's host. ${tryLater}`;
+  return new TransientError('DOWNLOAD_FAILED', message, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { type Agent, type Dispatcher, request } from 'undici';
 import { SyncError } from '../../domain/errors.ts';
 import type { DownloadProgress, FileVersion } from '../../domain/services.ts';
-import { notAZip, statusFailure, TransientError, tooLarge } from './failures.ts';
+import { notAZip, statusFailure, TransientError, tooLarge, useAnother } from './failures.ts';
 import type { PartFile } from './part-file.ts';
 import { type HostRule, parseRedirect } from './url.ts';
 import { type PaceLimits, startWatchdog, type Watchdog } from './watchdog.ts';
@@ -70,7 +70,8 @@ async function requestFile(
     discardBody(response);
     url = parseRedirect(url, location, transfer.isAllowed);
   }
-  throw new SyncError('TOO_MANY_REDIRECTS', `The server redirects more than ${maxRedirects} times.`);
+  const message = `The server redirects more than ${maxRedirects} times. ${useAnother}`;
+  throw new SyncError('TOO_MANY_REDIRECTS', message);
 }
 
 /** Headers that ask for the rest of the same version, or for the whole unless it is the known one. RFC 9110, 13.1. */
@@ -106,7 +107,8 @@ async function receive(
 
   const encoding = header(response, 'content-encoding');
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
-    throw new SyncError('CONTENT_ENCODED', 'The server compresses the archive though it was asked not to.');
+    const message = `The server compresses the archive though it was asked not to. ${useAnother}`;
+    throw new SyncError('CONTENT_ENCODED', message);
   }
   if (status === 206) await checkContinues(transfer, response);
   else await begin(transfer, response);

@@ -1,5 +1,5 @@
 import { SyncError } from '../../domain/errors.ts';
-import { TransientError } from './failures.ts';
+import { TransientError, useAnother } from './failures.ts';
 
 /** Ends a download that hangs or crawls; BullMQ would hold such a job active for ever. */
 export interface Watchdog {
@@ -25,7 +25,9 @@ export function startWatchdog(limits: PaceLimits): Watchdog {
   let idleTimer: NodeJS.Timeout | undefined;
   let windowTimer: NodeJS.Timeout | undefined;
   const stalled = () =>
-    controller.abort(new TransientError('DOWNLOAD_STALLED', 'The server of the export stopped answering.'));
+    controller.abort(
+      new TransientError('DOWNLOAD_STALLED', `The server of the export stopped answering. ${useAnother}`),
+    );
 
   function restartIdleTimer(): void {
     clearTimeout(idleTimer);
@@ -41,7 +43,7 @@ export function startWatchdog(limits: PaceLimits): Watchdog {
         windowBytes = 0;
         if (bytesPerSecond >= limits.minBytesPerSecond) return;
         controller.abort(
-          new TransientError('DOWNLOAD_TOO_SLOW', 'The server of the export sends too slowly.'),
+          new TransientError('DOWNLOAD_TOO_SLOW', `The server of the export sends too slowly. ${useAnother}`),
         );
       }, limits.throughputWindowMs);
     },
@@ -62,7 +64,7 @@ export function startDeadline(totalTimeoutMs: number): { signal: AbortSignal; st
   const timer = setTimeout(
     () =>
       controller.abort(
-        new SyncError('DOWNLOAD_TIMED_OUT', 'The download took too long.', { retryable: true }),
+        new SyncError('DOWNLOAD_TIMED_OUT', `The download took too long. ${useAnother}`, { retryable: true }),
       ),
     totalTimeoutMs,
   );
