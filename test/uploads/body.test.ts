@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { dialogue } from '../archive/builders.ts';
+import { dialogue, makeZip } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
 import type { TestUser } from '../support/server.ts';
 import { startSync, untilOver } from '../support/syncs.ts';
@@ -116,6 +116,32 @@ describe('An upload', () => {
     await until('nothing is left', async () => (await leftovers(stage)).length === 0);
     const { json } = await user.client.rest('GET', '/sync/history');
     expect(json).toMatchObject({ total_syncs: 0 });
+  });
+
+  const stranger = JSON.stringify([{ chat_id: 'x', turns: [] }, { chat_id: 'y' }]);
+  const good = JSON.stringify([dialogue('good')]);
+  test.each([
+    [
+      'a file of conversations was left out',
+      { 'conversations-000.json': good, '/conversations-001.json': good },
+    ],
+    ['only another file was left out', { 'conversations.json': good, '/x.json': good }, 'COMPLETED'],
+    [
+      'there are no conversations',
+      { 'conversations.json': stranger },
+      /has the keys chat_id, turns.*ChatGPT and Claude/,
+    ],
+    ['its file is a web page', { 'conversations.json': '<html>' }, /not a JSON array/],
+    ['its file is not UTF-8', { 'conversations.json': Buffer.from('[{}]', 'utf16le') }, /UTF-8/],
+  ])('tells when %s', async (_name, files, end: string | RegExp = 'PARTIAL') => {
+    const user = await stage.server.asUser();
+    const zip = makeZip(Object.entries(files).map(([name, data]) => ({ name, data })));
+    const { json } = await post(user, '/sync/upload', new Uint8Array(zip));
+    expect(await untilOver(user.client, json.task_id)).toMatchObject(
+      typeof end === 'string'
+        ? { status: end, counts: { added: 1 }, error: null }
+        : { status: 'FAILED', error: { code: 'NOTHING_FOUND', message: expect.stringMatching(end) } },
+    );
   });
 
   test('is refused before it is read while a sync runs', async () => {

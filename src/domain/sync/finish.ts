@@ -5,6 +5,13 @@ import { rememberArchive } from './known-archive.ts';
 import { announce, type Lease, LeaseLostError, type Tally, writeTask } from './lease.ts';
 import { alignSchedule, noteFailure, noteSuccess } from './schedule.ts';
 
+/** What is in, and what was found that is no conversation or could not be read. */
+type Found = Tally & {
+  strangers: number;
+  first_stranger: string | null;
+  first_failure: string | null;
+};
+
 /**
  * Ends the task: COMPLETED when all that was found is in, PARTIAL when something is missing, FAILED when nothing came
  * of it or when `error` says why it could not go on; `tally` is counted first. An archive that was read to its end is
@@ -22,11 +29,15 @@ export async function finishTask(
 ): Promise<SyncStatus> {
   const { seq, status } = await services.database.transaction(async (tx) => {
     if (tally) await writeTask(tx, lease, { tally });
-    const [found] = await tx.query<Tally & { problems: boolean }>(
-      `SELECT added, updated, unchanged, skipped, failed, EXISTS (SELECT FROM sync_problems p
-         WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED') AS problems
-       FROM sync_tasks
-       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' FOR UPDATE`,
+    const [found] = await tx.query<Found>(
+      `SELECT added, updated, unchanged, skipped, failed, strangers, first_stranger, first_failure
+       FROM sync_tasks, (
+         SELECT count(*) FILTER (WHERE outcome = 'SKIPPED' AND code = 'NOT_A_CONVERSATION')::int AS strangers,
+           (array_agg(reason ORDER BY ordinal) FILTER (WHERE outcome = 'SKIPPED' AND code = 'NOT_A_CONVERSATION'))[1]
+             AS first_stranger,
+           (array_agg(reason ORDER BY ordinal) FILTER (WHERE outcome = 'FAILED'))[1] AS first_failure
+         FROM sync_problems WHERE user_id = $1 AND task_id = $2) AS problems
+       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' FOR UPDATE OF sync_tasks`,
       [lease.userId, lease.taskId, lease.token],
     );
     if (!found) throw new LeaseLostError();
@@ -81,20 +92,20 @@ export async function giveUpRetries(
 }
 
 /** The counts decide how a run ended, so that success can never hide a failure. */
-function judge(found: Tally & { problems: boolean }): {
-  status: SyncStatus;
-  error?: { code: string; message: string };
-} {
-  const arrived = found.added + found.updated + found.unchanged + found.skipped;
-  if (arrived === 0 && found.failed === 0) {
-    return {
-      status: 'FAILED',
-      error: { code: 'NOTHING_FOUND', message: 'The export holds no conversation.' },
-    };
+function judge(found: Found): { status: SyncStatus; error?: { code: string; message: string } } {
+  const arrived = found.added + found.updated + found.unchanged + found.skipped - found.strangers;
+  if (arrived > 0) {
+    return { status: found.failed > 0 || found.first_failure !== null ? 'PARTIAL' : 'COMPLETED' };
   }
-  if (arrived === 0) {
+  if (found.failed > 0) {
     const message = 'Not one conversation of the export could be imported; see its problems.';
     return { status: 'FAILED', error: { code: 'NOTHING_IMPORTED', message } };
   }
-  return { status: found.failed > 0 || found.problems ? 'PARTIAL' : 'COMPLETED' };
+  const reasons = [found.first_failure, found.strangers > 0 ? describeStrangers(found) : null];
+  const message = reasons.filter(Boolean).join(' ') || 'The export holds no conversation.';
+  return { status: 'FAILED', error: { code: 'NOTHING_FOUND', message } };
 }
+
+const describeStrangers = ({ strangers, first_stranger }: Found): string =>
+  `The export holds no conversation but ${strangers} other elements. The first: ${first_stranger} ` +
+  'Supported are exports of ChatGPT and Claude.';
