@@ -1,8 +1,11 @@
+import { PothosError, PothosValidationError } from '@pothos/core';
 import { GraphQLError } from 'graphql';
 import { DomainError, SemanticSearchUnavailableError, TooManyRequestsError } from '../domain/errors.ts';
 import type { Logger } from '../domain/services.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import { currentRequestId } from '../request-context.ts';
+
+const FORGED_CURSOR = 'The cursor is none that this server gave.';
 
 /**
  * What a client may see of an error: expected ones as they are, with their code; everything else only as a request id
@@ -10,24 +13,20 @@ import { currentRequestId } from '../request-context.ts';
  */
 export function createMask(logger: Logger) {
   return (error: unknown): Error => {
-    const cause = error instanceof GraphQLError ? (error.originalError ?? null) : error;
-    if (error instanceof GraphQLError && (cause === null || cause instanceof GraphQLError)) return error;
+    const cause = causeOf(error);
+    if (error instanceof GraphQLError && isOfGraphQL(cause)) return error;
     const place =
       error instanceof GraphQLError
         ? { nodes: error.nodes, path: error.path, positions: error.positions }
         : {};
+    const slip = slipOf(cause);
+    if (slip) return new GraphQLError(slip, { ...place, extensions: { code: 'INVALID_INPUT' } });
     if (cause instanceof DomainError) {
       const retry = cause instanceof TooManyRequestsError ? { retryAfter: cause.retryAfter } : {};
       const missing = cause instanceof SemanticSearchUnavailableError ? { missing: cause.missing } : {};
       return new GraphQLError(cause.message, {
         ...place,
         extensions: { code: cause.code, ...retry, ...missing },
-      });
-    }
-    if (isForgedCursor(cause)) {
-      return new GraphQLError('The cursor is none that this server gave.', {
-        ...place,
-        extensions: { code: 'INVALID_INPUT' },
       });
     }
     // Of a client that left before its answer: nobody reads this, and nothing went wrong.
@@ -42,6 +41,18 @@ export function createMask(logger: Logger) {
   };
 }
 
-/** P2007: the database takes a value for none of its column's type. Of what clients send only a cursor gets so far. */
-const isForgedCursor = (cause: unknown) =>
-  cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2007';
+/** What was thrown at first; null for what GraphQL itself found. */
+const causeOf = (error: unknown) =>
+  error instanceof GraphQLError && !(error instanceof PothosError) ? (error.originalError ?? null) : error;
+
+/** Pothos's errors are made as GraphQL's own, yet say too little, or too much. */
+const isOfGraphQL = (cause: unknown) =>
+  cause === null || (cause instanceof GraphQLError && !(cause instanceof PothosError));
+
+/** What a client did wrong that no input of ours is parsed for: the arguments of a page. Null for anything else. */
+function slipOf(cause: unknown): string | null {
+  // P2007: the database takes a value for none of its column's type. Of what clients send only a cursor gets so far.
+  if (cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2007') return FORGED_CURSOR;
+  if (!(cause instanceof PothosValidationError)) return null;
+  return /cursor/i.test(cause.message) ? FORGED_CURSOR : `${cause.message}.`;
+}
