@@ -1,5 +1,3 @@
-import { InvalidInputError } from './errors.ts';
-
 /**
  * The ids that clients see, in GraphQL and REST alike: `Type:id` in base64url, so that they stand in a URL as they are.
  */
@@ -7,22 +5,14 @@ export function encodeId(type: string, id: string | number | bigint): string {
   return Buffer.from(`${type}:${id}`, 'utf8').toString('base64url');
 }
 
-/** Throws an InvalidInputError when the string is no global id. */
-export function decodeId(globalId: string): { typename: string; id: string } {
-  const decoded = split(globalId);
-  if (decoded) return decoded;
-  throw new InvalidInputError([
-    { path: ['id'], message: 'This is not an id of this server.', type: 'invalid_id' },
-  ]);
-}
-
 /** The row's own id in a global one of this type; the string itself, which names no row, when it is none. */
 export function localId(type: string, globalId: string): string {
-  const decoded = split(globalId);
+  const decoded = decodeId(globalId);
   return decoded?.typename === type ? decoded.id : globalId;
 }
 
-function split(globalId: string): { typename: string; id: string } | null {
+/** Null when the string is no global id. */
+export function decodeId(globalId: string): { typename: string; id: string } | null {
   const [, typename, id] = /^(\w+):(.+)$/s.exec(Buffer.from(globalId, 'base64url').toString('utf8')) ?? [];
   return typename && id ? { typename, id } : null;
 }

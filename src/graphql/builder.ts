@@ -3,7 +3,9 @@ import ComplexityPlugin from '@pothos/plugin-complexity';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
+import { type GraphQLSchema, isObjectType } from 'graphql';
 import { decodeId, encodeId } from '../domain/global-id.ts';
+import { requireScope, type Viewer } from '../domain/viewer.ts';
 import type PrismaTypes from '../generated/pothos/types.ts';
 import { getDatamodel } from '../generated/pothos/types.ts';
 import type { GraphQLContext } from './context.ts';
@@ -11,6 +13,14 @@ import { costOfField, DEFAULT_PAGE } from './cost.ts';
 
 /** The most items of one page. */
 export const MAX_PAGE = 100;
+
+/** Whether an id is of a type that has nodes. Throws a NotSignedInError or NotAllowedError for one that is not, as loading does. */
+function isNode({ typename }: { typename: string }, schema: GraphQLSchema, viewer: Viewer | null): boolean {
+  const type = schema.getType(typename);
+  if (isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node')) return true;
+  requireScope(viewer, 'read');
+  return false;
+}
 
 export const builder = new SchemaBuilder<{
   PrismaTypes: PrismaTypes;
@@ -38,15 +48,22 @@ export const builder = new SchemaBuilder<{
     clientMutationId: 'omit',
     cursorType: 'String',
     encodeGlobalID: encodeId,
-    decodeGlobalID: decodeId,
+    decodeGlobalID: (globalId) => decodeId(globalId) ?? { typename: '', id: globalId },
     nodeTypeOptions: { description: 'Anything that has a global id.' },
     nodeQueryOptions: {
       description: 'Any object by its global id; null when there is none or it is not yours.',
       args: { id: { description: 'The global id.' } },
+      resolve: (_root, { id }, { viewer }, { schema }, load) =>
+        isNode(id, schema, viewer) ? load(id) : null,
     },
     nodesQueryOptions: {
       description: 'Several objects by their global ids, null for each that is not yours.',
       args: { ids: { description: 'The global ids.' } },
+      resolve: (_root, args, { viewer }, { schema }, load) => {
+        // What Pothos loads is what `args` holds, whatever it is told to; it passes over null.
+        Object.assign(args, { ids: args.ids.map((id) => (isNode(id, schema, viewer) ? id : null)) });
+        return load(args.ids);
+      },
     },
     defaultConnectionTypeOptions: { description: 'One page of a list.' },
     defaultEdgeTypeOptions: { description: 'One item of a page, and where it stands in the list.' },

@@ -71,7 +71,7 @@ export async function createWorld(): Promise<World> {
     foreign,
     own: pick(ownIds),
     unknown(type) {
-      const { id } = decodeId(foreign(type));
+      const { id = '' } = decodeId(foreign(type)) ?? {};
       return encodeId(type, id.replace(/^[\da-f-]{36}/, uuidv7()));
     },
     expectNoTrace(text) {
