@@ -1,4 +1,3 @@
-import { resolveCursorConnection } from '@pothos/plugin-relay';
 import { listConversationAssets } from '../domain/asset.ts';
 import { deleteConversation } from '../domain/conversation/delete.ts';
 import { archiveConversation, renameConversation } from '../domain/conversation/edit.ts';
@@ -16,6 +15,7 @@ import { conversationKey, getConversation } from '../domain/conversation/read.ts
 import { NotFoundError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import { builder, MAX_PAGE, nodeId } from './builder.ts';
+import { resolvePage } from './connection.ts';
 import { expectedErrors } from './errors.ts';
 import { MessageType } from './message.ts';
 import { rowBudgetOf } from './row-budget.ts';
@@ -30,6 +30,8 @@ export const MessagePathEnum = builder.enumType('MessagePath', {
     ALL: { value: 'ALL' satisfies MessagePath, description: 'Every branch, parents before children.' },
   },
 });
+
+const DEFAULT_PATH: MessagePath = 'ACTIVE';
 
 const OrderFieldEnum = builder.enumType('ConversationOrderField', {
   description: 'What to sort conversations by.',
@@ -81,6 +83,8 @@ export const ConversationFilterInput = builder.inputType('ConversationFilter', {
   }),
 });
 
+const DEFAULT_ORDER: ConversationOrder = { field: 'UPDATED_AT', direction: 'DESC' };
+
 const toFilter = (filter: ConversationFilter | null | undefined): ConversationFilter => filter ?? {};
 
 export const ConversationType = builder.prismaNode('Conversation', {
@@ -116,7 +120,12 @@ export const ConversationType = builder.prismaNode('Conversation', {
       cursor: 'userId_conversationId_nodeId',
       description: 'Its messages in reading order.',
       args: {
-        path: t.arg({ type: MessagePathEnum, defaultValue: 'ACTIVE', description: 'Which of them.' }),
+        path: t.arg({
+          type: MessagePathEnum,
+          required: false,
+          defaultValue: DEFAULT_PATH,
+          description: 'Which of them.',
+        }),
         through: t.arg.id({
           required: false,
           description:
@@ -129,9 +138,15 @@ export const ConversationType = builder.prismaNode('Conversation', {
         }),
       },
       totalCount: (conversation, { path, through, around }, { services, viewer }) =>
-        countMessages(services, viewer, conversation.id, { path, through, around }),
+        countMessages(services, viewer, conversation.id, { path: path ?? DEFAULT_PATH, through, around }),
       resolve: (page, conversation, { path, through, around }, { services, viewer }) =>
-        listMessages(services, viewer, conversation.id, { path, through, around }, page),
+        listMessages(
+          services,
+          viewer,
+          conversation.id,
+          { path: path ?? DEFAULT_PATH, through, around },
+          page,
+        ),
     }),
   }),
 });
@@ -156,14 +171,16 @@ builder.queryField('conversations', (t) =>
         filter: t.arg({ type: ConversationFilterInput, required: false, description: 'Which of them.' }),
         orderBy: t.arg({
           type: ConversationOrderInput,
-          defaultValue: { field: 'UPDATED_AT', direction: 'DESC' },
+          required: false,
+          defaultValue: DEFAULT_ORDER,
           description: 'In which order.',
         }),
       },
       resolve: async (_root, { filter, orderBy, ...args }, { services, viewer }) => {
-        const connection = await resolveCursorConnection(
-          { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: (row) => conversationCursor(orderBy, row) },
-          (page: ConversationPage) => listConversations(services, viewer, toFilter(filter), orderBy, page),
+        const order = orderBy ?? DEFAULT_ORDER;
+        const connection = await resolvePage(
+          { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: (row) => conversationCursor(order, row) },
+          (page: ConversationPage) => listConversations(services, viewer, toFilter(filter), order, page),
         );
         return { ...connection, filter: toFilter(filter) };
       },

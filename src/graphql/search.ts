@@ -1,9 +1,9 @@
-import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { SearchMode } from '../domain/embedding/find.ts';
 import { localId } from '../domain/global-id.ts';
 import { suggestSpelling } from '../domain/search/spelling.ts';
 import { type SearchHit, type SearchPage, type SearchResult, searchPage } from '../domain/search.ts';
 import { builder, MAX_PAGE } from './builder.ts';
+import { resolvePage } from './connection.ts';
 import { ConversationType } from './conversation.ts';
 import { MessageKindEnum, MessageType } from './message.ts';
 
@@ -82,7 +82,12 @@ builder.queryField('search', (t) =>
         'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in their other forms as well in texts of 20 languages, in any other as they are written, names of code whole and in part, Chinese, Japanese and Korean by any two characters.',
       args: {
         query: t.arg.string({ description: 'What to look for, in at most 1000 characters.' }),
-        mode: t.arg({ type: SearchModeEnum, defaultValue: 'AUTO', description: 'How to look.' }),
+        mode: t.arg({
+          type: SearchModeEnum,
+          required: false,
+          defaultValue: 'AUTO',
+          description: 'How to look.',
+        }),
         filter: t.arg({ type: SearchFilterInput, required: false, description: 'Among which messages.' }),
         onePerConversation: t.arg.boolean({
           defaultValue: false,
@@ -98,13 +103,13 @@ builder.queryField('search', (t) =>
           isCapped: false,
           isMissed: true,
         };
-        const connection = await resolveCursorConnection(
+        const connection = await resolvePage(
           { args, defaultSize: 20, maxSize: MAX_PAGE, toCursor: (hit) => hit.cursor },
           async (page: SearchPage) => {
             const { hits, ...others } = await searchPage(services, viewer, {
               ...page,
               query,
-              mode,
+              mode: mode ?? 'AUTO',
               filter: {
                 ...conditions,
                 conversationId: conversationId && localId('Conversation', conversationId),

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatGpt, node, say } from '../archive/builders.ts';
+import { createTestClient } from '../support/client.ts';
 import type { Page } from '../support/pages.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { userWith } from '../support/users.ts';
@@ -128,4 +129,77 @@ describe('Pages of conversations', () => {
       expect(answer.errors).toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
     }
   });
+
+  test('take null for what they do without', async () => {
+    const listed = '{ edges { cursor } }';
+    const { conversations, search } = await user.client.request<Record<string, Page<unknown>>>(
+      `{ conversations(first: 2, orderBy: null) { edges { node { messages(path: null) ${listed} } } }
+         search(query: "text", mode: null, first: 2) ${listed} }`,
+    );
+    expect([conversations?.edges.length, search?.edges.length]).toEqual([2, 2]);
+  });
+
+  test('have no cursors when they are empty', async () => {
+    const empty = { pageInfo: { startCursor: null, endCursor: null } };
+    const asked = '{ pageInfo { startCursor endCursor } }';
+    expect(
+      await user.client.request(`{ conversations(first: 0) ${asked} search(query: "text", first: 0) ${asked}
+        syncHistory(first: 0) ${asked} }`),
+    ).toEqual({ conversations: empty, search: empty, syncHistory: empty });
+  });
+
+  test.each([
+    ['a cursor that is none', 'syncHistory(after: "zz") { edges { cursor } }'],
+    [
+      'one below a conversation',
+      'conversations { edges { node { messages(after: "zz") { edges { cursor } } } } }',
+    ],
+    ['one below a task', 'syncHistory { edges { node { problems(after: "zz") { edges { cursor } } } } }'],
+    [
+      'that of another list',
+      `conversations { edges { node { messages(after: "${btoa('GPC:T:["S:a","S:b"]')}") { edges { cursor } } } } }`,
+    ],
+    ['fewer than no items', 'conversations(first: -1) { edges { cursor } }'],
+    ['fewer than no items of what Prisma pages', 'syncHistory(first: -1) { edges { cursor } }'],
+    ['both ends', `syncHistory(first: 1, before: "${btoa('GPC:S:a')}") { edges { cursor } }`],
+    ['a year 0', 'conversations(filter: { createdAfter: "0000-01-01T00:00:00Z" }) { totalCount }'],
+    [
+      'a year of five digits',
+      'conversations(filter: { createdAfter: "+010000-01-01T00:00:00Z" }) { totalCount }',
+    ],
+    ['a time that is none', 'search(query: "a", filter: { createdBefore: "soon" }) { totalCount }'],
+  ])('refuse %s as wrong input', async (_name, field) => {
+    const { errors } = await user.client.ask(`{ ${field} }`);
+    expect(errors?.[0]).toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
+    for (const { message } of errors ?? []) expect(message).not.toContain('zz');
+  });
+
+  test('reach from the year 1 to 9999, in variables as well', async () => {
+    const count =
+      'query Count($after: DateTime) { conversations(filter: { createdAfter: $after }) { totalCount } }';
+    for (const after of ['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z']) {
+      expect(await user.client.ask(count, { after })).not.toHaveProperty('errors');
+    }
+    const { errors } = await user.client.ask(count, { after: '-000001-01-01T00:00:00Z' });
+    expect(errors).toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
+  });
+});
+
+test('An id that names no node leads to null, beside those that do, once the viewer is known', async () => {
+  const { client } = server;
+  const { viewer } = await client.request<{ viewer: { id: string } }>('{ viewer { id } }');
+  const ids = ['abc', viewer.id, btoa('Foo:xx'), btoa('SyncConfig:xx'), btoa('Conversation:xx'), ''];
+  const query = 'query Nodes($ids: [ID!]!) { nodes(ids: $ids) { id } }';
+  expect(await client.ask(query, { ids })).toEqual({
+    data: { nodes: [null, { id: viewer.id }, null, null, null, null] },
+  });
+  const stranger = createTestClient(server.url, null);
+  for (const id of ids) {
+    const one = 'query Node($id: ID!) { node(id: $id) { id } }';
+    const answer = await client.ask(one, { id });
+    expect(answer).toEqual({ data: { node: id === viewer.id ? { id } : null } });
+    const { errors } = await stranger.ask(one, { id });
+    expect(errors).toMatchObject([{ path: ['node'], extensions: { code: 'NOT_SIGNED_IN' } }]);
+  }
+  await stranger.close();
 });
