@@ -19,7 +19,12 @@ const context = z
       context: z.array(
         z.strictObject({
           doc: z.string().nullable(),
-          loc: z.strictObject({ doc_id: z.string().nullable(), chunk_id: z.string() }),
+          loc: z.strictObject({
+            doc_id: z.string().nullable(),
+            chunk_id: z.string(),
+            start: z.int(),
+            end: z.int(),
+          }),
           quote: z.string(),
         }),
       ),

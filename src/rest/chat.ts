@@ -173,9 +173,9 @@ function toContext({ number, score, message, conversation, quote, start, end, ne
     start_char: start,
     end_char: end,
     context_json: {
-      context: neighbours.map(({ nodeId, text }) => ({
+      context: neighbours.map(({ nodeId, text, end: quoteEnd }) => ({
         doc: documentId,
-        loc: { doc_id: documentId, chunk_id: chunkId(nodeId) },
+        loc: { doc_id: documentId, chunk_id: chunkId(nodeId), start: 0, end: quoteEnd },
         quote: text,
       })),
     },

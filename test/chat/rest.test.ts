@@ -66,7 +66,7 @@ describe('POST /chat', () => {
             context: [
               {
                 doc: await documentId(),
-                loc: { doc_id: await documentId(), chunk_id: expect.any(String) },
+                loc: { doc_id: await documentId(), chunk_id: expect.any(String), start: 0, end: 28 },
                 quote: 'How long does the soup boil?',
               },
             ],

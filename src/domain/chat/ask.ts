@@ -2,7 +2,7 @@ import type { ChatTurn } from '../../generated/prisma/client.ts';
 import { ChatUnavailableError, NotFoundError } from '../errors.ts';
 import type { ChatEnd, ChatModel, Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
-import type { Citation, Neighbour, StoredCitation } from './citation.ts';
+import type { Citation, StoredCitation } from './citation.ts';
 import type { Excerpt } from './excerpt.ts';
 import { type ChatInput, type ChatRequest, parseChatInput } from './input.ts';
 import { keepKnownCitations } from './known-citations.ts';
@@ -22,7 +22,7 @@ import {
 } from './turn.ts';
 
 /** What is cited, with what was said around it. */
-export type Cited = Citation & { neighbours: Neighbour[] };
+export type Cited = Citation & Pick<Excerpt, 'neighbours'>;
 
 /** What comes of a question, in this order; `failed` may stand in place of all that follows `session`. */
 export type ChatEvent =

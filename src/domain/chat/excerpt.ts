@@ -12,8 +12,8 @@ export interface Excerpt {
   /** The part of the message's text that is quoted. */
   start: number;
   end: number;
-  /** Those whose text is quoted, as far as it is. */
-  neighbours: Neighbour[];
+  /** Those whose text is quoted, as far as it is: up to `end`, in UTF-16 units of the text. */
+  neighbours: (Neighbour & { end: number })[];
 }
 
 /** What one token is at most, for a first guess at how much text fits. */
@@ -74,13 +74,17 @@ export function quoteFindings(
   return { excerpts, markup: parts.join('\n') };
 }
 
-function quoteNeighbours({ before, after }: Finding, tokens: number, count: TokenCounter): Neighbour[] {
+function quoteNeighbours(
+  { before, after }: Finding,
+  tokens: number,
+  count: TokenCounter,
+): Excerpt['neighbours'] {
   const present = [before, after].filter((each) => each !== null);
   return present.flatMap((neighbour) => {
     const room = Math.floor(tokens / present.length) - MIN_QUOTE_TOKENS;
     if (room < MIN_QUOTE_TOKENS) return [];
     const { start, end } = stretchWithin(neighbour.text, 0, room, count);
-    return [{ ...neighbour, text: quoted(neighbour.text, start, end) }];
+    return [{ ...neighbour, text: quoted(neighbour.text, start, end), end }];
   });
 }
 
