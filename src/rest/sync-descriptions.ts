@@ -135,6 +135,7 @@ const syncInfo = z.strictObject({
 });
 
 const backgroundInfo = z.strictObject({
+  ...syncInfo.shape,
   kind: z.string().meta({ description: 'What it does, such as `REINDEX`.' }),
   done: count,
   total: count.nullable(),

@@ -157,20 +157,39 @@ function toHistoryEntry(task: SyncTask) {
   };
 }
 
-/** The same for work that is no sync. */
+/** The kinds of work that count conversations. */
+const CONVERSATION_KINDS: BackgroundTask['kind'][] = ['REINDEX', 'CONVERSATION_EXPORT'];
+
+/** The same for work that is no sync, with what is of its own beside. */
 function toBackgroundStatus({ id, kind, status, result, ...task }: BackgroundTask) {
   const { done, total, errorCode, errorMessage } = task;
+  const countsConversations = CONVERSATION_KINDS.includes(kind);
   return {
     task_id: encodeId('BackgroundTask', id),
     status,
     result,
     info: {
+      phase: phaseOf(kind, status),
+      fraction: status === 'COMPLETED' ? 1 : total ? Math.min(1, done / total) : 0,
+      bytes_done: 0,
+      bytes_total: 0,
+      conversations_done: countsConversations ? done : 0,
+      conversations_total: countsConversations ? total : null,
+      per_second: null,
+      eta_seconds: null,
+      queue_position: null,
       kind,
       done,
       total,
       error: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
     },
   };
+}
+
+function phaseOf(kind: BackgroundTask['kind'], status: BackgroundTask['status']): SyncTask['phase'] {
+  if (status === 'QUEUED') return 'WAITING';
+  if (status !== 'RUNNING') return 'DONE';
+  return kind === 'REINDEX' || kind === 'EMBEDDING' ? 'INDEXING' : 'READING';
 }
 
 function toResult(task: SyncTask) {

@@ -49,7 +49,10 @@ describe.each(backends)('Reindexing on %s', (backend) => {
     expect(done).toMatchObject({
       status: 'COMPLETED',
       result: { ok: true, vectors: 180 },
-      info: { kind: 'REINDEX', done: 60, total: 60, error: null },
+      info: {
+        ...{ kind: 'REINDEX', done: 60, total: 60, error: null },
+        ...{ phase: 'DONE', fraction: 1, conversations_done: 60, conversations_total: 60 },
+      },
     });
     expect((await find(client)).hits).toHaveLength(30);
     expect((await find(other.client)).hits).toEqual([]);
@@ -94,7 +97,12 @@ describe('Without a worker', () => {
       task_id: id,
       status: 'QUEUED',
       result: null,
-      info: { kind: 'REINDEX', done: 0, total: null, error: null },
+      info: {
+        ...{ kind: 'REINDEX', done: 0, total: null, error: null },
+        ...{ phase: 'WAITING', fraction: 0, bytes_done: 0, bytes_total: 0 },
+        ...{ conversations_done: 0, conversations_total: null },
+        ...{ per_second: null, eta_seconds: null, queue_position: null },
+      },
     });
   });
 
