@@ -51,10 +51,7 @@ const weighed = new WeakMap<DocumentNode, Map<string, number>>();
 const KEPT_OF_A_DOCUMENT = 20;
 const KEPT_CHARACTERS = 500;
 
-/**
- * The cost of an operation with the variables that it comes with; 0 for one that execution itself will refuse. Throws a
- * DomainError for an argument that is no id of this server.
- */
+/** The cost of an operation with the variables that it comes with; 0 for one that execution itself will refuse. */
 export function costOf(args: ExecutionArgs): number {
   const { document, operationName, variableValues } = args;
   const asked = JSON.stringify([operationName, variableValues]);

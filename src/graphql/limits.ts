@@ -15,7 +15,6 @@ import {
   validate,
 } from 'graphql';
 import { createLRUCache, type Plugin } from 'graphql-yoga';
-import { DomainError } from '../domain/errors.ts';
 import type { GraphQLContext } from './context.ts';
 import { costOf, MAX_COST } from './cost.ts';
 import { refuseTooManyRows } from './row-budget.ts';
@@ -91,17 +90,10 @@ interface Execution {
 
 function limitCost(): Plugin<GraphQLContext> {
   const refuseCostly = ({ args, setResultAndStopExecution }: Execution) => {
-    try {
-      const cost = costOf(args);
-      if (cost <= MAX_COST) return;
-      const reason = `The operation costs ${cost}, and ${MAX_COST} is the most: ask for smaller pages or fewer fields.`;
-      setResultAndStopExecution({ errors: [refusal(reason)] });
-    } catch (error) {
-      // What cannot be weighed is not begun, or one bad id would let everything beside it pass.
-      if (!(error instanceof DomainError)) throw error;
-      const { message, code } = error;
-      setResultAndStopExecution({ errors: [new GraphQLError(message, { extensions: { code } })] });
-    }
+    const cost = costOf(args);
+    if (cost <= MAX_COST) return;
+    const reason = `The operation costs ${cost}, and ${MAX_COST} is the most: ask for smaller pages or fewer fields.`;
+    setResultAndStopExecution({ errors: [refusal(reason)] });
   };
   return { onExecute: refuseCostly, onSubscribe: refuseCostly };
 }
