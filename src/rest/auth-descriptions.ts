@@ -39,7 +39,8 @@ export const signInRoutes: DescribedRoute[] = [
     path: '/auth/callback',
     about: {
       summary: 'Where Google sends the browser back to.',
-      details: 'Answers 302 with the session cookie, and 400 on a wrong state, a denial or a replay.',
+      details:
+        'Answers 302 with the session cookie, and 400 on a wrong state, a denial or a replay; 501 when Google is not configured. To a program refusals are JSON.',
       scope: null,
       status: 302,
       answer: { mediaTypes: ['text/html'] },
@@ -65,7 +66,7 @@ export const signInRoutes: DescribedRoute[] = [
       summary: 'Sign out: the session is gone on the server.',
       scope: null,
       answer: z.strictObject({ message: z.string() }),
-      errors: ['NOT_ALLOWED', 'TOO_MANY_REQUESTS'],
+      errors: ['NOT_SIGNED_IN', 'NOT_ALLOWED', 'TOO_MANY_REQUESTS'],
     },
   },
 ];

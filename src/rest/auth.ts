@@ -46,12 +46,10 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
     next();
   };
 
-  router.get('/auth/login', (request, response, next) => {
+  router.get(['/auth/login', '/auth/callback'], (request, response, next) => {
     if (google) return next();
-    if (request.accepts(['json', 'html']) !== 'html') {
-      return response.status(501).json({ detail: NOT_CONFIGURED });
-    }
-    sendPage(response, 501, { title: 'No sign-in with Google', message: NOT_CONFIGURED, again: null });
+    const page = { title: 'No sign-in with Google', message: NOT_CONFIGURED, again: null };
+    refuse(request, response, 501, page);
   });
   if (google) {
     router.get('/auth/login', needHttps, withSession, async (request, response, next) => {
@@ -79,7 +77,7 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
         const cause = error.cause instanceof Error ? error.cause.message : undefined;
         services.logger.info({ reason: error.message, cause }, 'a sign-in failed');
         const page = { title: 'The sign-in failed', message: error.message, again: '/auth/login' };
-        sendPage(response, 400, page);
+        refuse(request, response, 400, page);
       }
     });
   }
@@ -106,12 +104,25 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
 
   router.post('/auth/logout', async (request, response) => {
     const viewer = await viewerOf(request);
+    // A cookie that counts no more is taken away all the same.
+    if (!viewer && !cookie.isIn(request.headers.cookie)) throw new NotSignedInError();
     if (viewer) await signOut(services, viewer);
     response.set('Set-Cookie', cookie.removal());
     response.json({ message: viewer ? 'You are signed out.' : 'You were not signed in.' });
   });
 
   return router;
+}
+
+/** Tells a person by a page, and a program as every other route does. */
+function refuse(
+  request: Request,
+  response: Response,
+  status: number,
+  page: Parameters<typeof sendPage>[2],
+): void {
+  if (request.accepts(['json', 'html']) === 'html') sendPage(response, status, page);
+  else response.status(status).json({ detail: page.message });
 }
 
 const originOf = (request: Request): Origin => credentialsOf(request, request.ip).origin;

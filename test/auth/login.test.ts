@@ -115,7 +115,9 @@ test('a callback with a missing, wrong, foreign or used state signs nobody in', 
   wrong.push(withoutState.href, withoutCode.href, doubled, `${site.server.url}/auth/callback`);
   for (const url of wrong) {
     const page = await victim.get(url);
-    expect([url, page.status]).toEqual([url, 400]);
+    expect([url, page.status, page.json.detail]).toEqual([url, 400, expect.any(String)]);
+    const forPerson = await victim.get(url, { accept: 'text/html' });
+    expect(forPerson).toMatchObject({ status: 400, text: expect.stringMatching(/^<!doctype html>/) });
     expect(await victim.email()).toBeNull();
   }
   const own = await victim.beginSignIn();
@@ -212,15 +214,17 @@ test('a provider that never answers ends on a page as well', async () => {
   await other.close();
 });
 
-test('without Google the login says how to configure it, to programs and to people', async () => {
+test('without Google login and callback say how to configure it, to programs and to people', async () => {
   const server = await startTestServer({ backend: 'postgres' });
   const browser = createCookieBrowser(server.url);
-  const forProgram = await browser.get('/auth/login');
-  expect(forProgram.status).toBe(501);
-  expect(forProgram.json.detail).toMatch(/GOOGLE_CLIENT_ID.*\/auth\/key/);
-  const forPerson = await browser.get('/auth/login', { accept: 'text/html' });
-  expect(forPerson.status).toBe(501);
-  expect(forPerson.text).toMatch(/^<!doctype html>[\s\S]*REDIRECT_URI/);
+  for (const path of ['/auth/login', '/auth/callback?code=x&state=y']) {
+    const forProgram = await browser.get(path);
+    expect(forProgram.status).toBe(501);
+    expect(forProgram.json.detail).toMatch(/GOOGLE_CLIENT_ID.*\/auth\/key/);
+    const forPerson = await browser.get(path, { accept: 'text/html' });
+    expect(forPerson.status).toBe(501);
+    expect(forPerson.text).toMatch(/^<!doctype html>[\s\S]*REDIRECT_URI/);
+  }
   expect((await browser.get('/auth/user')).json).toEqual({ authenticated: false });
   await server.close();
 });

@@ -42,6 +42,8 @@ export function checkSession(queries: QueryClient, failure: unknown): void {
 export async function signOut(): Promise<void> {
   const response = await fetch('/auth/logout', { method: 'POST' }).catch(() => null);
   if (!response) throw new ApiError('', 'OFFLINE');
-  if (!response.ok) throw new ApiError('', 'INTERNAL', response.headers.get('X-Request-Id'));
+  // 401: another tab was faster.
+  if (!response.ok && response.status !== 401)
+    throw new ApiError('', 'INTERNAL', response.headers.get('X-Request-Id'));
   location.assign('/');
 }
