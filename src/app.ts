@@ -23,6 +23,7 @@ import { requestOrigins } from './request-origins.ts';
 import { traceRequests } from './request-tracing.ts';
 import { createAuthRouter } from './rest/auth.ts';
 import { notFound, restErrorHandler, unsupportedEncoding } from './rest/errors.ts';
+import { nameOutages } from './rest/outage.ts';
 import { createRestRouter, takesUpload } from './rest/router.ts';
 import { refuseForeignPages } from './rest/same-origin.ts';
 import { forGraphiQL, forQueueBoard, securityHeaders } from './security-headers.ts';
@@ -95,6 +96,7 @@ export function createApp(
   handler.use(() => {
     throw notFound();
   });
+  handler.use(nameOutages(services));
   handler.use(restErrorHandler(services));
 
   return {

@@ -15,7 +15,7 @@ describe('Health', () => {
     expect(await server.client.rest('GET', '/readyz')).toMatchObject({ status: 200, json: { ok: true } });
   });
 
-  test('names the database when it does not answer', async () => {
+  test('names the database when it does not answer, and other routes say to try again', async () => {
     const own = await startTestServer({ backend: 'redis' });
     const name = new URL(own.databaseUrl).pathname.slice(1);
     const admin = new pg.Client({ connectionString: own.databaseUrl.replace(name, 'postgres') });
@@ -25,6 +25,10 @@ describe('Health', () => {
     const { status, json } = await own.client.rest('GET', '/readyz');
     expect(status).toBe(503);
     expect(json).toEqual({ ok: false, failures: { database: 'does not answer' } });
+    const searched = own.client.rest('POST', '/search', { query: 'x' });
+    for (const answer of [await own.client.rest('GET', '/sync/history'), await searched]) {
+      expect(answer).toMatchObject({ status: 503, json: { detail: expect.stringContaining('Try again') } });
+    }
     await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await admin.end();
     await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);
