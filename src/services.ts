@@ -1,5 +1,5 @@
 import { mergeVersions } from './archive/conversation.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { createOpenStreams } from './domain/open-streams.ts';
 import type { ChatModel, EmbeddingModel, Files, Logger, Services } from './domain/services.ts';
 import { readOrMakeApiKey } from './infra/api-key.ts';
@@ -26,6 +26,7 @@ import { createRateLimits } from './infra/rate-limits.ts';
 import { openRedis } from './infra/redis.ts';
 import { openReplicas } from './infra/replicas.ts';
 import { createSecrets } from './infra/secrets.ts';
+import { problemsOfStart } from './infra/start-problems.ts';
 import { openThreads } from './infra/threads.ts';
 import { prepareVectors } from './infra/vectors.ts';
 import { openWorkspace } from './infra/workspace.ts';
@@ -51,9 +52,11 @@ export interface OpenServices {
 
 /**
  * Opens everything that the rules stand on, for the API and for a worker alike, and migrates the database. Throws when
- * something cannot be opened, with what was opened before closed again.
+ * something cannot be opened, with what was opened before closed again, and a ConfigError before anything is.
  */
 export async function openServices(config: Config, logger: Logger): Promise<OpenServices> {
+  const problems = await problemsOfStart(config);
+  if (problems.length > 0) throw new ConfigError(problems);
   const closers: ((deadline: Deadline) => Promise<unknown>)[] = [];
   const close = async (deadline = deadlineIn(CLOSE_ALL_MS)) => {
     for (const closer of closers.splice(0).reverse()) {

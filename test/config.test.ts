@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { loadConfig, secretsOf, variableNames } from '../src/config.ts';
+import { type ConfigError, loadConfig, secretsOf, variableNames } from '../src/config.ts';
+import { openServices } from '../src/services.ts';
 import { problemsOf, redisConfigOf } from './support/config.ts';
+import { quietLogger } from './support/postgres.ts';
 
 describe('Without any variable', () => {
   test('everything is embedded, on loopback, with sensible limits', () => {
@@ -82,6 +84,15 @@ describe('A wrong environment', () => {
     });
     expect(problems).toHaveLength(4);
     expect(problems.join()).not.toContain(secret);
+  });
+
+  test('holds no password in the export URL either', () => {
+    const problems = problemsOf({ CHATGPT_EXPORT_URL: 'http://u:p@h/x', PORT: 'x' });
+    expect(problems.map((problem) => problem.split(' ')[0]).toSorted()).toEqual([
+      'CHATGPT_EXPORT_URL',
+      'PORT',
+    ]);
+    expect(problemsOf({ CHATGPT_EXPORT_URL: 'https://h.example/x?by=u@h' })).toEqual([]);
   });
 
   test.each([
@@ -226,9 +237,34 @@ describe('Redis', () => {
   });
 });
 
+test('What the environment names and the machine has not stops a start before anything is opened, all at once', async () => {
+  const config = loadConfig({
+    // Where nothing can be made, which a recursive mkdir of Node never learns.
+    DATA_DIR: '/proc/sidecar/data',
+    INGEST_ROOT: '/nonexistent',
+    CHATGPT_EXPORT_URL: 'http://192.168.1.7/export.zip?sig=pa55word',
+  });
+  const start = openServices(config, quietLogger);
+  const { problems } = (await start.catch((error: ConfigError) => error)) as ConfigError;
+  expect(problems).toEqual([
+    'DATA_DIR must be a folder that can be made and written (ENOENT)',
+    'INGEST_ROOT must be a folder that can be read (ENOENT)',
+    expect.stringMatching(/^CHATGPT_EXPORT_URL cannot be fetched: .*private address.*EXPORT_ALLOWED_HOSTS/),
+  ]);
+  expect(problems.join()).not.toContain('pa55word');
+  const file = import.meta.filename;
+  const inTheWay = openServices({ ...config, dataDir: file, ingestRoot: file }, quietLogger);
+  await expect(inTheWay).rejects.toThrow(/DATA_DIR .*\(ENOTDIR\)\n.*INGEST_ROOT .*\(ENOTDIR\)/);
+});
+
 test('Private hosts are a list', () => {
   const { sync } = loadConfig({ EXPORT_ALLOWED_HOSTS: ' nas.lan:8080, ,10.0.0.7 ' });
   expect(sync.allowedHosts).toEqual(['nas.lan:8080', '10.0.0.7']);
+  for (const hosts of ['a:99999', '[::zz]', 'https://a']) {
+    expect(problemsOf({ EXPORT_ALLOWED_HOSTS: hosts })).toEqual([
+      expect.stringMatching(/^EXPORT_ALLOWED_HOSTS /),
+    ]);
+  }
 });
 
 describe('.env.example', () => {

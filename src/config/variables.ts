@@ -12,6 +12,11 @@ const CALLBACK_PATH = '/auth/callback';
 /** A name or address, an IPv6 address in brackets, with or without a port. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i;
 
+/** URL knows which ports and addresses there are. */
+const isHost = (text: string) => HOST.test(text) && URL.canParse(`http://${text}`);
+
+const HOLDS_PASSWORD = /^\w+:\/\/[^/?#]*@/;
+
 /** Node's fetch gives a silent server up after 300 seconds. */
 const MAX_MODEL_SECONDS = 290;
 
@@ -127,10 +132,12 @@ export const variables = z.object({
     .refine((url) => URL.parse(url)?.pathname.endsWith('/userinfo') === true, 'must end in /userinfo')
     .default('https://openidconnect.googleapis.com/v1/userinfo'),
   CHATGPT_SYNC_ENABLED: flag.default(false),
-  CHATGPT_EXPORT_URL: urlOf(['https:', 'http:']).optional(),
+  CHATGPT_EXPORT_URL: urlOf(['https:', 'http:'])
+    .refine((url) => !HOLDS_PASSWORD.test(url), 'must hold no user name or password')
+    .optional(),
   CHATGPT_SYNC_INTERVAL_HOURS: wholeNumber(1, 720).default(24),
   EXPORT_ALLOWED_HOSTS: list
-    .refine((hosts) => hosts.every((host) => HOST.test(host)), 'must be hosts or host:port, comma-separated')
+    .refine((hosts) => hosts.every(isHost), 'must be hosts or host:port, comma-separated')
     .default([]),
   MAX_ARCHIVE_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(20 * GIB),
   MAX_EXPANDED_BYTES: wholeNumber(1, Number.MAX_SAFE_INTEGER).default(200 * GIB),
@@ -142,7 +149,7 @@ export const variables = z.object({
   S3_ACCESS_KEY_ID: z.string().optional(),
   S3_SECRET_ACCESS_KEY: z.string().optional(),
   CHAT_BASE_URL: urlOf(['https:', 'http:'])
-    .refine((url) => !/^\w+:\/\/[^/]*@/.test(url), 'must hold no password: put it into CHAT_API_KEY')
+    .refine((url) => !HOLDS_PASSWORD.test(url), 'must hold no password: put it into CHAT_API_KEY')
     .optional(),
   CHAT_API_KEY: z.string().optional(),
   CHAT_MODEL: z.string().optional(),
@@ -150,7 +157,7 @@ export const variables = z.object({
   CHAT_FIRST_TOKEN_SECONDS: wholeNumber(1, MAX_MODEL_SECONDS).default(120),
   CHAT_NEXT_TOKEN_SECONDS: wholeNumber(1, MAX_MODEL_SECONDS).default(30),
   EMBEDDINGS_BASE_URL: urlOf(['https:', 'http:'])
-    .refine((url) => !/^\w+:\/\/[^/]*@/.test(url), 'must hold no password: put it into EMBEDDINGS_API_KEY')
+    .refine((url) => !HOLDS_PASSWORD.test(url), 'must hold no password: put it into EMBEDDINGS_API_KEY')
     .optional(),
   EMBEDDINGS_API_KEY: z.string().optional(),
   EMBEDDINGS_MODEL: z.string().optional(),
