@@ -105,7 +105,8 @@ function lastWords(
   logger: Services['logger'],
 ): { code: string; message: string } {
   const known = error instanceof SyncError || error instanceof ArchiveError || error instanceof DomainError;
-  const worthRetrying = error instanceof SyncError ? error.retryable : !known;
+  const isPassing = !known || error.code === 'UNAVAILABLE';
+  const worthRetrying = error instanceof SyncError ? error.retryable : isPassing;
   if (worthRetrying && mayRetry) throw error;
   if (known) return { code: error.code, message: error.message };
   logger.error({ error }, 'a task was given up');

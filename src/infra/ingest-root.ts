@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { NotAllowedError, NotFoundError } from '../domain/errors.ts';
+import { NotAllowedError, NotFoundError, UnavailableError } from '../domain/errors.ts';
 import type { IngestRoot } from '../domain/services.ts';
 
 /** `root` null: nothing of this server's disk may be imported. `variable` is what sets it, for messages. */
@@ -9,7 +9,9 @@ export function createIngestRoot(root: string | null, variable: 'INGEST_ROOT' | 
   return {
     async resolve(path) {
       if (root === null) throw new NotAllowedError(`This server has no ${variable} to import from.`);
-      const realRoot = await realpath(root);
+      const realRoot = await realpath(root).catch((cause) => {
+        throw new UnavailableError(`The folder that ${variable} names cannot be read at present.`, { cause });
+      });
       const wanted = resolve(realRoot, path);
       // Before anything is looked up, so that the answer says nothing about paths outside.
       if (!isBelow(realRoot, wanted)) throw outside();

@@ -13,7 +13,7 @@ const about = {
     'For the owner alone. The path is below INGEST_ROOT. Waits up to 25 seconds for the end of the import; then the counts are those so far, and the task goes on. `status` tells which of the two it was, and whether the import failed.',
   scope: 'write',
   body: ingestInput,
-  errors: ['NOT_FOUND', 'CONFLICT', 'TOO_MANY_REQUESTS'],
+  errors: ['NOT_FOUND', 'CONFLICT', 'TOO_MANY_REQUESTS', 'UNAVAILABLE'],
 } satisfies Partial<Route['about']>;
 
 /** How the import stands: 0 conversations may be all that there is, or all that a broken file gave. */

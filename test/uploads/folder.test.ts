@@ -1,4 +1,4 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
@@ -90,6 +90,14 @@ describe('A folder of the server', () => {
     const { json } = await user.client.rest('GET', '/sync/history');
     expect(json).toEqual(before.json);
     await rm(join(stage.ingestRoot, 'link'));
+  });
+
+  test('waits for INGEST_ROOT to come back', async () => {
+    const away = `${stage.ingestRoot}-away`;
+    await rename(stage.ingestRoot, away);
+    const refused = await ingest(stage.server, 'folder');
+    await rename(away, stage.ingestRoot);
+    expect(refused).toMatchObject({ status: 503, json: { detail: expect.stringContaining('INGEST_ROOT') } });
   });
 
   test('is never imported without INGEST_ROOT', async () => {
