@@ -172,7 +172,8 @@ test('what the provider refuses ends on a clean page without scripts', async () 
     ['server_error', 'refused'],
   ] as const) {
     site.provider.refusal = refusal;
-    const page = await site.browser().signIn();
+    const browser = site.browser();
+    const page = await browser.get(await browser.beginSignIn(), { accept: 'text/html' });
     expect(page.status).toBe(400);
     expect(page.text).toContain(words);
     expect(page.text).toContain('<a href="/auth/login">');
