@@ -12,10 +12,10 @@ const ENDING_CHARACTERS = 7;
 
 /**
  * The words that one wrong, missing, surplus or swapped letter makes into a folded word, of which nearly all are none, and
- * a tsquery for any of them. In words of more than 16 letters none is taken for wrong. (Norvig's way: asking the index
+ * the lexemes that any of them may be found by, quoted. In words of more than 16 letters none is taken for wrong. (Norvig's way: asking the index
  * costs less than keeping a list of words.)
  */
-export function nearWords(word: string): { words: Set<string>; tsquery: string } {
+export function nearWords(word: string): { words: Set<string>; lexemes: string[] } {
   const letters = alphabets.find((alphabet) => alphabet.includes(word.charAt(0))) ?? '';
   const words = new Set<string>();
   const lexemes = new Set<string>();
@@ -41,7 +41,7 @@ export function nearWords(word: string): { words: Set<string>; tsquery: string }
       }
     }
   }
-  return { words, tsquery: [...lexemes].map((lexeme) => `'${lexeme}'`).join(' | ') };
+  return { words, lexemes: [...lexemes].map((lexeme) => `'${lexeme}'`) };
 }
 
 /** How much of a word's end a stemmer cuts, and what it puts there. */

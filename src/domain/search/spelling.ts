@@ -106,22 +106,24 @@ async function isKnown(ask: Ask, userId: string, word: string): Promise<boolean>
 }
 
 /**
- * The index is asked for all near words at once, only where the rest of the query matches when there is one; the texts then
- * say how the word is written.
+ * The index is asked for each near word, only where the rest of the query matches when there is one; the texts then say how
+ * the word is written. Of one condition for any of them PostgreSQL believes that everything meets it, and reads the whole table.
  */
 async function commonestNear(
   ask: Ask,
   userId: string,
-  { words, tsquery }: ReturnType<typeof nearWords>,
+  { words, lexemes }: ReturnType<typeof nearWords>,
   rest: string | null,
 ): Promise<string | null> {
   const rows = await ask<{ text: string }>(
-    `SELECT coalesce(left(m.text, $3), c.title) AS text FROM (
-       SELECT conversation_id, node_id FROM message_search WHERE user_id = $1 AND terms @@ $2::tsquery LIMIT $4
-     ) s
+    `WITH near AS MATERIALIZED (
+       SELECT DISTINCT s.conversation_id, s.node_id FROM unnest($2::tsquery[]) AS lexeme
+       JOIN message_search s ON s.user_id = $1 AND s.terms @@ ${rest === null ? 'lexeme' : '(lexeme && $5::tsquery)'}
+     )
+     SELECT coalesce(left(m.text, $3), c.title) AS text FROM (SELECT * FROM near LIMIT $4) s
      JOIN conversations c ON c.user_id = $1 AND c.id = s.conversation_id
      LEFT JOIN messages m ON m.user_id = $1 AND m.conversation_id = s.conversation_id AND m.node_id = s.node_id`,
-    [userId, rest === null ? tsquery : `(${tsquery}) & (${rest})`, SAMPLE_CHARACTERS, SAMPLE_MESSAGES],
+    [userId, lexemes, SAMPLE_CHARACTERS, SAMPLE_MESSAGES, ...(rest === null ? [] : [rest])],
   );
   const counts = new Map<string, number>();
   for (const { text } of rows) {
