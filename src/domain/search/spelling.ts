@@ -15,6 +15,8 @@ const SAMPLE_MESSAGES = 10;
 const SAMPLE_CHARACTERS = 100_000;
 /** Of pg_trgm: about one wrong letter in five. */
 const MIN_SIMILARITY = 0.45;
+/** So many rows are read one by one for any of the near words; of more, the index is asked for each. */
+const FEW_ROWS = 1_000;
 /** What the database may take for one query, all of its words together. */
 const MAX_STATEMENTS_MS = 1_000;
 
@@ -106,8 +108,9 @@ async function isKnown(ask: Ask, userId: string, word: string): Promise<boolean>
 }
 
 /**
- * The index is asked for each near word, only where the rest of the query matches when there is one; the texts then say how
- * the word is written. Of one condition for any of them PostgreSQL believes that everything meets it, and reads the whole table.
+ * The near word that most of some messages hold, only where the rest of the query matches when there is one; the texts say
+ * how it is written. Of one condition for any of the words PostgreSQL believes that everything meets it, and reads all rows,
+ * which is the best for few; of many rows the index is asked for each word.
  */
 async function commonestNear(
   ask: Ask,
@@ -115,6 +118,11 @@ async function commonestNear(
   { words, lexemes }: ReturnType<typeof nearWords>,
   rest: string | null,
 ): Promise<string | null> {
+  const [held] = await ask<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (SELECT FROM message_search WHERE user_id = $1 LIMIT ${FEW_ROWS + 1}) s`,
+    [userId],
+  );
+  const wanted = (held?.count ?? 0) > FEW_ROWS ? lexemes : [lexemes.join(' | ')];
   const rows = await ask<{ text: string }>(
     `WITH near AS MATERIALIZED (
        SELECT DISTINCT s.conversation_id, s.node_id FROM unnest($2::tsquery[]) AS lexeme
@@ -123,7 +131,7 @@ async function commonestNear(
      SELECT coalesce(left(m.text, $3), c.title) AS text FROM (SELECT * FROM near LIMIT $4) s
      JOIN conversations c ON c.user_id = $1 AND c.id = s.conversation_id
      LEFT JOIN messages m ON m.user_id = $1 AND m.conversation_id = s.conversation_id AND m.node_id = s.node_id`,
-    [userId, lexemes, SAMPLE_CHARACTERS, SAMPLE_MESSAGES, ...(rest === null ? [] : [rest])],
+    [userId, wanted, SAMPLE_CHARACTERS, SAMPLE_MESSAGES, ...(rest === null ? [] : [rest])],
   );
   const counts = new Map<string, number>();
   for (const { text } of rows) {
