@@ -27,7 +27,7 @@ export function contentPieces(content: unknown): string[] {
     : Array.isArray(parts)
       ? parts.map(partText)
       : [contentText(contentTypeOf(content), content, emptyObject())];
-  return pieces.flatMap((piece) => asText(piece)?.replace(/\s+/g, ' ').trim() || []);
+  return pieces.flatMap((piece) => asText(piece)?.trim() || []);
 }
 
 const textOf = new Map<string, (content: JsonObject, metadata: JsonObject) => string>([

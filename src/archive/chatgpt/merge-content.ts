@@ -54,7 +54,7 @@ function holds(whole: readonly string[], pieces: readonly string[]): boolean {
       if (text === undefined) return false;
       if (text.startsWith(piece, from)) {
         from += piece.length;
-        if (text[from] === ' ') from += 1;
+        while (from < text.length && text.charCodeAt(from) <= 32) from += 1;
         break;
       }
       if (text.length - piece.length >= from && text.endsWith(piece)) {
