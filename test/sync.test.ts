@@ -77,7 +77,7 @@ describe.each(backends)('On %s', (backend) => {
     const fresh = dialogue('joined');
     const conversations = [...known];
     conversations.splice(100, 0, fresh);
-    conversations.splice(500, 0, fresh, { ...fresh, title: 'another title' });
+    conversations.splice(500, 0, fresh, { ...fresh, title: 'another title', update_time: 1_700_000_900 });
     const task = await sync(client, await serve(conversations));
     expect(task).toMatchObject({
       status: 'COMPLETED',
@@ -112,7 +112,7 @@ describe.each(backends)('On %s', (backend) => {
     const { client, viewer } = await server.asUser();
     await sync(client, await serve([dialogue('huge')]));
     await server.services.database.query(
-      'UPDATE conversation_versions SET size_bytes = 300 * 1024 * 1024 WHERE user_id = $1',
+      'UPDATE conversation_versions SET size_bytes = 1100 * 1024 * 1024 WHERE user_id = $1',
       [viewer.userId],
     );
     const newer = dialogue('huge', { title: 'Newer', update_time: 1_700_000_900 });

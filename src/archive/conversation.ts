@@ -60,9 +60,10 @@ export function readConversation(bytes: Buffer): ReadResult {
 /**
  * One conversation out of several forms of it, such as an old and full and a new and slim export. The result does not
  * depend on the order of `versions`, nor on how often one is given. Each is read when its turn comes and let go once it
- * is merged, so that beside the result only one is in memory. Throws an ArchiveError when none can be read.
+ * is merged, so that beside the result only one is in memory; stops before each, for whoever wants to do something else
+ * meanwhile. Throws an ArchiveError when none can be read.
  */
-export function mergeVersions(versions: readonly KeptVersion[]): ArchiveConversation {
+export function* mergeVersions(versions: readonly KeptVersion[]): Generator<void, ArchiveConversation> {
   const ordered = versions.toSorted(
     (a, b) => (a.updatedAtMs ?? 0) - (b.updatedAtMs ?? 0) || Buffer.compare(a.sha256, b.sha256),
   );
@@ -71,6 +72,7 @@ export function mergeVersions(versions: readonly KeptVersion[]): ArchiveConversa
   for (const [index, version] of ordered.entries()) {
     if (index > 0 && Buffer.compare(ordered[index - 1]?.sha256 ?? version.sha256, version.sha256) === 0)
       continue;
+    yield;
     const value = parseObject(version.read());
     const provider = value && providers.find((each) => each.matches(value));
     if (!value || !provider) continue;

@@ -24,3 +24,11 @@ export async function mapTexts<Item, Result>(
   }
   return results;
 }
+
+/** Goes through work that takes long, and lets others have their turn wherever it stops. Answers what comes of it. */
+export async function inTurns<Result>(work: Generator<unknown, Result>): Promise<Result> {
+  for (let step = work.next(); ; step = work.next()) {
+    if (step.done) return step.value;
+    await nextTurn();
+  }
+}

@@ -207,8 +207,8 @@ export interface Workspace {
 
 /** What the rules ask of the formats; src/archive/conversation.ts is the one implementation. */
 export interface ConversationReader {
-  /** One conversation out of several forms of it, whatever their order. */
-  merge(versions: KeptVersion[]): ArchiveConversation;
+  /** One conversation out of several forms of it, whatever their order; stops before each. */
+  merge(versions: KeptVersion[]): Generator<void, ArchiveConversation>;
 }
 
 /** Work that would hold up everything else, on other threads of this process; they begin with it and end when idle. */

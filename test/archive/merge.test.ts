@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergeVersions } from '../../src/archive/conversation.ts';
+
 import { bytesOf, chatGpt, type Json, node, read, say } from './builders.ts';
-import { keep, merge } from './versions.ts';
+import { keep, merge, mergeKept } from './versions.ts';
 
 /** A full export with a tool's traffic and an edited question. */
 const full = chatGpt(
@@ -127,15 +127,15 @@ describe('merging versions of a ChatGPT conversation', () => {
   });
 
   it('leaves versions out that cannot be read, and needs one that can', () => {
-    expect(mergeVersions([Buffer.from('{'), bytesOf(full), Buffer.from('5')].map(keep))).toEqual(read(full));
-    expect(() => mergeVersions([keep(Buffer.from('{'))])).toThrow(/No version/);
+    expect(mergeKept([Buffer.from('{'), bytesOf(full), Buffer.from('5')].map(keep))).toEqual(read(full));
+    expect(() => mergeKept([keep(Buffer.from('{'))])).toThrow(/No version/);
   });
 
   it('treats keys such as __proto__ as keys', () => {
     const hostile = Buffer.from(
       `{"conversation_id":"conv-1","__proto__":{"title":"x"},"mapping":{"__proto__":{"parent":null,"message":{"__proto__":{"polluted":1},"author":{"role":"user"},"content":"hi"}}}}`,
     );
-    expect(mergeVersions([hostile, bytesOf(full)].map(keep)).messages).toHaveLength(6);
+    expect(mergeKept([hostile, bytesOf(full)].map(keep)).messages).toHaveLength(6);
     expect(({} as Json).polluted).toBeUndefined();
   });
 });

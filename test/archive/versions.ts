@@ -14,4 +14,12 @@ export const keep = (bytes: Buffer): KeptVersion => {
 };
 /** One conversation out of its forms. */
 export const merge = (...versions: unknown[]): ArchiveConversation =>
-  mergeVersions(versions.map((version) => keep(bytesOf(version))));
+  mergeKept(versions.map((version) => keep(bytesOf(version))));
+
+export function mergeKept(versions: KeptVersion[]): ArchiveConversation {
+  const steps = mergeVersions(versions);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}

@@ -1,4 +1,5 @@
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
+import { inTurns } from '../long-texts.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type AssetLink, linksOf, upsertAssets } from './asset-rows.ts';
 import { createRowBatch } from './rows.ts';
@@ -76,7 +77,7 @@ async function mergeChunk(
   const outdated: { conversationId: string; nodeId: string }[] = [];
   const heads: { id: string; conversation: ArchiveConversation; messagesChanged: boolean }[] = [];
   for (const [id, before] of stored) {
-    const conversation = services.reader.merge(before.versions);
+    const conversation = await inTurns(services.reader.merge(before.versions));
     const { written, gone } = compare(before, conversation);
     rows.addMessages({ id, conversation }, written);
     links.push(...linksOf(id, conversation, conversation.messages));

@@ -9,7 +9,7 @@ import { createRowBatch, type NewRows, type SentRows } from './rows.ts';
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** All versions of a conversation are read again to merge a new one, so that they bound how long a worker takes. */
-const MAX_MERGED_BYTES = 256 * 1024 ** 2;
+const MAX_MERGED_BYTES = 1024 ** 3;
 
 /** What came of versions, in addition to what a batch knew before. */
 type Written = Pick<PreparedBatch, 'tally' | 'problems'> & { added: NewRows | null };

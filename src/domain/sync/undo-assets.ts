@@ -1,5 +1,6 @@
 import { linksOf, upsertAssets } from '../import/asset-rows.ts';
 import { findVersions } from '../import/stored.ts';
+import { inTurns } from '../long-texts.ts';
 import type { Services, Transaction } from '../services.ts';
 
 /**
@@ -85,7 +86,7 @@ export async function tellFactsAgain(services: Services, tx: Transaction, userId
   for (const { id } of conversations) {
     const versions = (await findVersions(tx, userId, [id])).get(id);
     if (!versions) continue;
-    const conversation = services.reader.merge(versions);
+    const conversation = await inTurns(services.reader.merge(versions));
     await upsertAssets(tx, userId, linksOf(id, conversation, conversation.messages));
   }
 }
