@@ -60,7 +60,7 @@ const UNREADABLE = ['EACCES', 'EPERM', 'EIO'];
 export function inWords(error: unknown): unknown {
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
   if (UNREADABLE.includes(code ?? '') && path !== undefined) {
-    const message = `The server may not read ${basename(path)}. Make it readable for the user that the server runs as, then retry.`;
+    const message = `The server may not read or write ${basename(path)}. Give the user that it runs as the right to, then retry.`;
     return new SyncError('FILE_UNREADABLE', message, { cause: error });
   }
   if (!isDiskFull(error)) return error;

@@ -96,11 +96,10 @@ async function runLease(
     };
     const { sha256, tally } = await run(services, lease, grow, options, reporter, signal);
     await reporter.close();
+    if (await isBrokenDownload(services, lease, null)) await services.workspace.removeArchive(taskId);
     const status = await finishTask(services, lease, { tally, sha256 });
     // A retry of what failed needs the archive again; the sweeper removes it in time.
-    if (status === 'COMPLETED' || (await isBrokenDownload(services, lease))) {
-      await services.workspace.removeArchive(taskId);
-    }
+    if (status === 'COMPLETED') await services.workspace.removeArchive(taskId);
     logger.info({ status }, 'the task is over');
   } catch (error) {
     await reporter.close();
@@ -115,8 +114,10 @@ async function runLease(
       mayRetry: lease.fruitless < MAX_FRUITLESS_ATTEMPTS,
       release: () => releaseTask(services, lease),
       async fail(failure) {
+        if (await isBrokenDownload(services, lease, failure.code)) {
+          await services.workspace.removeArchive(taskId);
+        }
         await finishTask(services, lease, { error: failure });
-        if (await isBrokenDownload(services, lease)) await services.workspace.removeArchive(taskId);
       },
     });
   } finally {

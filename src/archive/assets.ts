@@ -125,7 +125,7 @@ function indexPrefixes(all: readonly Located[]): (id: string) => Located[] {
     for (const prefix of [`${id}-`, `${id}.`]) {
       let at = firstFrom(sorted, prefix);
       for (let next = sorted[at]; next?.entry.baseName.startsWith(prefix); next = sorted[at]) {
-        if (found.length === MAX_CANDIDATES) break;
+        if (found.length === MAX_CANDIDATES) return [];
         found.push(next);
         at += 1;
       }

@@ -52,7 +52,8 @@ function readClaude(value: JsonObject): ArchiveConversation {
     if (lastSegment.has(id)) continue;
     const declared: string | null = asText(each.parent_message_uuid) ?? previous;
     // Unlike an id, a position stands for something else in another conversation.
-    const owner = asText(each.uuid) ?? `${externalId}/${id}`;
+    // The same before and after a merge, which gives a message without an id one that other conversations have as well.
+    const owner = `${externalId}/${id}`;
     const chain = segmentsOf(each, id, owner, taken);
     const [first] = chain;
     const last = chain.at(-1);

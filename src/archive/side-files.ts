@@ -32,11 +32,12 @@ export function createSideFiles(problems: ArchiveWarning[]): SideFiles {
   return {
     async read(container, name) {
       const entry = findSideFile(container.entries, name);
-      if (entry === undefined || valuesLeft <= 0) return undefined;
+      if (entry === undefined) return undefined;
       try {
         const bytes = await readWhole(container, entry, MAX_BYTES, () => tooLarge(`${MAX_BYTES} bytes`));
         const values = countValues(bytes);
-        valuesLeft -= values;
+        // One that is refused takes no more than its share from the others.
+        valuesLeft -= Math.min(values, MAX_VALUES);
         if (values > MAX_VALUES) throw tooLarge(`${MAX_VALUES} values`);
         if (valuesLeft < 0) throw tooLarge(`${MAX_TOTAL_VALUES} values, with those of the other parts`);
         return JSON.parse(bytes.toString('utf8').replace(/^\ufeff/, ''));

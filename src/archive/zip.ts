@@ -32,7 +32,7 @@ export interface ZipFile extends Container {
 }
 
 /** A hundred thousand entries; reading a table takes seven times its size. */
-const MAX_TABLE_BYTES = 16 * 1024 * 1024;
+const MAX_TABLE_BYTES = 32 * 1024 * 1024;
 
 /**
  * Opens a zip and checks its table. Throws an ArchiveError: NOT_A_ZIP, ZIP_TRUNCATED, ZIP_INVALID, ZIP_OVERLAP,

@@ -15,6 +15,8 @@ export async function answerOverHttp(
   const answer = await yoga.handleNodeRequestAndResponse(request, response, context);
   if (isStream(answer)) return sendNodeResponse(answer, response, request, true);
   const text = await answer.text();
+  // A body that did not come in time was answered meanwhile.
+  if (response.headersSent || response.destroyed) return;
   response.statusCode = answer.status;
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.end(text);

@@ -1,5 +1,6 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { TooManyRequestsError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import { suggestSpelling } from '../domain/search/spelling.ts';
 import { type SearchHit, searchPage } from '../domain/search.ts';
@@ -106,8 +107,18 @@ async function search(context: ToolContext, asked: z.output<typeof input>): Prom
     total_count: totalCount,
     total_count_capped: isCapped,
     next_cursor: last && hits.length > first ? last.cursor : null,
-    did_you_mean: isMissed ? await suggestSpelling(services, viewer, query) : null,
+    did_you_mean: isMissed ? await spellingOf(services, viewer, query) : null,
   };
+}
+
+/** Without the hint when the search was the last that its user has left for now: what it found is worth more. */
+async function spellingOf(...[services, viewer, query]: Parameters<typeof suggestSpelling>) {
+  try {
+    return await suggestSpelling(services, viewer, query);
+  } catch (error) {
+    if (error instanceof TooManyRequestsError) return null;
+    throw error;
+  }
 }
 
 function showHit(

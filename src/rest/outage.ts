@@ -14,11 +14,15 @@ const CODES = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOU
 /** What pg says, without a code, of a connection that was lost, not made in time, or not free in time. */
 const MESSAGE = /^Connection terminated|^timeout exceeded when trying to connect/;
 
-/** Turns what comes of a database that is away into an UnavailableError, with the cause in the log. */
+/** Turns what comes of a database, or of another server, that is away into an UnavailableError, with the cause in the log. */
 export function nameOutages(services: Services): ErrorRequestHandler {
-  return (error, _request, _response, next) => {
-    if (!isOutage(error)) return next(error);
-    services.logger.error({ error, requestId: currentRequestId() }, 'the database does not answer');
+  return (error, request, _response, next) => {
+    // Who left in the middle of a body is cut off as well.
+    if (request.destroyed || !isOutage(error)) return next(error);
+    services.logger.error(
+      { error, requestId: currentRequestId() },
+      'something that is needed does not answer',
+    );
     next(new UnavailableError('Something that is needed does not answer at present. Try again later.'));
   };
 }

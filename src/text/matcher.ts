@@ -19,6 +19,8 @@ const MIN_BEGINNING = 2;
 const MAX_BEGINNING = 4;
 const CHANGED_CHARACTERS = 2;
 const simple = /^[a-z0-9]+$/;
+/** `v2`, of which `2` is a part. */
+const version = /^[vV]\d/;
 
 /**
  * Keeps what it has found out about a token: the texts of a page of hits have many in common, and to cut a word in all
@@ -62,8 +64,10 @@ function createGlance(
     if (first < 0x80 && second < 0x80) pairs[first * 0x80 + second] = 1;
   }
   return (text, start, end) => {
-    // One letter may be a lexeme, too.
+    // One letter may be a lexeme, too, and so is the number of a version.
     if (end - start < MIN_BEGINNING) return true;
+    const second = text.charCodeAt(start + 1);
+    if ((text.charCodeAt(start) | CASE) === LETTER_V && second >= DIGIT_0 && second <= DIGIT_9) return true;
     for (let at = start; at < end; at += 1) {
       const unit = text.charCodeAt(at);
       if (unit >= 0x80 || unit === UNDERSCORE || (at > start && unit >= CAPITAL_A && unit <= CAPITAL_Z))
@@ -74,6 +78,9 @@ function createGlance(
 }
 
 const UNDERSCORE = 0x5f;
+const LETTER_V = 0x76;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
 const CAPITAL_A = 0x41;
 const CAPITAL_Z = 0x5a;
 /** The bit that makes a capital small, and that digits have. */
@@ -94,7 +101,7 @@ function matchOfPair(raw: string, { wanted, prefixes }: Wanted): string | null {
 }
 
 function matchOfWord(raw: string, { wanted }: Wanted, beginnings: ReadonlySet<string>): string | null {
-  if (simple.test(raw) && !mayBegin(raw, beginnings)) return null;
+  if (simple.test(raw) && !mayBegin(raw, beginnings) && !version.test(raw)) return null;
   const { word, parts } = takeApart(raw);
   for (const candidate of [word, ...parts]) {
     if (!mayBegin(candidate, beginnings)) continue;

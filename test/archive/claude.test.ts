@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readConversation } from '../../src/archive/conversation.ts';
 import { bytesOf, type Json, read } from './builders.ts';
+import { merge } from './versions.ts';
 
 function claude(messages: Json[], rest: Json = {}): Json {
   return {
@@ -131,7 +132,7 @@ describe('a Claude conversation', () => {
         text: 'read this\n\nnotes.txt\ncontent',
         assets: [
           { externalId: 'f-1', name: 'cat.png' },
-          { externalId: '1/attachments/0', name: 'notes.txt', mimeType: 'text/plain', sizeBytes: 7 },
+          { externalId: 'conv/1/attachments/0', name: 'notes.txt', mimeType: 'text/plain', sizeBytes: 7 },
         ],
       },
     ]);
@@ -140,12 +141,16 @@ describe('a Claude conversation', () => {
   it('takes files of one name for several', () => {
     const attachments = [{ file_name: 'a.txt' }, { file_name: 'a.txt' }, {}];
     const value = claude([human('1', 'x', { attachments }), { sender: 'human', text: 'y', attachments }]);
-    expect(read(value).messages.flatMap(({ assets }) => assets.map((asset) => asset.externalId))).toEqual([
-      '1/attachments/0',
-      '1/attachments/1',
+    const idsOf = ({ messages }: ReturnType<typeof read>) =>
+      messages.flatMap(({ assets }) => assets.map((asset) => asset.externalId));
+    expect(idsOf(read(value))).toEqual([
+      'conv/1/attachments/0',
+      'conv/1/attachments/1',
       'conv/message-1/attachments/0',
       'conv/message-1/attachments/1',
     ]);
+    // Also once there are two versions, whose merge names messages without an id.
+    expect(idsOf(merge(value, { ...value, name: 'Renamed' }))).toEqual(idsOf(read(value)));
   });
 
   it('tells the summaries of thoughts that are left out', () => {

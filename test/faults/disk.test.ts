@@ -52,7 +52,7 @@ test('A file that cannot be read is named, with what to do', async () => {
   const told = inWords(Object.assign(error, { path: '/srv/exports/chatgpt.zip' }));
   expect(told).toMatchObject({
     code: 'FILE_UNREADABLE',
-    message: expect.stringMatching(/chatgpt\.zip.*Make it readable/),
+    message: expect.stringMatching(/chatgpt\.zip.*the right to/),
   });
   expect(told).not.toMatchObject({ message: expect.stringContaining('/srv') });
 });

@@ -55,6 +55,8 @@ export async function startHttpProxy(): Promise<HttpProxy> {
     response.on('close', () => onward.destroy());
     request.pipe(onward);
   });
+  // Otherwise it closes connections of its own clients that were idle for five seconds, maybe just when one is used again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -16,6 +16,7 @@ test('marks every form of a word', () => {
 
 test.each([
   ['die', 'dying'],
+  ['2', 'v2'],
   ['flies', 'Fly'],
   ['foobar', 'foo_Bar'],
   ['foo_bar', 'fooBar'],

@@ -18,7 +18,7 @@ const DEEP_QUOTE = /(?:>[ \t]?){100}/;
 const MAX_LOOKED_THROUGH = 500_000;
 
 /** Other ways to keep the parser busy end after this, which is several times what 50,000 characters of prose take. */
-const MAX_PARSE_MS = 250;
+const MAX_PARSE_MS = 1_000;
 /** In a text that is no longer none of them takes long. */
 const SHORT_CHARACTERS = 2_000;
 

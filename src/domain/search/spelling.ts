@@ -1,5 +1,5 @@
 import { takeApart } from '../../text/compound.ts';
-import { parseQuery } from '../../text/query.ts';
+import { parseQuery, type SearchQuery } from '../../text/query.ts';
 import { nearWords } from '../../text/spelling.ts';
 import { scanTokens } from '../../text/tokens.ts';
 import { parseInput } from '../input.ts';
@@ -24,7 +24,7 @@ const MAX_STATEMENTS_MS = 1_000;
  * The query with words that none of the viewer's messages holds replaced by words that some do: by those one slip of the
  * keyboard away, rather by one that stands together with the rest of the query, else by the most similar word of a title.
  * Null when there is nothing to put right, or when that would take the database long. Meant for a query whose words found
- * nothing; counts as a search. Throws a TooManyRequestsError.
+ * nothing; counts as a search when there is a word to look up. Throws a TooManyRequestsError.
  */
 export async function suggestSpelling(
   services: Services,
@@ -33,9 +33,14 @@ export async function suggestSpelling(
 ): Promise<string | null> {
   requireScope(viewer, 'read');
   const query = parseInput(searchQuery, given);
+  const words = parseQuery(query).words.filter(
+    ({ folded }) =>
+      folded.length >= MIN_CHARACTERS && folded.length <= MAX_CHARACTERS && /^\p{L}+$/u.test(folded),
+  );
+  if (words.length === 0) return null;
   await services.limits.spend('search', viewer);
   try {
-    return await services.database.transaction((tx) => correct(withinTime(tx), viewer.userId, query));
+    return await services.database.transaction((tx) => correct(withinTime(tx), viewer.userId, query, words));
   } catch (error) {
     if (isCancelled(error)) return null;
     throw error;
@@ -63,12 +68,13 @@ function withinTime(tx: Transaction): Ask {
 /** Whether PostgreSQL says that a statement took too long. */
 const isCancelled = (error: unknown) => (error as { code?: string } | null)?.code === '57014';
 
-async function correct(ask: Ask, userId: string, query: string): Promise<string | null> {
+async function correct(
+  ask: Ask,
+  userId: string,
+  query: string,
+  words: SearchQuery['words'],
+): Promise<string | null> {
   let corrected = query;
-  const words = parseQuery(query).words.filter(
-    ({ folded }) =>
-      folded.length >= MIN_CHARACTERS && folded.length <= MAX_CHARACTERS && /^\p{L}+$/u.test(folded),
-  );
   for (const { raw, folded } of words.slice(0, MAX_WORDS)) {
     if (await isKnown(ask, userId, folded)) continue;
     const near = nearWords(folded);

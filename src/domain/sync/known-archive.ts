@@ -106,22 +106,25 @@ export async function rememberArchive(
   );
 }
 
+/** What a file shows that did not arrive as it was sent. One that is too large, or encrypted, would come the same again. */
+const BROKEN = '^(ZIP_(TRUNCATED|INVALID|OVERLAP|BAD_CRC|BAD_DATA|BAD_SIZE)|NOT_A_ZIP)$';
+
 /**
- * Whether all that a task failed at lies in how its archive arrived, so that a retry had better fetch it again. Not so for
- * one that was sent here: it would be gone.
+ * Whether all that a task fails at, `code` included, lies in how its archive arrived, so that a retry had better fetch it
+ * again. Not so for one that was sent here: it would be gone. To be asked before the task ends, for then a retry may have begun.
  */
 export async function isBrokenDownload(
   services: Services,
   { userId, taskId, origin }: Lease,
+  code: string | null,
 ): Promise<boolean> {
   if (origin?.kind !== 'url') return false;
   const [row] = await services.database.query<{ broken: boolean | null }>(
-    `SELECT bool_and(code ~ '^(ZIP_|NOT_A_ZIP)') AS broken FROM (
+    `SELECT bool_and(code ~ $3) AS broken FROM (
        SELECT code FROM sync_problems WHERE user_id = $1 AND task_id = $2 AND outcome = 'FAILED'
-       UNION ALL SELECT error_code FROM sync_tasks WHERE user_id = $1 AND id = $2
-         AND error_code NOT IN ('NOTHING_FOUND', 'NOTHING_IMPORTED')
+       UNION ALL SELECT $4 WHERE $4::text IS NOT NULL
      ) AS failures`,
-    [userId, taskId],
+    [userId, taskId, BROKEN, code],
   );
   return row?.broken ?? false;
 }
