@@ -18,7 +18,7 @@ const MESSAGE = /^Connection terminated|^timeout exceeded when trying to connect
 export function nameOutages(services: Services): ErrorRequestHandler {
   return (error, request, _response, next) => {
     // Who left in the middle of a body is cut off as well.
-    if (request.destroyed || !isOutage(error)) return next(error);
+    if ((request.destroyed && !request.complete) || !isOutage(error)) return next(error);
     services.logger.error(
       { error, requestId: currentRequestId() },
       'something that is needed does not answer',
