@@ -51,8 +51,7 @@ function readClaude(value: JsonObject): ArchiveConversation {
     const id = asText(each.uuid) ?? `message-${index}`;
     if (lastSegment.has(id)) continue;
     const declared: string | null = asText(each.parent_message_uuid) ?? previous;
-    // Unlike an id, a position stands for something else in another conversation.
-    // The same before and after a merge, which gives a message without an id one that other conversations have as well.
+    // With the conversation's id, for a message without one is known by its position, before and after a merge.
     const owner = `${externalId}/${id}`;
     const chain = segmentsOf(each, id, owner, taken);
     const [first] = chain;

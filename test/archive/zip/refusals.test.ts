@@ -1,119 +1,8 @@
-import { readdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { openZip, type ZipEntry, type ZipFile } from '../../src/archive/zip.ts';
-import { limits, makeZip, temporaryFile, type ZipPart, type ZipShape } from './builders.ts';
-
-async function open(parts: readonly ZipPart[], shape?: ZipShape): Promise<ZipFile> {
-  return openZip(await temporaryFile(makeZip(parts, shape)), limits);
-}
-
-async function contentOf(zip: ZipFile, entry: ZipEntry | undefined): Promise<string> {
-  if (entry === undefined) throw new Error('The entry is missing.');
-  const chunks: Buffer[] = [];
-  for await (const chunk of zip.read(entry)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('latin1');
-}
-
-/** What the entry gave before it failed, and the code with which it did. */
-async function failureOf(
-  zip: ZipFile,
-  entry: ZipEntry | undefined,
-): Promise<{ bytes: number; code: string }> {
-  if (entry === undefined) throw new Error('The entry is missing.');
-  let bytes = 0;
-  try {
-    for await (const chunk of zip.read(entry)) bytes += chunk.length;
-  } catch (error) {
-    return { bytes, code: (error as { code: string }).code };
-  }
-  return { bytes, code: 'NONE' };
-}
-
-const twoParts: ZipPart[] = [
-  { name: 'a.json', data: 'first' },
-  { name: 'folder/b.dat', data: 'second', method: 0 },
-];
-
-describe('a good zip', () => {
-  const shapes: [string, ZipPart[], ZipShape?][] = [
-    ['as usual', twoParts],
-    ['with data descriptors', twoParts.map((part) => ({ ...part, descriptor: true }))],
-    ['with 64-bit data descriptors', twoParts.map((part) => ({ ...part, descriptor: true, zip64: true }))],
-    ['with 64-bit sizes and offsets', twoParts.map((part) => ({ ...part, zip64: true }))],
-    ['with a 64-bit end record', twoParts, { zip64End: true }],
-    ['with the longest comment', twoParts, { comment: Buffer.alloc(65_535, 'c') }],
-    [
-      'with a comment that holds an end signature',
-      twoParts,
-      { comment: Buffer.from(`PK\x05\x06${'x'.repeat(40)}`) },
-    ],
-    ['with a program before it', twoParts, { prefix: Buffer.from('MZ program') }],
-    [
-      'with a program before it and a 64-bit end',
-      twoParts,
-      { prefix: Buffer.from('MZ program'), zip64End: true },
-    ],
-    ['with bytes appended', twoParts, { suffix: Buffer.alloc(100) }],
-  ];
-  it.each(shapes)('%s gives its entries', async (_name, parts, shape) => {
-    const zip = await open(parts, shape);
-    expect(zip.entries.map((entry) => [entry.name, entry.baseName])).toEqual([
-      ['a.json', 'a.json'],
-      ['folder/b.dat', 'b.dat'],
-    ]);
-    expect(await contentOf(zip, zip.entries[0])).toBe('first');
-    expect(await contentOf(zip, zip.entries[1])).toBe('second');
-    await zip.close();
-  });
-
-  it('is not cut at a descriptor signature inside stored data', async () => {
-    const data = `before PK\x07\x08 after ${'x'.repeat(500)}`;
-    const zip = await open([{ name: 'a.dat', data, method: 0, descriptor: true }]);
-    expect(await contentOf(zip, zip.entries[0])).toBe(data);
-    await zip.close();
-  });
-
-  it('reads a stored zip inside as data, though it ends with an end record', async () => {
-    const inner = makeZip([{ name: 'inner.json', data: 'inner' }]);
-    const zip = await open([{ name: 'inner.zip', data: inner, method: 0 }]);
-    expect(zip.entries.map((entry) => entry.name)).toEqual(['inner.zip']);
-    expect(await contentOf(zip, zip.entries[0])).toBe(inner.toString('latin1'));
-    await zip.close();
-  });
-
-  it('gives an entry of more than one chunk', async () => {
-    const data = Buffer.alloc(3_000_000, 'abcdefg');
-    const zip = await open([{ name: 'big', data }]);
-    expect(await contentOf(zip, zip.entries[0])).toBe(data.toString('latin1'));
-    await zip.close();
-  });
-
-  it('lets the last of several entries with one name count, and says so', async () => {
-    const zip = await open([
-      { name: 'a.json', data: 'old' },
-      { name: 'a.json', data: 'new' },
-    ]);
-    expect(zip.entries).toHaveLength(1);
-    expect(await contentOf(zip, zip.entries[0])).toBe('new');
-    expect(zip.warnings.map((warning) => warning.code)).toEqual(['ENTRY_DUPLICATE']);
-    await zip.close();
-  });
-
-  it('may be empty', async () => {
-    const zip = await open([]);
-    expect(zip.entries).toEqual([]);
-    await zip.close();
-  });
-
-  it('reads a table of 70,000 entries', async () => {
-    const parts = Array.from({ length: 70_000 }, (_, index) => ({ name: `f${index}`, method: 0 }));
-    const zip = await open(parts, { zip64End: true });
-    expect(zip.entries).toHaveLength(70_000);
-    await zip.close();
-  }, 60_000);
-});
+import { openZip, type ZipFile } from '../../../src/archive/zip.ts';
+import { limits, makeZip, temporaryFile, type ZipPart } from '../builders.ts';
+import { failureOf, open, twoParts } from './parts.ts';
 
 describe('an unsafe name', () => {
   const names = [
@@ -282,21 +171,5 @@ describe('an entry that is not what the zip promises', () => {
     expect(zip.entries[0]?.compressedBytes).toBe(zeros.length);
     expect(await failureOf(zip, zip.entries[0])).toEqual({ bytes: 64 * 1024 * 1024, code: 'ZIP_BOMB' });
     await zip.close();
-  });
-});
-
-describe('reading', () => {
-  it('stops with the signal and leaves nothing behind', async () => {
-    const path = await temporaryFile(makeZip([{ name: 'a', data: Buffer.alloc(20_000_000, 'ab') }]));
-    const zip = await openZip(path, limits);
-    const controller = new AbortController();
-    const [entry] = zip.entries;
-    if (entry === undefined) throw new Error('The entry is missing.');
-    const reading = (async () => {
-      for await (const _chunk of zip.read(entry, controller.signal)) controller.abort();
-    })();
-    await expect(reading).rejects.toMatchObject({ name: 'AbortError' });
-    await zip.close();
-    expect(await readdir(dirname(path))).toEqual(['export.zip']);
   });
 });

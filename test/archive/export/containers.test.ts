@@ -1,0 +1,123 @@
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openExport } from '../../../src/archive/export.ts';
+import {
+  bytesOf,
+  dialogue,
+  importPath,
+  importZip,
+  limits,
+  makeZip,
+  temporaryFile,
+  temporaryFolder,
+  type ZipPart,
+} from '../builders.ts';
+import { idsIn, manifest, shard } from './parts.ts';
+
+describe('a container of the Privacy Portal', () => {
+  const part = (number: number, method: number, ...ids: string[]): ZipPart => ({
+    name: `User Online Activity/Conversations__abc-chatgpt-000${number}.zip`,
+    data: makeZip([shard('conversations-000.json', ...ids), { name: `file-${number}-cat.png`, data: 'png' }]),
+    method,
+  });
+
+  it.each([0, 8])('is read one level down, packed with method %i', async (method) => {
+    const files = {
+      name: 'User Online Activity/Files__abc-files-0001.zip',
+      data: makeZip([shard('conversations.json', 'old')]),
+    };
+    const path = await temporaryFile(makeZip([part(2, method, 'c'), part(1, method, 'a', 'b'), files]));
+    const result = await importPath(path);
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a', 'b', 'c']);
+    expect(result.problems).toEqual([]);
+    expect(await readdir(dirname(path))).toEqual(['export.zip']);
+  });
+
+  it('is not read two levels down, nor when there are conversations beside it', async () => {
+    const nested = { name: 'Conversations__x.zip', data: makeZip([part(1, 0, 'deep')]), method: 0 };
+    await expect(importZip(makeZip([nested]))).rejects.toMatchObject({ code: 'NO_CONVERSATIONS' });
+    expect(await idsIn([shard('conversations.json', 'a'), part(1, 0, 'b')])).toEqual(['a']);
+  });
+
+  it('cut after its first part is not taken for that part', async () => {
+    const zip = makeZip([part(1, 0, 'a'), part(2, 0, 'b')]);
+    const end = zip.indexOf('PK\x05\x06') + 22;
+    await expect(importZip(zip.subarray(0, end))).rejects.toMatchObject({ code: 'ZIP_TRUNCATED' });
+  });
+
+  it('reports a part that is damaged and reads the others', async () => {
+    const broken = { name: 'Conversations__0.zip', data: 'not a zip', method: 0 };
+    const result = await importZip(makeZip([broken, part(1, 0, 'a')]));
+    expect(result.conversations).toHaveLength(1);
+    expect(result.problems).toEqual(['NOT_A_ZIP']);
+  });
+
+  it('opens a part whose own checksum is wrong, and reports it', async () => {
+    const result = await importZip(makeZip([{ ...part(1, 8, 'a', 'b'), crc: 5 }]));
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a', 'b']);
+    expect(result.problems).toEqual(['ZIP_BAD_CRC']);
+  });
+
+  it('warns of a gap in the numbers of its parts', async () => {
+    expect((await importZip(makeZip([part(1, 0, 'a'), part(3, 0, 'b')]))).problems).toEqual(['SHARD_GAP']);
+  });
+
+  it('is held as a whole to the limits of one zip', async () => {
+    const inner = (id: string): ZipPart => {
+      const data = bytesOf([dialogue(id, { filler: 'x'.repeat(10_000) })]);
+      return { name: `Conversations__${id}.zip`, data: makeZip([{ name: 'conversations.json', data }]) };
+    };
+    const result = await importZip(makeZip([inner('a'), inner('b')]), { maxExpandedBytes: 15_000 });
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a']);
+    expect(result.problems).toEqual(['ZIP_TOO_LARGE']);
+  });
+
+  it('does not miss in one part what another holds', async () => {
+    const listed = manifest('conversations-000.json', 'conversations-001.json', 'conversations-002.json');
+    const one = {
+      name: 'Conversations__1.zip',
+      data: makeZip([shard('conversations-000.json', 'a'), listed]),
+    };
+    const two = {
+      name: 'Conversations__2.zip',
+      data: makeZip([shard('conversations-001.json', 'b'), listed]),
+    };
+    expect((await importZip(makeZip([one, two]))).problems).toEqual(['SHARD_MISSING']);
+  });
+
+  it('finds the files of its parts', async () => {
+    const path = await temporaryFile(makeZip([part(1, 0, 'a')]));
+    const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
+    expect(archive.assets.resolve('file-1')).toMatchObject({ name: 'cat.png' });
+    await archive.close();
+  });
+});
+
+describe('a folder', () => {
+  it('is read like a zip, and links in it are refused', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, 'unpacked'));
+    await writeFile(join(folder, 'unpacked', 'conversations.json'), bytesOf([dialogue('a')]));
+    await writeFile(join(folder, 'unpacked', 'Conversations__1.zip'), 'not read');
+    await symlink('/etc/passwd', join(folder, 'passwords'));
+    const result = await importPath(folder);
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a']);
+    expect(result.problems).toEqual(['ENTRY_REFUSED']);
+    await symlink('/etc/passwd', join(folder, 'conversations-000.json'));
+    expect((await importPath(folder)).problems.toSorted()).toEqual(['ENTRY_REFUSED', 'SHARD_REFUSED']);
+  });
+
+  it('nested too deep is reported, for nobody looked into it', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'conversations.json'), bytesOf([dialogue('a')]));
+    await mkdir(join(folder, ...Array.from({ length: 33 }, () => 'deeper')), { recursive: true });
+    expect((await importPath(folder)).problems).toEqual(['FOLDER_TOO_DEEP']);
+  });
+
+  it('may hold the zips of the Privacy Portal', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, 'Conversations__1.zip'), makeZip([shard('conversations.json', 'a')]));
+    expect((await importPath(folder)).conversations).toHaveLength(1);
+  });
+});
