@@ -4,12 +4,18 @@ import type { Services } from '../domain/services.ts';
 import { currentRequestId } from '../request-context.ts';
 
 /** Of sockets, and of Prisma where it has codes of its own for the same. */
-const CODES = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH'].concat([
+const CODES = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
   'P1001',
   'P1008',
   'P1017',
   'P2037',
-]);
+];
 
 /** What pg says, without a code, of a connection that was lost, not made in time, or not free in time. */
 const MESSAGE = /^Connection terminated|^timeout exceeded when trying to connect/;
