@@ -85,8 +85,10 @@ async function readConversations(
   { userId }: Viewer,
   matches: Match[],
 ): Promise<Map<string, Conversation>> {
+  // Joined, for with `= ANY` the plan that is kept for any list of ids reads all conversations of the user.
   const rows = await services.database.query<Conversation>(
-    `SELECT ${CONVERSATION_COLUMNS} FROM conversations c WHERE c.user_id = $1 AND c.id = ANY($2::uuid[])`,
+    `SELECT ${CONVERSATION_COLUMNS} FROM unnest($2::uuid[]) AS asked (id)
+     JOIN conversations c ON c.user_id = $1 AND c.id = asked.id`,
     [userId, [...new Set(matches.map(({ conversationId }) => conversationId))]],
     'conversations of hits',
   );
