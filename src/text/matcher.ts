@@ -19,6 +19,8 @@ const MIN_BEGINNING = 2;
 const MAX_BEGINNING = 4;
 const CHANGED_CHARACTERS = 2;
 const simple = /^[a-z0-9]+$/;
+/** No character of a script without spaces is folded to one of these. */
+const ascii = /^[\x20-\x7e]*$/;
 /** `v2`, of which `2` is a part. */
 const version = /^[vV]\d/;
 
@@ -29,9 +31,10 @@ const version = /^[vV]\d/;
 export function createMatcher(query: Wanted): Matcher {
   const beginnings = beginningsOf([...query.wanted, ...query.prefixes]);
   const mayMatch = createGlance(beginnings);
+  const mayMatchPairs = [...beginnings].some((beginning) => !ascii.test(beginning));
   const known = new Map<string, string | null>();
   return (text, start, end, isPair) => {
-    if (!mayMatch(text, start, end)) return null;
+    if (isPair ? !mayMatchPairs : !mayMatch(text, start, end)) return null;
     const raw = text.slice(start, Math.min(end, start + MAX_WORD_CHARACTERS));
     let key = known.get(raw);
     if (key === undefined) {

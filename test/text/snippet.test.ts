@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { foldWord } from '../../src/text/fold.ts';
 import { createMatcher } from '../../src/text/matcher.ts';
 import { parseQuery } from '../../src/text/query.ts';
 import { makeSnippet } from '../../src/text/snippet.ts';
+import { scanTokens } from '../../src/text/tokens.ts';
 
 const snippet = (text: string, query: string) => makeSnippet(text, createMatcher(parseQuery(query)));
 
@@ -33,6 +35,19 @@ test.each([
   ['книги', 'Книга'],
 ])('knows %s in %s', (query, word) => {
   expect(snippet(`before ${word} after`, query)).toBe(`before <mark>${word}</mark> after`);
+});
+
+test('no character of a script without spaces is folded to a plain letter, so that Latin queries may pass over them', () => {
+  const all = Array.from({ length: 0x11_00_00 }, (_, point) => String.fromCodePoint(point)).join(' ');
+  const paired: string[] = [];
+  scanTokens(all, 0, (start, end, isPair) => {
+    if (isPair) paired.push(all.slice(start, end));
+    return true;
+  });
+  expect(paired.length).toBeGreaterThan(100_000);
+  expect(paired.filter((character) => /[\x20-\x7e]/.test(foldWord(character)))).toEqual([]);
+  expect(snippet('an end 日本 of it', 'end')).toBe('an <mark>end</mark> 日本 of it');
+  expect(snippet('an end 日本 of it', 'end 日本')).toBe('an <mark>end</mark> <mark>日本</mark> of it');
 });
 
 test('a word at the very end of a text is whole', () => {
