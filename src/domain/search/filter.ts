@@ -30,7 +30,7 @@ const attached = `EXISTS (SELECT FROM message_assets link WHERE link.user_id = s
 export function narrowSearch(
   filter: z.output<typeof searchFilter>,
   first: number,
-): { join: string; conditions: string; parameters: unknown[] } {
+): { join: string; conditions: string; parameters: unknown[]; before: Date | null } {
   const { model, conversationId } = filter;
   const given: [condition: (parameter: string) => string, value: unknown][] = [
     [(p) => `s.conversation_id = ${p}::uuid`, idOrNone(conversationId)],
@@ -61,6 +61,7 @@ export function narrowSearch(
     join: isJoined ? 'JOIN conversations c ON c.user_id = s.user_id AND c.id = s.conversation_id' : '',
     conditions: conditions.map((condition) => `AND ${condition}`).join(' '),
     parameters: [...own.map(([, value]) => value), ...ofConversation.parameters],
+    before: filter.createdBefore ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Services } from '../services.ts';
 import type { narrowSearch } from './filter.ts';
+import { guessRecent, isSince } from './newest.ts';
 
 /** A message that matches, or, with an empty `nodeId`, a title. */
 export interface Match {
@@ -17,24 +18,47 @@ export const MAX_CANDIDATES = 1_000;
 /** What a title says counts more than the same in a message. */
 const TITLE_WEIGHT = 2;
 
-/**
- * The newest matches of a user, ranked. Cover density (how near to each other the words stand) tells apart what holds all
- * words, the plain rank what holds more of the words of an OR; both divided by 1 + the logarithm of the length.
- */
+/** Matches, the best first, and whether there are more than were ranked. */
+interface Ranked {
+  matches: Match[];
+  isCapped: boolean;
+}
+
+/** The newest matches of a user, ranked. Of a common word only what is recent is looked at, when that is enough. */
 export async function findMatches(
   services: Services,
   userId: string,
   tsquery: string,
   narrowed: ReturnType<typeof narrowSearch>,
-): Promise<{ matches: Match[]; isCapped: boolean }> {
+): Promise<Ranked> {
+  const recent = await guessRecent(services, userId, matching(userId, tsquery, narrowed), {
+    wanted: MAX_CANDIDATES + 1,
+    before: narrowed.before,
+  });
+  const ranked = recent && (await rankMatches(services, userId, tsquery, narrowed, recent));
+  return ranked?.isCapped ? ranked : rankMatches(services, userId, tsquery, narrowed, null);
+}
+
+/**
+ * Ranks the newest matches, of those since a moment when there is one. Cover density (how near to each other the words stand)
+ * tells apart what holds all words, the plain rank what holds more of the words of an OR; both divided by 1 + the logarithm of
+ * the length.
+ */
+export async function rankMatches(
+  services: Services,
+  userId: string,
+  tsquery: string,
+  narrowed: ReturnType<typeof narrowSearch>,
+  since: Date | null,
+): Promise<Ranked> {
+  const { sql, parameters } = matching(userId, tsquery, narrowed);
   // As one value: to read a thousand rows costs the client a few milliseconds.
   const [row] = await services.database.query<{
     candidates: number;
     found: [string, string, number][] | null;
   }>(
     `WITH candidates AS MATERIALIZED (
-       SELECT s.conversation_id, s.node_id, s.terms FROM message_search s ${narrowed.join}
-       WHERE s.user_id = $1 AND s.terms @@ $2::tsquery ${narrowed.conditions}
+       SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(`$${parameters.length + 1}`) : ''}
        ORDER BY s.created_at DESC NULLS LAST LIMIT ${MAX_CANDIDATES + 1}
      ), ranked AS (
        SELECT conversation_id, node_id,
@@ -44,7 +68,7 @@ export async function findMatches(
      )
      SELECT coalesce(sum(candidates), 0)::int AS candidates,
        json_agg(json_build_array(conversation_id, node_id, score)) AS found FROM ranked`,
-    [userId, tsquery, ...narrowed.parameters],
+    since ? [...parameters, since] : parameters,
   );
   const isCapped = (row?.candidates ?? 0) > MAX_CANDIDATES;
   const matches = (row?.found ?? []).map(([conversationId, nodeId, score]) => ({
@@ -54,6 +78,13 @@ export async function findMatches(
   }));
   return { matches: matches.toSorted(compareMatches).slice(0, MAX_CANDIDATES), isCapped };
 }
+
+/** All rows that match, for what may follow a SELECT. */
+const matching = (userId: string, tsquery: string, narrowed: ReturnType<typeof narrowSearch>) => ({
+  sql: `FROM message_search s ${narrowed.join}
+    WHERE s.user_id = $1 AND s.terms @@ $2::tsquery ${narrowed.conditions}`,
+  parameters: [userId, tsquery, ...narrowed.parameters],
+});
 
 /** The best first; equals in an order that is always the same. */
 export function compareMatches(a: Match, b: Match): number {

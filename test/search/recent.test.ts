@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { z } from 'zod';
+import { narrowSearch, type searchFilter } from '../../src/domain/search/filter.ts';
+import { findMatches, rankMatches } from '../../src/domain/search/match.ts';
+import type { Database } from '../../src/domain/services.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+const CONVERSATIONS = 500;
+const MESSAGES = 40;
+/** Of the conversation with this number, which grow younger with it. */
+const hour = (conversation: number) => new Date(Date.UTC(2024, 0, 1, conversation));
+
+let server: TestServer;
+let userId: string;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres', worker: false });
+  userId = (await server.asUser()).viewer.userId;
+  const { database } = server.services;
+  await database.query(
+    `INSERT INTO conversations (user_id, id, provider, external_id, title, updated_at, message_count, search_pending)
+     SELECT $1, gen_random_uuid(), 'chatgpt', c::text, '', $2::timestamptz + c * interval '1 hour', ${MESSAGES}, false
+     FROM generate_series(0, ${CONVERSATIONS - 1}) AS c`,
+    [userId, hour(0)],
+  );
+  // Some messages have no time, one of an old conversation is of the future, and only what is old says so.
+  await database.query(
+    `INSERT INTO message_search (user_id, conversation_id, node_id, terms, created_at, role)
+     SELECT $1, id, m::text,
+       ('common:' || m + 1 || CASE WHEN c < 380 AND c <> 3 THEN ' old:' || m + 2 ELSE '' END || CASE m WHEN 0 THEN ' rare:9' ELSE '' END)::tsvector,
+       CASE WHEN m % 7 = 6 THEN NULL WHEN c = 3 AND m = 1 THEN '2100-01-01' ELSE updated_at + m * interval '1 second' END,
+       CASE m % 4 WHEN 0 THEN 'assistant' ELSE 'user' END
+     FROM (SELECT id, updated_at, external_id::int AS c FROM conversations WHERE user_id = $1) AS x,
+       generate_series(0, ${MESSAGES - 1}) AS m`,
+    [userId],
+  );
+  await database.query('ANALYZE conversations, message_search');
+});
+afterAll(() => server.close());
+
+/** What is found, and how: whether each statement that ranked was about recent messages only. */
+async function find(tsquery: string, filter: z.output<typeof searchFilter>) {
+  const { services } = server;
+  const recent: boolean[] = [];
+  const database: Database = {
+    ...services.database,
+    query(text, values, name) {
+      if (text.includes('ts_rank')) recent.push(text.includes('uuid_hash'));
+      return services.database.query(text, values, name);
+    },
+  };
+  const narrowed = narrowSearch(filter, 3);
+  const found = await findMatches({ ...services, database }, userId, tsquery, narrowed);
+  return { found, recent, whole: await rankMatches(services, userId, tsquery, narrowed, null) };
+}
+
+test.each<[string, string, z.output<typeof searchFilter>]>([
+  ['a common word', 'common', {}],
+  ['either of two words that stand together', 'common | old', {}],
+  ['a common word, another excluded', 'common & !rare', {}],
+  ['a common word of a role', 'common', { role: 'user' }],
+  ['a common word of a provider', 'common', { provider: 'chatgpt' }],
+  ['a common word before some day', 'common', { createdBefore: hour(450) }],
+])('%s is looked for in recent messages, and the same is found', async (_, tsquery, filter) => {
+  const { found, recent, whole } = await find(tsquery, filter);
+  expect(recent).toEqual([true]);
+  expect(found.isCapped).toBe(true);
+  expect(found.matches).toHaveLength(1_000);
+  expect(found).toEqual(whole);
+});
+
+test('a message that is younger than its conversation is among the newest', async () => {
+  const { found, recent } = await find('common', {});
+  const [old] = await server.services.database.query<{ id: string }>(
+    `SELECT id FROM conversations WHERE user_id = $1 AND external_id = '3'`,
+    [userId],
+  );
+  expect(recent).toEqual([true]);
+  expect(found.matches.filter(({ conversationId }) => conversationId === old?.id)).toMatchObject([
+    { nodeId: '1' },
+  ]);
+});
+
+test('what is common but not of late is looked for everywhere', async () => {
+  const { found, recent, whole } = await find('old', {});
+  expect(recent).toEqual([true, false]);
+  expect(found.isCapped).toBe(true);
+  expect(found).toEqual(whole);
+});
+
+test('what is not common is looked for everywhere at once', async () => {
+  const { found, recent } = await find('rare', {});
+  expect(recent).toEqual([false]);
+  expect(found.matches).toHaveLength(CONVERSATIONS);
+  expect(found.isCapped).toBe(false);
+});
+
+test('of a few conversations all are looked at', async () => {
+  const { database } = server.services;
+  await database.query('DELETE FROM conversations WHERE user_id = $1 AND external_id::int >= 400', [userId]);
+  const { found, recent } = await find('common', {});
+  expect(recent).toEqual([false]);
+  expect(found.matches).toHaveLength(1_000);
+});
