@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import { benchForeignIds } from './foreign-ids.ts';
+import { benchGrowth } from './growth.ts';
 import type { BenchOptions } from './import/stage.ts';
 import { benchImport } from './import.ts';
 import { benchQuality } from './quality.ts';
@@ -17,6 +18,7 @@ import { benchWeb } from './web.ts';
 const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   api: benchApi,
   'foreign-ids': benchForeignIds,
+  growth: benchGrowth,
   import: benchImport,
   quality: benchQuality,
   rss: benchRss,

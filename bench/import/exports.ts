@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type GeneratedExport, generateExport } from '../generator/index.ts';
-import { writeOneConversation } from './one-conversation.ts';
+import { oneConversation, writeOneConversation } from './one-conversation.ts';
 
 export interface ExportFile extends GeneratedExport {
   path: string;
@@ -29,7 +29,7 @@ export async function exportOf(mb: number, changedShare = 0): Promise<ExportFile
 
 /** An export of a single conversation of that size. */
 export async function largeConversation(mb: number): Promise<ExportFile> {
-  return cached(`one-${mb}mb`, (path) => writeOneConversation(path, mb * 1e6, SEED));
+  return cached(`one-${mb}mb`, (path) => writeOneConversation(path, oneConversation(mb * 1e6, SEED)));
 }
 
 /** The same conversations in a file of other bytes, which is not known by its hash: the zip with a comment at its end. */

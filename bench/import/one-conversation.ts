@@ -4,18 +4,15 @@ import { pipeline } from 'node:stream/promises';
 import { ZipFile } from 'yazl';
 import {
   conversationAt,
+  type ExportConversation,
   type ExportNode,
   type GeneratedExport,
   textOf,
   toPythonJson,
 } from '../generator/index.ts';
 
-/** Writes an export whose one conversation is those of the seed, each hung on the end of the one before. */
-export async function writeOneConversation(
-  path: string,
-  targetBytes: number,
-  seed: number,
-): Promise<GeneratedExport> {
+/** A conversation of about that size: those of the seed, each hung on the end of the one before. */
+export function oneConversation(targetBytes: number, seed: number): ExportConversation {
   const whole = conversationAt(seed, 0);
   let jsonBytes = toPythonJson(whole).length;
   for (let index = 1; jsonBytes < targetBytes; index += 1) {
@@ -32,6 +29,14 @@ export async function writeOneConversation(
     whole.current_node = next.current_node;
     whole.update_time = Math.max(whole.update_time, next.update_time);
   }
+  return whole;
+}
+
+/** Writes an export with nothing else in it. */
+export async function writeOneConversation(
+  path: string,
+  whole: ExportConversation,
+): Promise<GeneratedExport> {
   const json = Buffer.from(`[${toPythonJson(whole)}]`, 'latin1');
   const zip = new ZipFile();
   zip.addBuffer(json, 'conversations.json');
