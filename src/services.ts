@@ -1,4 +1,4 @@
-import { mergeVersions } from './archive/conversation.ts';
+import { inOrder, mergeVersions, pickUncovered } from './archive/versions.ts';
 import { type Config, ConfigError } from './config.ts';
 import { createOpenStreams } from './domain/open-streams.ts';
 import type { ChatModel, EmbeddingModel, Files, Logger, Services } from './domain/services.ts';
@@ -131,7 +131,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
         logger,
       }),
       streams: createOpenStreams(config.limits.maxSubscriptions),
-      reader: { merge: mergeVersions },
+      reader: { inOrder, pickUncovered, merge: mergeVersions },
       threads,
       sessions: config.sessions,
       allowedEmails: config.google?.allowedEmails ?? null,

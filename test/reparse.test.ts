@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { conversationAt } from '../bench/generator/index.ts';
+import { conversationAt, toSlim } from '../bench/generator/index.ts';
 import { dumpContent } from './support/account.ts';
 import { exportOf } from './support/exports.ts';
 import { runScript } from './support/programs.ts';
@@ -33,4 +33,30 @@ test('npm run reparse makes every row anew from the bytes that an import kept', 
   const again = await runScript('reparse', [], { DB_URL: server.databaseUrl, API_KEY: server.apiKey });
   expect(await again.exited, again.stderr()).toBe(0);
   expect(again.stdout()).toContain('12 conversations, 0 came out otherwise');
+});
+
+test('npm run reparse reads all versions, whatever was written down of what covers what', async () => {
+  const { services } = server;
+  const { client, viewer } = await server.asUser();
+  const full = Array.from({ length: 3 }, (_, index) => conversationAt(9, index));
+  for (const forms of [full, full.map((_, index) => toSlim(conversationAt(9, index, { changed: true })))]) {
+    await sync(client, server.exports.serve(await exportOf(forms)).url);
+  }
+  const before = await dumpContent(services, viewer.userId);
+  const coveredBy = () =>
+    services.database.query('SELECT covered_by FROM conversation_versions WHERE user_id = $1', [
+      viewer.userId,
+    ]);
+  expect(await coveredBy()).toEqual(Array(6).fill({ covered_by: null }));
+  // As other rules of merging might have had it.
+  await services.database.query(
+    `UPDATE conversation_versions v SET covered_by = other.sha256 FROM conversation_versions other
+     WHERE v.user_id = $1 AND other.user_id = $1 AND other.conversation_id = v.conversation_id
+       AND other.updated_at > v.updated_at`,
+    [viewer.userId],
+  );
+  const reparse = await runScript('reparse', [], { DB_URL: server.databaseUrl, API_KEY: server.apiKey });
+  expect(await reparse.exited, reparse.stderr()).toBe(0);
+  expect(await dumpContent(services, viewer.userId)).toEqual(before);
+  expect(await coveredBy()).toEqual(Array(6).fill({ covered_by: null }));
 });

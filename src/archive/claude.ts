@@ -3,7 +3,7 @@ import type { ProviderReader } from './provider.ts';
 import { growTree, type TreeNode } from './tree.ts';
 import type { ArchiveConversation, ArchiveMessage, AssetReference, MessageKind } from './types.ts';
 import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from './values/json.ts';
-import { overlay } from './values/overlay.ts';
+import { isOverlaid, overlay } from './values/overlay.ts';
 import { asLabel, asName, cleanText, isClean, safeId } from './values/text.ts';
 import { toMs } from './values/time.ts';
 import { titleOf } from './values/title.ts';
@@ -19,6 +19,7 @@ export const claude: ProviderReader = {
   identify: identifyClaude,
   read: readClaude,
   merge: mergeClaude,
+  covers: coversClaude,
 };
 
 function identifyClaude(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
@@ -232,4 +233,19 @@ function mergeClaude(older: JsonObject, newer: JsonObject): JsonObject {
   const merged = overlay(older, newer);
   merged.chat_messages = [...byId.values()];
   return merged;
+}
+
+/** Only where the newer begins with the older's messages, so that their order is the same without the older. */
+function coversClaude(older: JsonObject, newer: JsonObject): boolean {
+  const after = asArray(newer.chat_messages).map(asObject);
+  const ids = after.map((message) => asText(message.uuid));
+  return (
+    !ids.includes(null) &&
+    new Set(ids).size === ids.length &&
+    isOverlaid(older, newer, new Map(), ['chat_messages']) &&
+    asArray(older.chat_messages).every((message, index) => {
+      const next = after[index];
+      return isObject(message) && next && message.uuid === next.uuid && isOverlaid(message, next);
+    })
+  );
 }

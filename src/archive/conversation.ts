@@ -1,7 +1,7 @@
 import { chatGpt } from './chatgpt/chatgpt.ts';
 import { claude } from './claude.ts';
 import type { ProviderReader } from './provider.ts';
-import { type ArchiveConversation, ArchiveError, type KeptVersion } from './types.ts';
+import type { ArchiveConversation } from './types.ts';
 import { asObject, asText, isObject, type JsonObject } from './values/json.ts';
 import { cleanText } from './values/text.ts';
 
@@ -39,7 +39,7 @@ export function readConversation(bytes: Buffer): ReadResult {
       `It comes from ${foreign}; only ChatGPT and Claude are read.`,
     );
   }
-  const provider = providers.find((each) => each.matches(value));
+  const provider = providerOf(value);
   if (provider === undefined) {
     return problem(
       'skipped',
@@ -57,43 +57,9 @@ export function readConversation(bytes: Buffer): ReadResult {
   }
 }
 
-/**
- * One conversation out of several forms of it, such as an old and full and a new and slim export. The result does not
- * depend on the order of `versions`, nor on how often one is given. Each is read when its turn comes and let go once it
- * is merged, so that beside the result only one is in memory; stops before each, for whoever wants to do something else
- * meanwhile. Throws an ArchiveError when none can be read.
- */
-export function* mergeVersions(versions: readonly KeptVersion[]): Generator<void, ArchiveConversation> {
-  const ordered = versions.toSorted(
-    (a, b) => (a.updatedAtMs ?? 0) - (b.updatedAtMs ?? 0) || Buffer.compare(a.sha256, b.sha256),
-  );
-  const merged = new Map<ProviderReader, JsonObject>();
-  let newest: ProviderReader | undefined;
-  for (const [index, version] of ordered.entries()) {
-    if (index > 0 && Buffer.compare(ordered[index - 1]?.sha256 ?? version.sha256, version.sha256) === 0)
-      continue;
-    yield;
-    const value = parseObject(version.read());
-    const provider = value && providers.find((each) => each.matches(value));
-    if (!value || !provider) continue;
-    const before = merged.get(provider);
-    merged.set(provider, before === undefined ? value : provider.merge(before, value));
-    newest = provider;
-  }
-  const value = newest && merged.get(newest);
-  if (!newest || !value)
-    throw new ArchiveError('JSON_INVALID', 'No version of the conversation can be read.');
-  return newest.read(value);
-}
-
-function parseObject(bytes: Buffer): JsonObject | null {
-  try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
+/** Who reads this kind of object; undefined when nobody does. */
+export const providerOf = (value: JsonObject): ProviderReader | undefined =>
+  providers.find((each) => each.matches(value));
 
 /** Formats that are known well enough to name, from the first node or turn. */
 function foreignProvider(value: JsonObject): string | null {

@@ -12,4 +12,9 @@ export interface ProviderReader {
   read(value: JsonObject): ArchiveConversation;
   /** One value that holds what both versions hold, which is again a version. */
   merge(older: JsonObject, newer: JsonObject): JsonObject;
+  /**
+   * Whether `older` adds nothing right before `newer`: with any version or merge `m`, merge(merge(m, older), newer) reads
+   * as merge(m, newer) does and goes on merging in the same way, and merge(older, newer) as `newer`. Says no when in doubt.
+   */
+  covers(older: JsonObject, newer: JsonObject): boolean;
 }

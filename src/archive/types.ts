@@ -71,13 +71,26 @@ export interface ArchiveConversation {
   warnings: ArchiveWarning[];
 }
 
-/** One form in which an export showed a conversation, as it is kept. */
-export interface KeptVersion {
+/** What is known of a version without reading it: one form in which an export showed a conversation. */
+export interface VersionHead {
   /** Of its bytes. */
   sha256: Uint8Array;
   /** What the reader found in it. */
   updatedAtMs: number | null;
+  /** The hash of another version right before which this one adds nothing. */
+  coveredBy: Uint8Array | null;
+}
+
+/** A version that can be read. */
+export interface KeptVersion extends VersionHead {
   read(): Buffer;
+}
+
+/** What comes of merging versions. */
+export interface MergedVersions {
+  conversation: ArchiveConversation;
+  /** The versions that were read, in order, with what turned out to cover each. */
+  heads: VersionHead[];
 }
 
 export type Provider = 'chatgpt' | 'claude';

@@ -25,10 +25,17 @@ export async function mapTexts<Item, Result>(
   return results;
 }
 
-/** Goes through work that takes long, and lets others have their turn wherever it stops. Answers what comes of it. */
-export async function inTurns<Result>(work: Generator<unknown, Result>): Promise<Result> {
+/**
+ * Goes through work that takes long, and lets others have their turn wherever it stops, after `before` is through with what
+ * it gives there. Answers what comes of it.
+ */
+export async function inTurns<Step, Result>(
+  work: Generator<Step, Result>,
+  before: (step: Step) => Promise<void>,
+): Promise<Result> {
   for (let step = work.next(); ; step = work.next()) {
     if (step.done) return step.value;
+    await before(step.value);
     await nextTurn();
   }
 }

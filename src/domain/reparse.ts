@@ -1,4 +1,4 @@
-import { mergeIntoExisting } from './import/merge.ts';
+import { mergeAllIntoExisting } from './import/merge.ts';
 import { indexSomePending } from './search-index.ts';
 import type { Services } from './services.ts';
 import { refuseSecondTask } from './sync/task.ts';
@@ -13,7 +13,7 @@ export interface Reparsed {
 
 /**
  * Reads all of a user's conversations again from the raw bytes that every import keeps, so that a better reader needs
- * no new download; writes only rows that differ. Throws a ConflictError while a sync is unfinished.
+ * no new download, and finds anew which of them add nothing; writes only rows that differ. Throws a ConflictError while a sync is unfinished.
  */
 export async function reparseConversations(
   services: Services,
@@ -29,9 +29,11 @@ export async function reparseConversations(
       [userId, last, PAGE],
     );
     for (const { id } of page) {
-      const merged = await services.database.transaction((tx) => mergeIntoExisting(services, tx, userId, id));
+      const merged = await services.database.transaction((tx) =>
+        mergeAllIntoExisting(services, tx, userId, [id], { readAll: true }),
+      );
       done.conversations += 1;
-      if (merged.changed) done.changed += 1;
+      if (merged.get(id)?.changed) done.changed += 1;
       last = id;
     }
     onProgress(done);

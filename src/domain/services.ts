@@ -3,7 +3,7 @@
  * and test/support for the tests, which use the same drivers on private databases.
  */
 import type { Readable } from 'node:stream';
-import type { ArchiveConversation, KeptVersion } from '../archive/types.ts';
+import type { KeptVersion, MergedVersions, VersionHead } from '../archive/types.ts';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
 import type { EncodedRows } from './import/binary-rows.ts';
@@ -205,10 +205,14 @@ export interface Workspace {
   sweep(isNeeded: (taskId: string) => Promise<boolean>): Promise<void>;
 }
 
-/** What the rules ask of the formats; src/archive/conversation.ts is the one implementation. */
+/** What the rules ask of the formats; src/archive/versions.ts is the one implementation. */
 export interface ConversationReader {
-  /** One conversation out of several forms of it, whatever their order; stops before each. */
-  merge(versions: KeptVersion[]): Generator<void, ArchiveConversation>;
+  /** A conversation's versions in the order in which they are merged. */
+  inOrder<Version extends VersionHead>(versions: readonly Version[]): Version[];
+  /** The same without those that add nothing to the others. */
+  pickUncovered<Version extends VersionHead>(versions: readonly Version[]): Version[];
+  /** One conversation out of several forms of it, whatever their order; stops before it reads one, and gives it. */
+  merge<Version extends KeptVersion>(versions: readonly Version[]): Generator<Version, MergedVersions>;
 }
 
 /** Work that would hold up everything else, on other threads of this process; they begin with it and end when idle. */

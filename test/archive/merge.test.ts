@@ -126,6 +126,26 @@ describe('merging versions of a ChatGPT conversation', () => {
     expect(merge(full, { ...slim, current_node: 'nowhere' }).currentMessageId).toBe('a');
   });
 
+  it('keeps the order of an export that links nothing, though a later one left out the beginning', () => {
+    const flat = (...ids: string[]) => ids.map((id) => node(id, undefined, say('user', id)));
+    const merged = merge(
+      chatGpt(flat('a', 'b', 'c'), { update_time: 1 }),
+      chatGpt(flat('c', 'd'), { update_time: 2 }),
+    );
+    expect(merged.messages.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('leaves a conversation that names no id the one that its first node gave it', () => {
+    const unnamed = (id: string, update_time: number) => ({
+      ...chatGpt([node('first', null, say('user', 'one')), node(id, 'first', say('user', 'two'))]),
+      conversation_id: null,
+      update_time,
+    });
+    const [older, newer] = [unnamed('x', 1), unnamed('y', 2)];
+    expect(read(older).externalId).toBe(read(newer).externalId);
+    expect(merge(older, newer).externalId).toBe(read(newer).externalId);
+  });
+
   it('leaves versions out that cannot be read, and needs one that can', () => {
     expect(mergeKept([Buffer.from('{'), bytesOf(full), Buffer.from('5')].map(keep))).toEqual(read(full));
     expect(() => mergeKept([keep(Buffer.from('{'))])).toThrow(/No version/);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mergeVersions, readConversation } from '../../src/archive/conversation.ts';
-import type { ArchiveConversation, KeptVersion } from '../../src/archive/types.ts';
+import { readConversation } from '../../src/archive/conversation.ts';
+import type { ArchiveConversation, KeptVersion, MergedVersions } from '../../src/archive/types.ts';
+import { mergeVersions } from '../../src/archive/versions.ts';
 import { bytesOf } from './builders.ts';
 
 /** A version as the database keeps it. */
@@ -9,6 +10,7 @@ export const keep = (bytes: Buffer): KeptVersion => {
   return {
     sha256: createHash('sha256').update(bytes).digest(),
     updatedAtMs: result.kind === 'conversation' ? result.conversation.updatedAtMs : null,
+    coveredBy: null,
     read: () => bytes,
   };
 };
@@ -16,7 +18,10 @@ export const keep = (bytes: Buffer): KeptVersion => {
 export const merge = (...versions: unknown[]): ArchiveConversation =>
   mergeKept(versions.map((version) => keep(bytesOf(version))));
 
-export function mergeKept(versions: KeptVersion[]): ArchiveConversation {
+export const mergeKept = (versions: KeptVersion[]): ArchiveConversation => mergeWhole(versions).conversation;
+
+/** With what covers each. */
+export function mergeWhole(versions: readonly KeptVersion[]): MergedVersions {
   const steps = mergeVersions(versions);
   for (;;) {
     const { done, value } = steps.next();

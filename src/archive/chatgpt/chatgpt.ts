@@ -1,5 +1,6 @@
 import type { ProviderReader } from '../provider.ts';
 import { isObject } from '../values/json.ts';
+import { coversChatGpt } from './covers.ts';
 import { mergeChatGpt } from './merge.ts';
 import { identifyChatGpt, readChatGpt } from './read.ts';
 
@@ -16,4 +17,5 @@ export const chatGpt: ProviderReader = {
   identify: identifyChatGpt,
   read: readChatGpt,
   merge: mergeChatGpt,
+  covers: coversChatGpt,
 };

@@ -81,6 +81,13 @@ function withLinksOf(content: unknown, other: unknown): unknown {
   if (isObject(content) && Array.isArray(content.parts)) {
     return { ...content, parts: [...content.parts, ...missing] };
   }
-  const text = contentText(contentTypeOf(content), content, emptyObject());
-  return { content_type: 'multimodal_text', parts: [text, ...missing] };
+  const { thoughts, screenshot: own } = asObject(content);
+  // Its pieces stay apart and its own link stays, so that merging the same again changes nothing.
+  const texts = Array.isArray(thoughts)
+    ? contentPieces(content)
+    : [contentText(contentTypeOf(content), content, emptyObject())];
+  return {
+    content_type: 'multimodal_text',
+    parts: [...texts, ...(isObject(own) ? [own] : []), ...missing],
+  };
 }

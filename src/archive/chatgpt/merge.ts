@@ -10,7 +10,8 @@ export function mergeChatGpt(older: JsonObject, newer: JsonObject): JsonObject {
   const [before, after] = [asObject(older.mapping), asObject(newer.mapping)];
   const parentOf = createParentChooser(before, after);
   const mapping = emptyObject();
-  for (const id of Object.keys(before)) mapping[id] = before[id];
+  // What only the older has comes first: then the order hangs on the newer alone wherever that has all nodes.
+  for (const id of Object.keys(before)) if (!Object.hasOwn(after, id)) mapping[id] = before[id];
   for (const id of Object.keys(after)) {
     const known = Object.hasOwn(before, id);
     mapping[id] = known ? mergeNode(asObject(before[id]), asObject(after[id]), parentOf) : after[id];
@@ -38,22 +39,23 @@ function mergeNode(older: JsonObject, newer: JsonObject, parentOf: ParentChooser
  * long as only nodes that it leaves out lie between, the older parent says the same and more.
  */
 function createParentChooser(before: JsonObject, after: JsonObject): ParentChooser {
-  /** By node of `before`: itself or its nearest ancestor that is in `after`. */
+  /** By node that only `before` has: its nearest ancestor that is in `after`. */
   const kept = new Map<string, string | null>();
   const nearestKept = (start: string): string | null => {
     const walked: string[] = [];
     let at: unknown = start;
     let found: string | null = null;
-    while (typeof at === 'string' && Object.hasOwn(before, at)) {
+    while (typeof at === 'string') {
+      if (Object.hasOwn(after, at)) {
+        found = at;
+        break;
+      }
       const known = kept.get(at);
       if (known !== undefined) {
         found = known;
         break;
       }
-      if (Object.hasOwn(after, at)) {
-        found = at;
-        break;
-      }
+      if (!Object.hasOwn(before, at)) break;
       // Until the walk is over, so that it ends where it meets itself.
       kept.set(at, null);
       walked.push(at);
@@ -66,7 +68,7 @@ function createParentChooser(before: JsonObject, after: JsonObject): ParentChoos
   return (older, newer) => {
     if (typeof newer.parent !== 'string') return older.parent === undefined ? newer.parent : older.parent;
     if (typeof older.parent !== 'string') return newer.parent;
-    if (!isThere(newer.parent)) return isThere(older.parent) ? older.parent : newer.parent;
+    if (!isThere(newer.parent)) return older.parent;
     return nearestKept(older.parent) === newer.parent ? older.parent : newer.parent;
   };
 }

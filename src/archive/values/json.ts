@@ -28,3 +28,22 @@ export function asText(value: unknown): string | null {
 export function asBytes(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
+
+/** Deeper than anything that a provider writes. */
+const COMPARED_LEVELS = 64;
+
+/** Whether two values are written alike, keys in the same order; no for values that are nested very deep. */
+export function isSameJson(a: unknown, b: unknown, levels = COMPARED_LEVELS): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || levels === 0)
+    return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [entries, others] = [Object.entries(a), Object.entries(b)];
+  return (
+    entries.length === others.length &&
+    entries.every(([key, value], index) => {
+      const [otherKey, other] = others[index] ?? [];
+      return key === otherKey && isSameJson(value, other, levels - 1);
+    })
+  );
+}

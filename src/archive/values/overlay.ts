@@ -36,3 +36,28 @@ export function overlay(
 export function overlayObjects(older: unknown, newer: unknown): unknown {
   return isObject(older) && isObject(newer) ? overlay(older, newer) : newer;
 }
+
+/**
+ * Whether overlaying `older` and then `newer` on anything gives what `newer` alone does, but for the order of keys.
+ * `coverers` decide for keys that overlay has mergers for, `except` names those that somebody else looks at.
+ */
+export function isOverlaid(
+  older: JsonObject,
+  newer: JsonObject,
+  coverers: ReadonlyMap<string, (older: unknown, newer: unknown) => boolean> = new Map(),
+  except: readonly string[] = [],
+): boolean {
+  return Object.keys(older).every((key) => {
+    if (except.includes(key)) return true;
+    if (!Object.hasOwn(newer, key)) return false;
+    if (saysNothing(older[key])) return true;
+    if (saysNothing(newer[key])) return false;
+    return coverers.get(key)?.(older[key], newer[key]) ?? true;
+  });
+}
+
+/** The same for what overlayObjects puts together: on an object that another value hides, nothing would be left. */
+export function areObjectsOverlaid(older: unknown, newer: unknown): boolean {
+  if (!isObject(newer)) return true;
+  return isObject(older) && isOverlaid(older, newer);
+}

@@ -1,9 +1,9 @@
-import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
-import { inTurns } from '../long-texts.ts';
+import type { ArchiveConversation, ArchiveMessage, VersionHead } from '../../archive/types.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type AssetLink, linksOf, upsertAssets } from './asset-rows.ts';
 import { createRowBatch } from './rows.ts';
 import { findStored, type StoredConversation, updateHeads } from './stored.ts';
+import { mergeStored, noteCovered } from './versions.ts';
 
 export interface Merged {
   /** Whether any row of the conversation had to be written. */
@@ -16,30 +16,21 @@ const CHUNK_MESSAGES = 5_000;
 
 /**
  * Makes known conversations the merge of all forms in which exports have shown them, and writes only the rows that
- * differ. Their new versions must already stand in conversation_versions. Answers by conversation.
+ * differ. Their new versions must already stand in conversation_versions; those that are known to add nothing are read
+ * only with `readAll`. Answers by conversation.
  */
 export async function mergeAllIntoExisting(
   services: Services,
   tx: Transaction,
   userId: string,
   conversationIds: string[],
+  options: { readAll?: boolean } = {},
 ): Promise<Map<string, Merged>> {
   const merged = new Map<string, Merged>();
   for (const chunk of await lockInChunks(tx, userId, conversationIds)) {
-    for (const [id, result] of await mergeChunk(services, tx, userId, chunk)) merged.set(id, result);
+    for (const [id, result] of await mergeChunk(services, tx, userId, chunk, options)) merged.set(id, result);
   }
   return merged;
-}
-
-/** The same for one conversation. */
-export async function mergeIntoExisting(
-  services: Services,
-  tx: Transaction,
-  userId: string,
-  conversationId: string,
-): Promise<Merged> {
-  const merged = await mergeAllIntoExisting(services, tx, userId, [conversationId]);
-  return merged.get(conversationId) ?? { changed: false, messagesAdded: 0 };
 }
 
 /** Locked first, so that an indexer is through with the messages before they change. */
@@ -69,6 +60,7 @@ async function mergeChunk(
   tx: Transaction,
   userId: string,
   ids: string[],
+  options: { readAll?: boolean },
 ): Promise<Map<string, Merged>> {
   const stored = await findStored(tx, userId, ids);
   const merged = new Map<string, Merged>();
@@ -76,8 +68,11 @@ async function mergeChunk(
   const links: AssetLink[] = [];
   const outdated: { conversationId: string; nodeId: string }[] = [];
   const heads: { id: string; conversation: ArchiveConversation; messagesChanged: boolean }[] = [];
-  for (const [id, before] of stored) {
-    const conversation = await inTurns(services.reader.merge(before.versions));
+  const covered: VersionHead[] = [];
+  for await (const { id, conversation, news } of mergeStored(services, tx, userId, ids, options)) {
+    const before = stored.get(id);
+    if (!before) continue;
+    covered.push(...news);
     const { written, gone } = compare(before, conversation);
     rows.addMessages({ id, conversation }, written);
     links.push(...linksOf(id, conversation, conversation.messages));
@@ -89,6 +84,7 @@ async function mergeChunk(
     const messagesAdded = written.filter((message) => !before.messages.has(message.id)).length;
     merged.set(id, { changed: messagesChanged, messagesAdded });
   }
+  await noteCovered(tx, userId, covered);
   await removeMessages(tx, userId, outdated);
   await rows.copyInto(tx);
   // One form may know more of a file than another though the messages are the same.

@@ -1,27 +1,23 @@
-import { zstdDecompressSync } from 'node:zlib';
-import type { ArchiveConversation, ArchiveMessage, KeptVersion } from '../../archive/types.ts';
+import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
 import type { Transaction } from '../services.ts';
 
 /** What the database has of a conversation. */
 export interface StoredConversation {
-  /** Every form in which exports have shown it. */
-  versions: KeptVersion[];
   /** By node id; without their assets. */
   messages: Map<string, ArchiveMessage>;
   /** By node id: the external ids of its files, in order, a line each. */
   assets: Map<string, string>;
 }
 
-/** Conversations that have versions, by id. */
+/** By id. */
 export async function findStored(
   tx: Transaction,
   userId: string,
   ids: string[],
 ): Promise<Map<string, StoredConversation>> {
-  const found = new Map<string, StoredConversation>();
-  for (const [id, versions] of await findVersions(tx, userId, ids)) {
-    found.set(id, { versions, messages: new Map(), assets: new Map() });
-  }
+  const found = new Map<string, StoredConversation>(
+    ids.map((id) => [id, { messages: new Map(), assets: new Map() }]),
+  );
   const messages = await tx.query<ArchiveMessage & { conversationId: string }>(
     `SELECT conversation_id AS "conversationId", node_id AS id, parent_node_id AS "parentId", ordinal,
        sibling_index AS "siblingIndex", sibling_count AS "siblingCount", on_active_path AS "onActivePath", role,
@@ -40,33 +36,6 @@ export async function findStored(
     [userId, ids],
   );
   for (const { conversationId, nodeId, key } of assets) found.get(conversationId)?.assets.set(nodeId, key);
-  return found;
-}
-
-/** All forms in which exports have shown these conversations; their bytes stay compressed until they are read. */
-export async function findVersions(
-  tx: Transaction,
-  userId: string,
-  ids: string[],
-): Promise<Map<string, KeptVersion[]>> {
-  const found = new Map<string, KeptVersion[]>();
-  const rows = await tx.query<{
-    conversationId: string;
-    sha256: Buffer;
-    updatedAtMs: number | null;
-    raw: Buffer;
-  }>(
-    `SELECT conversation_id AS "conversationId", sha256, raw,
-       (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
-     FROM conversation_versions WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])`,
-    [userId, ids],
-  );
-  for (const { conversationId, sha256, updatedAtMs, raw } of rows) {
-    const version = { sha256, updatedAtMs, read: () => zstdDecompressSync(raw) };
-    const known = found.get(conversationId);
-    if (known) known.push(version);
-    else found.set(conversationId, [version]);
-  }
   return found;
 }
 

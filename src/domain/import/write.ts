@@ -8,7 +8,7 @@ import { createRowBatch, type NewRows, type SentRows } from './rows.ts';
 /** A batch has a third of it, but for a single conversation of many megabytes. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
-/** All versions of a conversation are read again to merge a new one, so that they bound how long a worker takes. */
+/** Versions that others do not cover are read again to merge a new one, so that they bound how long a worker takes. */
 const MAX_MERGED_BYTES = 1024 ** 3;
 
 /** What came of versions, in addition to what a batch knew before. */
@@ -183,7 +183,7 @@ function tooLargeToMerge(
   return { ...place, externalId, title, conversationId, outcome: 'FAILED', code, reason };
 }
 
-/** The ids of conversations that are there, how many bytes their versions have, and which ones their user deleted. */
+/** The ids of conversations that are there, how many bytes would be read of them, and which ones their user deleted. */
 async function whatIsKnown(
   tx: Transaction,
   userId: string,
@@ -194,7 +194,7 @@ async function whatIsKnown(
     `WITH wanted AS (SELECT * FROM unnest($2::text[], $3::text[]) AS v (provider, external_id))
      SELECT c.id, c.provider, c.external_id AS "externalId",
        (SELECT coalesce(sum(v.size_bytes), 0)::float8 FROM conversation_versions v
-        WHERE v.user_id = $1 AND v.conversation_id = c.id) AS bytes
+        WHERE v.user_id = $1 AND v.conversation_id = c.id AND v.covered_by IS NULL) AS bytes
      FROM conversations c JOIN wanted USING (provider, external_id) WHERE c.user_id = $1
      UNION ALL SELECT NULL, d.provider, d.external_id, 0 FROM deleted_conversations d
      JOIN wanted USING (provider, external_id) WHERE d.user_id = $1`,

@@ -1,6 +1,5 @@
 import { linksOf, upsertAssets } from '../import/asset-rows.ts';
-import { findVersions } from '../import/stored.ts';
-import { inTurns } from '../long-texts.ts';
+import { mergeStored } from '../import/versions.ts';
 import type { Services, Transaction } from '../services.ts';
 
 /**
@@ -82,11 +81,8 @@ export async function tellFactsAgain(services: Services, tx: Transaction, userId
      WHERE link.user_id = $1 ORDER BY id`,
     [userId],
   );
-  // One after the other: a conversation may be large, and those with files are few.
-  for (const { id } of conversations) {
-    const versions = (await findVersions(tx, userId, [id])).get(id);
-    if (!versions) continue;
-    const conversation = await inTurns(services.reader.merge(versions));
+  const ids = conversations.map(({ id }) => id);
+  for await (const { id, conversation } of mergeStored(services, tx, userId, ids)) {
     await upsertAssets(tx, userId, linksOf(id, conversation, conversation.messages));
   }
 }

@@ -1,0 +1,6 @@
+BEGIN;
+
+-- AlterTable
+ALTER TABLE "conversation_versions" ADD COLUMN     "covered_by" BYTEA;
+
+COMMIT;

@@ -1,0 +1,118 @@
+import { zstdDecompressSync } from 'node:zlib';
+import type { KeptVersion, MergedVersions, VersionHead } from '../../archive/types.ts';
+import { inTurns } from '../long-texts.ts';
+import type { Services, Transaction } from '../services.ts';
+
+/** Compressed bytes of versions that are fetched with one statement; a larger one is fetched alone. */
+const PORTION_BYTES = 8 * 1024 * 1024;
+
+/** A version whose bytes are in memory from when they are fetched until they are read. */
+interface StoredVersion extends KeptVersion {
+  rawBytes: number;
+  raw: Buffer | null;
+}
+
+/** A conversation as exports have shown it. */
+export interface MergedConversation extends Pick<MergedVersions, 'conversation'> {
+  id: string;
+  /** Versions of which another one covers them than is written down, for `noteCovered`. */
+  news: VersionHead[];
+}
+
+/**
+ * Merges conversations one after the other. `readAll` reads those versions that are covered, too: what covers what follows
+ * from how versions are merged, which may have changed since it was written down. Conversations without any version are
+ * left out.
+ */
+export async function* mergeStored(
+  services: Services,
+  tx: Transaction,
+  userId: string,
+  ids: string[],
+  { readAll = false }: { readAll?: boolean } = {},
+): AsyncGenerator<MergedConversation> {
+  const { inOrder, pickUncovered, merge } = services.reader;
+  const wanted = [...(await findVersions(tx, userId, ids))].map(
+    ([id, versions]) => [id, readAll ? inOrder(versions) : pickUncovered(versions)] as const,
+  );
+  const fetch = openFetcher(
+    tx,
+    userId,
+    wanted.flatMap(([, versions]) => versions),
+  );
+  for (const [id, versions] of wanted) {
+    const known = new Map(versions.map(({ sha256, coveredBy }) => [hexOf(sha256), hexOf(coveredBy)]));
+    const { conversation, heads } = await inTurns(merge(versions), fetch);
+    const news = heads.filter(({ sha256, coveredBy }) => known.get(hexOf(sha256)) !== hexOf(coveredBy));
+    yield { id, conversation, news };
+  }
+}
+
+/** Writes down what covers these versions. Whoever does so has locked their conversations. */
+export async function noteCovered(tx: Transaction, userId: string, heads: VersionHead[]): Promise<void> {
+  if (heads.length === 0) return;
+  await tx.execute(
+    `UPDATE conversation_versions v SET covered_by = head.covered_by
+     FROM unnest($2::bytea[], $3::bytea[]) AS head (sha256, covered_by)
+     WHERE v.user_id = $1 AND v.sha256 = head.sha256`,
+    [userId, heads.map(({ sha256 }) => sha256), heads.map(({ coveredBy }) => coveredBy)],
+  );
+}
+
+/** All forms in which exports have shown these conversations, without their bytes. */
+async function findVersions(
+  tx: Transaction,
+  userId: string,
+  ids: string[],
+): Promise<Map<string, StoredVersion[]>> {
+  const found = new Map<string, StoredVersion[]>();
+  const rows = await tx.query<VersionHead & { conversationId: string; rawBytes: number }>(
+    `SELECT conversation_id AS "conversationId", sha256, covered_by AS "coveredBy", octet_length(raw) AS "rawBytes",
+       (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
+     FROM conversation_versions WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])`,
+    [userId, ids],
+  );
+  for (const { conversationId, ...head } of rows) {
+    const version: StoredVersion = {
+      ...head,
+      raw: null,
+      read() {
+        const { raw } = version;
+        if (!raw) throw new Error('A version is read before it was fetched.');
+        version.raw = null;
+        return zstdDecompressSync(raw);
+      },
+    };
+    const known = found.get(conversationId);
+    if (known) known.push(version);
+    else found.set(conversationId, [version]);
+  }
+  return found;
+}
+
+/** Fetches the bytes of a version with those of as many that follow as may be in memory at once. */
+function openFetcher(tx: Transaction, userId: string, versions: StoredVersion[]) {
+  let next = 0;
+  return async (version: StoredVersion): Promise<void> => {
+    while (!version.raw) {
+      const portion = new Map<string | null, StoredVersion>();
+      for (let room = PORTION_BYTES; next < versions.length; next += 1) {
+        const each = versions[next];
+        if (!each || (portion.size > 0 && each.rawBytes > room)) break;
+        portion.set(hexOf(each.sha256), each);
+        room -= each.rawBytes;
+      }
+      if (portion.size === 0) throw new Error('A version is merged out of its turn.');
+      const rows = await tx.query<{ sha256: Buffer; raw: Buffer }>(
+        'SELECT sha256, raw FROM conversation_versions WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
+        [userId, [...portion.values()].map(({ sha256 }) => sha256)],
+      );
+      for (const { sha256, raw } of rows) {
+        const fetched = portion.get(hexOf(sha256));
+        if (fetched) fetched.raw = raw;
+      }
+    }
+  };
+}
+
+const hexOf = (bytes: Uint8Array | null) => bytes && Buffer.from(bytes).toString('hex');

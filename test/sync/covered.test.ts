@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chatGpt, type Json, node, say } from '../archive/builders.ts';
+import { dumpContent, dumpRows } from '../support/account.ts';
+import { exportOf } from '../support/exports.ts';
+import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
+import { changeTask, sync } from '../support/syncs.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres' });
+});
+afterAll(() => server.close());
+
+/** A conversation of so many turns, with a tool's traffic that slim forms leave out. */
+function talk(turns: number, { slim = false, ...rest }: { slim?: boolean; title?: string } = {}): Json {
+  const nodes = [node('root', null, null), node('t0', 'root', say('user', 'turn 0'))];
+  if (!slim) nodes.push(node('tool', 't0', say('tool', 'found something')));
+  for (let turn = 1; turn < turns; turn += 1) {
+    const above = turn === 1 && !slim ? 'tool' : `t${turn - 1}`;
+    nodes.push(node(`t${turn}`, above, say(turn % 2 ? 'assistant' : 'user', `turn ${turn}`)));
+  }
+  const times = { create_time: 1_700_000_000, update_time: 1_700_000_000 + turns };
+  return chatGpt(nodes, { ...times, current_node: `t${turns - 1}`, ...rest });
+}
+
+const bring = async (user: TestUser, form: Json) =>
+  sync(user.client, server.exports.serve(await exportOf([form])).url);
+
+const countCovered = async ({ viewer }: TestUser) => {
+  const rows = await server.services.database.query<{ covered: boolean }>(
+    'SELECT covered_by IS NOT NULL AS covered FROM conversation_versions WHERE user_id = $1',
+    [viewer.userId],
+  );
+  return rows.filter(({ covered }) => covered).length;
+};
+
+test('a form that a later one covers is not read again', async () => {
+  const user = await server.asUser();
+  await bring(user, talk(2));
+  await bring(user, talk(4));
+  expect(await countCovered(user)).toBe(1);
+  await server.services.database.query(
+    `UPDATE conversation_versions SET raw = 'not compressed' WHERE user_id = $1 AND covered_by IS NOT NULL`,
+    [user.viewer.userId],
+  );
+  expect(await bring(user, talk(6))).toMatchObject({
+    status: 'COMPLETED',
+    counts: { updated: 1, failed: 0, messagesAdded: 2 },
+  });
+  expect(await countCovered(user)).toBe(2);
+});
+
+test('a form that a later one covers does not count for what is too large to merge', async () => {
+  const user = await server.asUser();
+  await bring(user, talk(2));
+  await bring(user, talk(4));
+  await server.services.database.query(
+    'UPDATE conversation_versions SET size_bytes = 600 * 1024 * 1024 WHERE user_id = $1',
+    [user.viewer.userId],
+  );
+  expect(await bring(user, talk(6))).toMatchObject({
+    status: 'COMPLETED',
+    counts: { updated: 1, failed: 0 },
+  });
+});
+
+test('an older form that comes late is covered by what is there', async () => {
+  const user = await server.asUser();
+  for (const turns of [6, 2, 4]) await bring(user, talk(turns));
+  expect(await countCovered(user)).toBe(2);
+});
+
+test('undoing any import leaves what the others brought, also what the undone one covered', async () => {
+  const forms = [
+    talk(2),
+    talk(4, { title: 'Another title' }),
+    talk(4, { slim: true }),
+    talk(6, { slim: true }),
+    talk(8),
+  ];
+  for (const order of [
+    [4, 3, 2, 1],
+    [1, 3, 4, 0],
+    [0, 2, 4, 1],
+  ]) {
+    const user = await server.asUser();
+    const tasks: string[] = [];
+    for (const form of forms) tasks.push((await bring(user, form)).id);
+    const left = new Map(forms.entries());
+    for (const index of order) {
+      await changeTask(user.client, 'undoSync', tasks[index] ?? '');
+      left.delete(index);
+      const fresh = await server.asUser();
+      for (const form of left.values()) await bring(fresh, form);
+      expect(await dumpContent(server.services, user.viewer.userId)).toEqual(
+        await dumpContent(server.services, fresh.viewer.userId),
+      );
+    }
+  }
+});
+
+test('undoing the import that covered a form leaves every row as it was', async () => {
+  const user = await server.asUser();
+  await bring(user, talk(2));
+  await bring(user, talk(4));
+  const before = await dumpRows(server.services, user.viewer.userId);
+  for (const form of [talk(6), talk(3)]) {
+    const { id } = await bring(user, form);
+    expect(await dumpRows(server.services, user.viewer.userId)).not.toEqual(before);
+    await changeTask(user.client, 'undoSync', id);
+    expect(await dumpRows(server.services, user.viewer.userId)).toEqual(before);
+  }
+});
