@@ -3,18 +3,18 @@ import { countPending, indexNew, indexSomePending, tidyIndex } from '../src/doma
 import type { Services } from '../src/domain/services.ts';
 import type { Reporter } from './reporter.ts';
 
-/** While one waits for a thread, another is in PostgreSQL. */
-const LANES = 2;
+/** While one waits for a thread, another is in PostgreSQL, and a third keeps the thread from waiting for both. */
+const LANES = 3;
 /** While rows are still being written the index only keeps up with the newest, so that writing is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
 const BACKGROUND_MESSAGES = 300;
-/** What is kept in memory to be indexed without being read again: the rows of some 60 MB of an export. */
-const MAX_KEPT_BYTES = 20 * 1024 * 1024;
+/** What is kept in memory to be indexed at once: the rows of some 12 MB of an export. What is more is read again, which is cheap. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** Fills the search index with what a sync writes. */
 export interface Indexer {
-  /** Takes what a batch sent to the database. Resolves when there is room for what the next one sends. */
-  add(rows: NewRows): Promise<void>;
+  /** Takes what a batch sent to the database; what there is no room for is read again by `finish`. */
+  add(rows: NewRows): void;
   /** Indexes what was added, and all else that waits. */
   finish(reporter: Reporter, signal: AbortSignal): Promise<void>;
   /** Leaves to others what is not indexed; waits for what has begun. */
@@ -22,8 +22,8 @@ export interface Indexer {
 }
 
 /**
- * Indexes the first that is added at once and then a little every two seconds, so that everything is found soon; what there is
- * no more room for, and all of it after `finish`, as fast as it goes.
+ * Indexes the first that is added at once and then a little every two seconds, so that writing is not held up and what is
+ * written is found by and by; the rest with `finish`, as fast as it goes.
  */
 export function openIndexer(services: Services, userId: string): Indexer {
   const waiting: NewRows[] = [];
@@ -56,8 +56,7 @@ export function openIndexer(services: Services, userId: string): Indexer {
     lanes.add(lane);
   };
   function startLanes(): void {
-    const mayStart = () =>
-      isFinishing || keptBytes > MAX_KEPT_BYTES ? lanes.size < LANES : isDue && lanes.size === 0;
+    const mayStart = () => (isFinishing ? lanes.size < LANES : isDue && lanes.size === 0);
     while (!isStopped && mayStart()) {
       const rows = waiting.shift();
       if (!rows) return;
@@ -75,11 +74,11 @@ export function openIndexer(services: Services, userId: string): Indexer {
   }, BACKGROUND_PAUSE_MS);
 
   return {
-    async add(rows) {
+    add(rows) {
+      if (keptBytes + rows.bytes > MAX_KEPT_BYTES) return;
       waiting.push(rows);
       keptBytes += rows.bytes;
       startLanes();
-      while (!isStopped && keptBytes > MAX_KEPT_BYTES) await moved.promise;
     },
     async finish(reporter, signal) {
       clearInterval(timer);

@@ -21,8 +21,9 @@ export interface ImportTimes {
   task: SyncTask;
 }
 
-/** Fine enough beside what is measured, and coarse enough not to take part of the machine from it. */
+/** Until the first hit; then coarser, for each look takes from the machine what is measured. */
 const POLL_MS = 20;
+const LATER_POLL_MS = 60;
 /** The first conversations of every export: what a search right after the start can find. */
 const FIRST_FACTS = Array.from({ length: 5 }, (_, index) => `"${topicOf(SEED, index).answer}"`).join(' OR ');
 
@@ -47,7 +48,7 @@ export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile):
       }
       if (firstHit === null && (over || (await findsSomething(stage, viewer)))) firstHit = since();
       if (over) break;
-      await delay(POLL_MS);
+      await delay(firstHit === null ? POLL_MS : LATER_POLL_MS);
     }
     const searchReady = since();
     const task = await services.prisma.syncTask.findFirstOrThrow({ where: { id } });
