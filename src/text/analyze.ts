@@ -23,7 +23,7 @@ let shared: ReturnType<typeof createAnalyzer> | undefined;
  * The lexemes of a text with their positions, as tsvectors in PostgreSQL's binary format, ready for a field of a binary
  * COPY. A long text gives several overlapping ones, and so does one with a word that stands
  * more often in it than a tsvector keeps positions; a text without a word none. About 0.2 microseconds a token; the
- * words of all texts are kept, up to some 20 MB for each thread.
+ * words of all texts are kept, up to some 12 MB for each thread.
  */
 export function analyze(text: string): Buffer[] {
   shared ??= createAnalyzer();

@@ -27,7 +27,7 @@ export const NONE = -1;
 export const MAX_NEW_TOKENS = 16_384;
 export const MAX_LEXEMES = 1 << 19;
 
-const MAX_TOKENS = 1 << 18;
+const MAX_TOKENS = 1 << 17;
 const TRIM_TOKENS = MAX_TOKENS - MAX_NEW_TOKENS;
 /** A token has its word and so many parts, in English and in the language of its text. */
 const TRIM_LEXEMES = MAX_LEXEMES - MAX_NEW_TOKENS * 2 * (MAX_PARTS + 1) - 1;
@@ -38,7 +38,7 @@ const utf8 = new TextEncoder();
 
 /**
  * Cuts each distinct word only once. Numbers in typed arrays and not objects, because what this costs are the caches of
- * the processor: about 20 MB when full.
+ * the processor: about 12 MB when full.
  */
 export function createLexicon(): Lexicon {
   const table = createTokenTable(MAX_TOKENS);
