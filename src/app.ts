@@ -8,7 +8,7 @@ import type { SessionCookie } from './auth/session-cookie.ts';
 import { limitWrongKeys } from './auth/wrong-keys.ts';
 import type { Config } from './config.ts';
 import { allowOrigins } from './cross-origin.ts';
-import { TooManyRequestsError } from './domain/errors.ts';
+import { TooManyRequestsError, UnavailableError } from './domain/errors.ts';
 import type { Logger } from './domain/services.ts';
 import type { Authenticate } from './domain/viewer.ts';
 import { createDrain, type Drain } from './drain.ts';
@@ -87,7 +87,7 @@ export function createApp(
       requestId: String(request.id),
     });
   });
-  handler.use(GRAPHQL_PATH, inGraphQL);
+  handler.use(GRAPHQL_PATH, nameOutages(services), inGraphQL);
   handler.use(createMcpRouter(services, { authenticate, isOwnPage: origins.isOwnPage }));
   handler.use(QUEUE_BOARD_PATH, forQueueBoard(), serveQueueBoard(authenticate, openQueueBoard));
   handler.use(createAuthRouter(services, { authenticate, cookie, google: config.google }));
@@ -137,10 +137,14 @@ function warnOfProxy(log: Logger): RequestHandler {
 
 /** A request that is refused before GraphQL sees it, in words that its clients read. */
 const inGraphQL: ErrorRequestHandler = (error, _request, response, next) => {
-  if (!(error instanceof TooManyRequestsError)) return next(error);
-  const { message, code, retryAfter } = error;
-  response.status(429).set('Retry-After', String(retryAfter));
-  response.json({ errors: [{ message, extensions: { code, retryAfter } }] });
+  if (error instanceof TooManyRequestsError) {
+    const { message, code, retryAfter } = error;
+    response.status(429).set('Retry-After', String(retryAfter));
+    response.json({ errors: [{ message, extensions: { code, retryAfter } }] });
+  } else if (error instanceof UnavailableError) {
+    const { message, code } = error;
+    response.status(503).json({ errors: [{ message, extensions: { code } }] });
+  } else next(error);
 };
 
 /** A request id that a proxy may hand on: printable and short, so that it cannot forge log lines. */

@@ -1,6 +1,7 @@
 import { PothosError, PothosValidationError } from '@pothos/core';
 import { GraphQLError } from 'graphql';
 import { DomainError, SemanticSearchUnavailableError, TooManyRequestsError } from '../domain/errors.ts';
+import { outageOf } from '../domain/outage.ts';
 import type { Logger } from '../domain/services.ts';
 import { Prisma } from '../generated/prisma/client.ts';
 import { currentRequestId } from '../request-context.ts';
@@ -8,8 +9,8 @@ import { currentRequestId } from '../request-context.ts';
 const FORGED_CURSOR = 'The cursor is none that this server gave.';
 
 /**
- * What a client may see of an error: expected ones as they are, with their code; everything else only as a request id
- * under which the log has the cause.
+ * What a client may see of an error: expected ones as they are, with their code; that something is away; everything else
+ * only as a request id under which the log has the cause.
  */
 export function createMask(logger: Logger) {
   return (error: unknown): Error => {
@@ -33,6 +34,11 @@ export function createMask(logger: Logger) {
     if (cause instanceof Error && cause.name === 'AbortError')
       return new GraphQLError('The client left.', place);
     const requestId = currentRequestId();
+    const outage = outageOf(cause);
+    if (outage) {
+      logger.error({ error: cause, requestId }, 'something that is needed does not answer');
+      return new GraphQLError(outage.message, { ...place, extensions: { code: outage.code } });
+    }
     logger.error({ error: cause, requestId }, 'a GraphQL operation failed unexpectedly');
     return new GraphQLError(`Something went wrong. Quote the request id ${requestId}.`, {
       ...place,

@@ -29,6 +29,14 @@ describe('Health', () => {
     for (const answer of [await own.client.rest('GET', '/sync/history'), await searched]) {
       expect(answer).toMatchObject({ status: 503, json: { detail: expect.stringContaining('Try again') } });
     }
+    const asked = await fetch(`${own.url}/graphql`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'X-API-Key': own.apiKey },
+      body: JSON.stringify({ query: '{ syncHistory(first: 1) { edges { node { id } } } }' }),
+    });
+    expect(await asked.json()).toMatchObject({
+      errors: [{ message: expect.stringContaining('Try again'), extensions: { code: 'UNAVAILABLE' } }],
+    });
     await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await admin.end();
     await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);
