@@ -30,13 +30,13 @@ describe('a form of a conversation', () => {
       expect(chatGpt.covers(older as Json, { ...newer, title: '' })).toBe(false);
     }
     const turn = node('q', 'root', say('user', 'q', { recipient: '' }));
-    const whole = formOf([node('root', null, null), turn], { current_node: 'q' });
+    const whole = formOf([node('root', undefined, null), turn], { current_node: 'q' });
     expect(chatGpt.covers(whole, whole)).toBe(true);
     expect(chatGpt.covers(whole, formOf([turn], { current_node: 'q' }))).toBe(false);
     const keyless = node('q', 'root', say('user', 'q'));
-    expect(chatGpt.covers(whole, formOf([node('root', null, null), keyless], { current_node: 'q' }))).toBe(
-      false,
-    );
+    expect(
+      chatGpt.covers(whole, formOf([node('root', undefined, null), keyless], { current_node: 'q' })),
+    ).toBe(false);
   });
 });
 
