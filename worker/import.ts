@@ -129,7 +129,7 @@ function createWriter(
         bytes: extent.bytes,
       });
       reporter.written(seq);
-      if (added) indexer.add(added);
+      if (added) await indexer.add(added);
     });
     // A failed write is met at the next turn.
     writing.catch(() => undefined);

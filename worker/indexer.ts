@@ -1,6 +1,7 @@
 import type { NewRows } from '../src/domain/import/rows.ts';
 import { countPending, indexNew, indexSomePending, tidyIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
+import { keepRows } from './kept-rows.ts';
 import type { Reporter } from './reporter.ts';
 
 /** While one waits for a thread, another is in PostgreSQL, and a third keeps the thread from waiting for both. */
@@ -8,13 +9,11 @@ const LANES = 3;
 /** While rows are still being written the index only keeps up with the newest, so that writing is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
 const BACKGROUND_MESSAGES = 300;
-/** What is kept in memory to be indexed at once: the rows of some 12 MB of an export. What is more is read again, which is cheap. */
-const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** Fills the search index with what a sync writes. */
 export interface Indexer {
-  /** Takes what a batch sent to the database; what there is no room for is read again by `finish`. */
-  add(rows: NewRows): void;
+  /** Takes what a batch sent to the database; when it can be kept nowhere, `finish` reads it again. */
+  add(rows: NewRows): Promise<void>;
   /** Indexes what was added, and all else that waits. */
   finish(reporter: Reporter, signal: AbortSignal): Promise<void>;
   /** Leaves to others what is not indexed; waits for what has begun. */
@@ -23,12 +22,11 @@ export interface Indexer {
 
 /**
  * Indexes the first that is added at once and then a little every two seconds, so that writing is not held up and what is
- * written is found by and by; the rest with `finish`, as fast as it goes.
+ * written is found by and by; the rest with `finish`, as fast as it goes. For a moment there is a file at `keptRowsPath`.
  */
-export function openIndexer(services: Services, userId: string): Indexer {
-  const waiting: NewRows[] = [];
+export function openIndexer(services: Services, userId: string, keptRowsPath: string): Indexer {
+  const waiting = keepRows(keptRowsPath);
   const lanes = new Set<Promise<void>>();
-  let keptBytes = 0;
   let isDue = true;
   let isFinishing = false;
   let isStopped = false;
@@ -36,7 +34,7 @@ export function openIndexer(services: Services, userId: string): Indexer {
   let moved = Promise.withResolvers<void>();
   let onIndexed = () => {};
 
-  const start = (work: () => Promise<number>, bytes: number) => {
+  const start = (work: () => Promise<number>) => {
     const lane = work()
       .then(
         (count) => {
@@ -47,7 +45,6 @@ export function openIndexer(services: Services, userId: string): Indexer {
       )
       .then(() => {
         lanes.delete(lane);
-        keptBytes -= bytes;
         moved.resolve();
         moved = Promise.withResolvers<void>();
         onIndexed();
@@ -57,27 +54,32 @@ export function openIndexer(services: Services, userId: string): Indexer {
   };
   function startLanes(): void {
     const mayStart = () => (isFinishing ? lanes.size < LANES : isDue && lanes.size === 0);
-    while (!isStopped && mayStart()) {
-      const rows = waiting.shift();
-      if (!rows) return;
+    while (!isStopped && !waiting.isEmpty() && mayStart()) {
       isDue = false;
-      start(() => indexNew(services, userId, rows), rows.bytes);
+      start(indexKept);
     }
+  }
+  async function indexKept(): Promise<number> {
+    const rows = await waiting.shift();
+    return rows ? indexNew(services, userId, rows) : 0;
   }
   const timer = setInterval(() => {
     isDue = true;
-    if (waiting.length > 0) startLanes();
+    if (!waiting.isEmpty()) startLanes();
     // What was not new: conversations that have grown.
     else if (!isStopped && lanes.size === 0) {
-      start(() => indexSomePending(services, userId, { maxMessages: BACKGROUND_MESSAGES, urgent: true }), 0);
+      start(() => indexSomePending(services, userId, { maxMessages: BACKGROUND_MESSAGES, urgent: true }));
     }
   }, BACKGROUND_PAUSE_MS);
 
   return {
-    add(rows) {
-      if (keptBytes + rows.bytes > MAX_KEPT_BYTES) return;
-      waiting.push(rows);
-      keptBytes += rows.bytes;
+    async add(rows) {
+      if (isStopped) return;
+      try {
+        await waiting.push(rows);
+      } catch (error) {
+        services.logger.warn({ error }, 'new rows could not be kept; they are read again to be indexed');
+      }
       startLanes();
     },
     async finish(reporter, signal) {
@@ -106,9 +108,9 @@ export function openIndexer(services: Services, userId: string): Indexer {
     async stop() {
       isStopped = true;
       clearInterval(timer);
-      waiting.length = 0;
       moved.resolve();
       await Promise.all(lanes);
+      await waiting.close();
     },
   };
 }

@@ -147,7 +147,7 @@ async function run(
   }
   grow(await sizeOf(archive.path, options.largeArchiveBytes));
   signal.throwIfAborted();
-  const indexer = openIndexer(services, lease.userId);
+  const indexer = openIndexer(services, lease.userId, `${services.workspace.archivePath(lease.taskId)}.rows`);
   try {
     await importArchive(services, lease, reporter, indexer, signal, {
       path: archive.path,
