@@ -4,8 +4,8 @@ import type { Services } from '../src/domain/services.ts';
 import { keepRows } from './kept-rows.ts';
 import type { Reporter } from './reporter.ts';
 
-/** While one waits for a thread, another is in PostgreSQL, and a third keeps the thread from waiting for both. */
-const LANES = 3;
+/** While one waits for a thread, another is in PostgreSQL. A third would win a twentieth, and searches would wait longer. */
+const LANES = 2;
 /** While rows are still being written the index only keeps up with the newest, so that writing is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
 const BACKGROUND_MESSAGES = 300;
