@@ -94,6 +94,15 @@ test('what is not common is looked for everywhere at once', async () => {
   expect(found.isCapped).toBe(false);
 });
 
+test('of what is equally new the same is left out, however it is looked for', async () => {
+  const { database } = server.services;
+  await database.query(`UPDATE message_search SET created_at = date_trunc('day', created_at)`);
+  await database.query('ANALYZE message_search');
+  const { found, recent, whole } = await find('common', {});
+  expect(recent).toEqual([true]);
+  expect(found).toEqual(whole);
+});
+
 test('of a few conversations all are looked at', async () => {
   const { database } = server.services;
   await database.query('DELETE FROM conversations WHERE user_id = $1 AND external_id::int >= 400', [userId]);

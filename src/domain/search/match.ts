@@ -59,7 +59,7 @@ export async function rankMatches(
   }>(
     `WITH candidates AS MATERIALIZED (
        SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(`$${parameters.length + 1}`) : ''}
-       ORDER BY s.created_at DESC NULLS LAST LIMIT ${MAX_CANDIDATES + 1}
+       ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id LIMIT ${MAX_CANDIDATES + 1}
      ), ranked AS (
        SELECT conversation_id, node_id,
          max((ts_rank_cd(terms, $2::tsquery, 1) + ts_rank(terms, $2::tsquery, 1))
