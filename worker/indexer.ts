@@ -15,7 +15,7 @@ export interface Indexer {
   /** Takes what a batch sent to the database; when it can be kept nowhere, `finish` reads it again. */
   add(rows: NewRows): Promise<void>;
   /** Indexes what was added, and all else that waits. */
-  finish(reporter: Reporter, signal: AbortSignal): Promise<void>;
+  finish(reporter: Pick<Reporter, 'share'>, signal: AbortSignal): Promise<void>;
   /** Leaves to others what is not indexed; waits for what has begun. */
   stop(): Promise<void>;
 }

@@ -3,9 +3,10 @@ import { localId } from '../../src/domain/global-id.ts';
 import { prepareBatch } from '../../src/domain/import/batch.ts';
 import type { NewRows } from '../../src/domain/import/rows.ts';
 import { writeBatch } from '../../src/domain/import/write.ts';
-import { indexNew, indexSomePending } from '../../src/domain/search-index.ts';
+import { countPending, indexNew, indexSomePending } from '../../src/domain/search-index.ts';
 import { claimTask } from '../../src/domain/sync/claim.ts';
 import { finishTask } from '../../src/domain/sync/finish.ts';
+import { openIndexer } from '../../worker/indexer.ts';
 import { dialogue, type Json } from '../archive/builders.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { startSync } from '../support/syncs.ts';
@@ -89,4 +90,20 @@ test('two forms of a conversation in one batch are left to be read again', async
   while ((await indexSomePending(server.services, user.viewer.userId)) > 0);
   expect(await foundBy(user, 'dunnart')).toEqual(['a']);
   expect(await foundBy(user, 'numbat')).toEqual([]);
+});
+
+test('rows that could be kept nowhere are read again by the end of an import', async () => {
+  const user = await server.asUser();
+  const { userId } = user.viewer;
+  const indexer = openIndexer(server.services, userId, '/missing/rows');
+  const rows = present(await write(user, [dialogue('kept'), dialogue('lost')]));
+  await indexer.add({ ...rows, bytes: 5 * 1024 * 1024 });
+  const shares: number[] = [];
+  const reporter = { share: (done: number, total: number) => void shares.push(done / total) };
+  await indexer.finish(reporter, new AbortController().signal);
+  await indexer.stop();
+  expect(shares.at(-1)).toBe(1);
+  expect(server.logged()).toContain('new rows could not be kept');
+  expect(await countPending(server.services, userId)).toEqual({ pending: 0, total: 2 });
+  expect((await indexOf(user)).length).toBeGreaterThan(4);
 });
