@@ -137,6 +137,7 @@ function warnOfProxy(log: Logger): RequestHandler {
 
 /** A request that is refused before GraphQL sees it, in words that its clients read. */
 const inGraphQL: ErrorRequestHandler = (error, _request, response, next) => {
+  if (response.headersSent) return next(error);
   if (error instanceof TooManyRequestsError) {
     const { message, code, retryAfter } = error;
     response.status(429).set('Retry-After', String(retryAfter));

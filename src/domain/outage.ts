@@ -14,8 +14,8 @@ const CODES = [
   'P2037',
 ];
 
-/** What pg says, without a code, of a connection that was lost, not made in time, or not free in time. */
-const MESSAGE = /^Connection terminated|^timeout exceeded when trying to connect/;
+/** What pg says, without a code, of a connection that was lost, not made or not free in time, or that does not answer. */
+const MESSAGE = /^Connection terminated|^timeout exceeded when trying to connect|^Query read timeout/;
 
 /**
  * What to tell of an error that comes of a database, or of another server, that is away; null for any other. The cause is

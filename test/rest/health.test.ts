@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeKey } from '../support/api-keys.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
@@ -17,6 +18,8 @@ describe('Health', () => {
 
   test('names the database when it does not answer, and other routes say to try again', async () => {
     const own = await startTestServer({ backend: 'redis' });
+    const laptop = await makeKey(own, own.client);
+    await laptop.client.close();
     const name = new URL(own.databaseUrl).pathname.slice(1);
     const admin = new pg.Client({ connectionString: own.databaseUrl.replace(name, 'postgres') });
     await admin.connect();
@@ -29,14 +32,21 @@ describe('Health', () => {
     for (const answer of [await own.client.rest('GET', '/sync/history'), await searched]) {
       expect(answer).toMatchObject({ status: 503, json: { detail: expect.stringContaining('Try again') } });
     }
-    const asked = await fetch(`${own.url}/graphql`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', 'X-API-Key': own.apiKey },
-      body: JSON.stringify({ query: '{ syncHistory(first: 1) { edges { node { id } } } }' }),
-    });
-    expect(await asked.json()).toMatchObject({
-      errors: [{ message: expect.stringContaining('Try again'), extensions: { code: 'UNAVAILABLE' } }],
-    });
+    // The owner's key needs no database, so that the operation meets it; anybody else is refused before.
+    for (const [apiKey, httpStatus] of [
+      [own.apiKey, 200],
+      [laptop.key, 503],
+    ] as const) {
+      const asked = await fetch(`${own.url}/graphql`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'X-API-Key': apiKey },
+        body: JSON.stringify({ query: '{ syncHistory(first: 1) { edges { node { id } } } }' }),
+      });
+      expect(asked.status).toBe(httpStatus);
+      expect(await asked.json()).toMatchObject({
+        errors: [{ message: expect.stringContaining('Try again'), extensions: { code: 'UNAVAILABLE' } }],
+      });
+    }
     await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await admin.end();
     await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);
