@@ -3,7 +3,7 @@ import { chatGpt, type Json, node, say } from '../archive/builders.ts';
 import { dumpContent, dumpRows } from '../support/account.ts';
 import { exportOf } from '../support/exports.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
-import { changeTask, sync } from '../support/syncs.ts';
+import { changeTask, problemsOf, sync } from '../support/syncs.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -23,8 +23,14 @@ function talk(turns: number, { slim = false, ...rest }: { slim?: boolean; title?
   return chatGpt(nodes, { ...times, current_node: `t${turns - 1}`, ...rest });
 }
 
-const bring = async (user: TestUser, form: Json) =>
-  sync(user.client, server.exports.serve(await exportOf([form])).url);
+const bring = async (user: TestUser, ...forms: Json[]) =>
+  sync(user.client, server.exports.serve(await exportOf(forms)).url);
+
+const forgeSizes = ({ viewer }: TestUser, megabytes: number) =>
+  server.services.database.query(
+    'UPDATE conversation_versions SET size_bytes = $2 * 1024 * 1024 WHERE user_id = $1',
+    [viewer.userId, megabytes],
+  );
 
 const countCovered = async ({ viewer }: TestUser) => {
   const rows = await server.services.database.query<{ covered: boolean }>(
@@ -54,14 +60,24 @@ test('a form that a later one covers does not count for what is too large to mer
   const user = await server.asUser();
   await bring(user, talk(2));
   await bring(user, talk(4));
-  await server.services.database.query(
-    'UPDATE conversation_versions SET size_bytes = 600 * 1024 * 1024 WHERE user_id = $1',
-    [user.viewer.userId],
-  );
+  await forgeSizes(user, 600);
   expect(await bring(user, talk(6))).toMatchObject({
     status: 'COMPLETED',
     counts: { updated: 1, failed: 0 },
   });
+});
+
+test('a covered form counts for what is too large to merge when another comes between it and the one that covers it', async () => {
+  const user = await server.asUser();
+  for (const turns of [2, 4, 6, 8]) await bring(user, talk(turns));
+  expect(await countCovered(user)).toBe(3);
+  await forgeSizes(user, 400);
+  // The first makes those of 2 and of 8 turns be read; with the second that of 4 turns is a third one.
+  const task = await bring(user, talk(3), talk(5));
+  expect(task).toMatchObject({ status: 'PARTIAL', counts: { unchanged: 1, failed: 1 } });
+  expect(await problemsOf(user.client, task.id)).toMatchObject([
+    { outcome: 'FAILED', code: 'TOO_LARGE_TO_MERGE', reason: expect.stringContaining('1201 MB') },
+  ]);
 });
 
 test('an older form that comes late is covered by what is there', async () => {

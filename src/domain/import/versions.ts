@@ -8,6 +8,9 @@ const PORTION_BYTES = 8 * 1024 * 1024;
 
 /** A version whose bytes are in memory from when they are fetched until they are read. */
 interface StoredVersion extends KeptVersion {
+  /** Of its JSON; 0 when it was stored before this was noted. */
+  sizeBytes: number;
+  /** Of `raw`, which is compressed. */
   rawBytes: number;
   raw: Buffer | null;
 }
@@ -59,16 +62,16 @@ export async function noteCovered(tx: Transaction, userId: string, heads: Versio
   );
 }
 
-/** All forms in which exports have shown these conversations, without their bytes. */
-async function findVersions(
+/** All forms in which exports have shown these conversations, without their bytes, by conversation. */
+export async function findVersions(
   tx: Transaction,
   userId: string,
   ids: string[],
 ): Promise<Map<string, StoredVersion[]>> {
   const found = new Map<string, StoredVersion[]>();
-  const rows = await tx.query<VersionHead & { conversationId: string; rawBytes: number }>(
-    `SELECT conversation_id AS "conversationId", sha256, covered_by AS "coveredBy", octet_length(raw) AS "rawBytes",
-       (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
+  const rows = await tx.query<Omit<StoredVersion, 'raw' | 'read'> & { conversationId: string }>(
+    `SELECT conversation_id AS "conversationId", sha256, covered_by AS "coveredBy", size_bytes AS "sizeBytes",
+       octet_length(raw) AS "rawBytes", (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
      FROM conversation_versions WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])`,
     [userId, ids],
   );

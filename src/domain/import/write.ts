@@ -2,14 +2,12 @@ import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
 import { mergeAllIntoExisting } from './merge.ts';
+import { createMergeSizes, MAX_MERGED_BYTES } from './merge-size.ts';
 import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
 import { createRowBatch, type NewRows, type SentRows } from './rows.ts';
 
 /** A batch has a third of it, but for a single conversation of many megabytes. */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
-
-/** Versions that others do not cover are read again to merge a new one, so that they bound how long a worker takes. */
-const MAX_MERGED_BYTES = 1024 ** 3;
 
 /** What came of versions, in addition to what a batch knew before. */
 type Written = Pick<PreparedBatch, 'tally' | 'problems'> & { added: NewRows | null };
@@ -105,6 +103,7 @@ async function writeVersions(
   const fresh = versions.filter((version) => !known.has(version.sha256.toString('hex')));
   tally.unchanged += versions.length - fresh.length;
   const { ids, deleted, bytes } = await whatIsKnown(tx, lease.userId, fresh);
+  const sizes = createMergeSizes(services, tx, lease.userId, bytes);
   const changed = new Map<string, number>();
   const added: string[] = [];
   for (const version of fresh) {
@@ -116,13 +115,13 @@ async function writeVersions(
     }
     const existing = ids.get(key);
     const id = existing ?? version.id;
-    const mergedBytes = (bytes.get(id) ?? 0) + version.sizeBytes;
-    if (existing && mergedBytes > MAX_MERGED_BYTES) {
+    const mergedBytes = existing ? await sizes.sizeWith(id, version) : 0;
+    if (mergedBytes > MAX_MERGED_BYTES) {
       tally.failed += 1;
       problems.push(tooLargeToMerge(version, id, mergedBytes));
       continue;
     }
-    bytes.set(id, mergedBytes);
+    sizes.add(id, version);
     if (existing) {
       changed.set(id, (changed.get(id) ?? 0) + 1);
     } else {
@@ -178,12 +177,13 @@ function tooLargeToMerge(
 ): Problem {
   const reason =
     `Merged with what earlier imports brought of it, it would be ${Math.ceil(bytes / 1024 ** 2)} MB of JSON, more than ` +
-    `the ${MAX_MERGED_BYTES / 1024 ** 2} MB that are read at once. It stays as it is; undoing an earlier import makes room.`;
+    `the ${MAX_MERGED_BYTES / 1024 ** 2} MB that are read at once. It stays as it is. Undoing earlier imports ` +
+    'can make room, and so can `npm run reparse` on the server, which finds anew which of their forms need not be read.';
   const code = 'TOO_LARGE_TO_MERGE';
   return { ...place, externalId, title, conversationId, outcome: 'FAILED', code, reason };
 }
 
-/** The ids of conversations that are there, how many bytes would be read of them, and which ones their user deleted. */
+/** The ids of conversations that are there, the bytes of all versions of each, and which ones their user deleted. */
 async function whatIsKnown(
   tx: Transaction,
   userId: string,
@@ -194,7 +194,7 @@ async function whatIsKnown(
     `WITH wanted AS (SELECT * FROM unnest($2::text[], $3::text[]) AS v (provider, external_id))
      SELECT c.id, c.provider, c.external_id AS "externalId",
        (SELECT coalesce(sum(v.size_bytes), 0)::float8 FROM conversation_versions v
-        WHERE v.user_id = $1 AND v.conversation_id = c.id AND v.covered_by IS NULL) AS bytes
+        WHERE v.user_id = $1 AND v.conversation_id = c.id) AS bytes
      FROM conversations c JOIN wanted USING (provider, external_id) WHERE c.user_id = $1
      UNION ALL SELECT NULL, d.provider, d.external_id, 0 FROM deleted_conversations d
      JOIN wanted USING (provider, external_id) WHERE d.user_id = $1`,
