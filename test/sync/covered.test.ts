@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mergeStored } from '../../src/domain/import/versions.ts';
 import { chatGpt, type Json, node, say } from '../archive/builders.ts';
 import { dumpContent, dumpRows } from '../support/account.ts';
 import { exportOf } from '../support/exports.ts';
@@ -126,4 +127,34 @@ test('undoing the import that covered a form leaves every row as it was', async 
     await changeTask(user.client, 'undoSync', id);
     expect(await dumpRows(server.services, user.viewer.userId)).toEqual(before);
   }
+});
+
+test('a merge stops at once when a form is gone that it was to read', async () => {
+  const user = await server.asUser();
+  for (const turns of [2, 4, 6]) await bring(user, talk(turns));
+  const { database } = server.services;
+  const key = [user.viewer.userId];
+  // Each is fetched with a statement of its own.
+  await database.query(
+    `UPDATE conversation_versions SET raw = repeat('x', 9 * 1024 * 1024)::bytea WHERE user_id = $1`,
+    key,
+  );
+  const [row] = await database.query<{ id: string }>('SELECT id FROM conversations WHERE user_id = $1', key);
+  let statements = 0;
+  const merging = database.transaction(async (tx) => {
+    const watched = {
+      ...tx,
+      async query<Row extends object>(text: string, values?: unknown[]) {
+        const rows = await tx.query<Row>(text, values);
+        statements += 1;
+        if (statements === 1) await tx.execute('DELETE FROM conversation_versions WHERE user_id = $1', key);
+        return rows;
+      },
+    };
+    await mergeStored(server.services, watched, user.viewer.userId, [row?.id ?? ''], {
+      readAll: true,
+    }).next();
+  });
+  await expect(merging).rejects.toThrow('gone');
+  expect(statements).toBe(2);
 });

@@ -97,23 +97,23 @@ export async function findVersions(
 function openFetcher(tx: Transaction, userId: string, versions: StoredVersion[]) {
   let next = 0;
   return async (version: StoredVersion): Promise<void> => {
-    while (!version.raw) {
-      const portion = new Map<string | null, StoredVersion>();
-      for (let room = PORTION_BYTES; next < versions.length; next += 1) {
-        const each = versions[next];
-        if (!each || (portion.size > 0 && each.rawBytes > room)) break;
-        portion.set(hexOf(each.sha256), each);
-        room -= each.rawBytes;
-      }
-      if (portion.size === 0) throw new Error('A version is merged out of its turn.');
-      const rows = await tx.query<{ sha256: Buffer; raw: Buffer }>(
-        'SELECT sha256, raw FROM conversation_versions WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
-        [userId, [...portion.values()].map(({ sha256 }) => sha256)],
-      );
-      for (const { sha256, raw } of rows) {
-        const fetched = portion.get(hexOf(sha256));
-        if (fetched) fetched.raw = raw;
-      }
+    if (version.raw) return;
+    const portion = new Map<string | null, StoredVersion>();
+    for (let room = PORTION_BYTES; next < versions.length; next += 1) {
+      const each = versions[next];
+      if (!each || (portion.size > 0 && each.rawBytes > room)) break;
+      portion.set(hexOf(each.sha256), each);
+      room -= each.rawBytes;
+    }
+    if (!portion.has(hexOf(version.sha256))) throw new Error('A version is merged out of its turn.');
+    const rows = await tx.query<{ sha256: Buffer; raw: Buffer }>(
+      'SELECT sha256, raw FROM conversation_versions WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
+      [userId, [...portion.values()].map(({ sha256 }) => sha256)],
+    );
+    if (rows.length < portion.size) throw new Error('A version is gone that was there when its merge began.');
+    for (const { sha256, raw } of rows) {
+      const fetched = portion.get(hexOf(sha256));
+      if (fetched) fetched.raw = raw;
     }
   };
 }
