@@ -13,7 +13,10 @@ export interface Reparsed {
 
 /**
  * Reads all of a user's conversations again from the raw bytes that every import keeps, so that a better reader needs
- * no new download, and finds anew which of them add nothing; writes only rows that differ. Throws a ConflictError while a sync is unfinished.
+ * no new download, and finds anew which of them add nothing; writes only rows that differ. Each conversation is one
+ * transaction however much JSON its forms are, unlike in an import: all have to be read, and only two are in memory at
+ * once. A gigabyte takes about half a minute, in which an import of that conversation waits. Throws a ConflictError while
+ * a sync is unfinished.
  */
 export async function reparseConversations(
   services: Services,

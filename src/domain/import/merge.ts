@@ -17,7 +17,7 @@ const CHUNK_MESSAGES = 5_000;
 /**
  * Makes known conversations the merge of all forms in which exports have shown them, and writes only the rows that
  * differ. Their new versions must already stand in conversation_versions; those that are known to add nothing are read
- * only with `readAll`. Answers by conversation.
+ * only with `readAll`. Reads however much there is: whoever adds versions bounds it before. Answers by conversation.
  */
 export async function mergeAllIntoExisting(
   services: Services,
