@@ -8,11 +8,6 @@ import type { Services, Transaction } from './services.ts';
 const BATCH_MESSAGES = 2_000;
 /** Text in memory at once, but for a single longer message. */
 const PORTION_BYTES = 4 * 1024 * 1024;
-/**
- * PostgreSQL gathers new entries in a list and sorts them into the index together. With a longer list than its own 4 MB a
- * single writer needs a fifth less CPU, and searches a few hundredths of a second more while it is there.
- */
-const PENDING_LIST_KIB = 16 * 1024;
 
 /**
  * Indexes what is not yet indexed of some of a user's conversations whose messages changed; answers how many, 0 when
@@ -70,7 +65,6 @@ async function indexPortions(
   userId: string,
   { ids, portions, urgent }: { ids: string[]; portions: number; urgent: boolean },
 ): Promise<void> {
-  await setPendingList(tx);
   for (let portion = 0; portion < portions; portion += 1) {
     const copied = await readPortion(tx, userId, ids, portion);
     const encoded = await services.threads.analyze({ copied, urgent });
@@ -94,15 +88,11 @@ export async function indexNew(services: Services, userId: string, rows: NewRows
       [userId, ids, transactionId],
     );
     if (unchanged.length < ids.length) return 0;
-    await setPendingList(tx);
     await copyTerms(tx, encoded);
     await setIndexed(tx, userId, ids);
     return ids.length;
   });
 }
-
-const setPendingList = (tx: Transaction) =>
-  tx.query(`SELECT set_config('gin_pending_list_limit', $1, true)`, [`${PENDING_LIST_KIB}kB`]);
 
 async function copyTerms(tx: Transaction, { bytes, rows }: EncodedRows): Promise<void> {
   if (rows === 0) return;
