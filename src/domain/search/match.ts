@@ -40,9 +40,10 @@ export async function findMatches(
 }
 
 /**
- * Ranks the newest matches, of those since a moment when there is one: by how often the words stand there and how many of an
- * OR; where several have to be there, also by how near to each other (cover density, which takes most of the time). Both are
- * divided by 1 + the logarithm of the length.
+ * Ranks the newest matches, of those since a moment when there is one. Cover density (how often the words stand there, and how
+ * near to each other) and the plain rank, which tells apart what holds more of the words of an OR; both divided by 1 + the
+ * logarithm of the length. One word needs both as well: by the plain rank alone the shortest message wins, however often a
+ * longer one says the word.
  */
 export async function rankMatches(
   services: Services,
@@ -62,7 +63,7 @@ export async function rankMatches(
        ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id LIMIT ${MAX_CANDIDATES + 1}
      ), ranked AS (
        SELECT conversation_id, node_id,
-         max((ts_rank(terms, $2::tsquery, 1)${wantsSeveral(tsquery) ? ' + ts_rank_cd(terms, $2::tsquery, 1)' : ''})
+         max((ts_rank_cd(terms, $2::tsquery, 1) + ts_rank(terms, $2::tsquery, 1))
            * CASE node_id WHEN '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score, count(*) AS candidates
        FROM candidates GROUP BY conversation_id, node_id
      )
@@ -78,9 +79,6 @@ export async function rankMatches(
   }));
   return { matches: matches.toSorted(compareMatches).slice(0, MAX_CANDIDATES), isCapped };
 }
-
-/** Whether a match holds more than one word. Operators stand in no lexeme. */
-const wantsSeveral = (tsquery: string) => /[&<]/.test(tsquery);
 
 /** All rows that match, for what may follow a SELECT. */
 const matching = (userId: string, tsquery: string, narrowed: ReturnType<typeof narrowSearch>) => ({
