@@ -6,7 +6,7 @@ import type { Reporter } from './reporter.ts';
 
 /** While one waits for a thread, another is in PostgreSQL. A third would win a twentieth, and searches would wait longer. */
 const LANES = 2;
-/** While rows are still being written the index only keeps up with the newest, so that writing is not held back. */
+/** While rows are still being written only a little is indexed now and then, so that writing is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
 const BACKGROUND_MESSAGES = 300;
 
@@ -30,6 +30,8 @@ export function openIndexer(services: Services, userId: string, keptRowsPath: st
   let isDue = true;
   let isFinishing = false;
   let isStopped = false;
+  /** The disk takes no more, and others need what there is. */
+  let isFull = false;
   let indexed = 0;
   let moved = Promise.withResolvers<void>();
   let onIndexed = () => {};
@@ -60,8 +62,10 @@ export function openIndexer(services: Services, userId: string, keptRowsPath: st
     }
   }
   async function indexKept(): Promise<number> {
+    // In the last phase others' conversations are read in turn, of those who wait for their first.
+    const urgent = !isFinishing;
     const rows = await waiting.shift();
-    return rows ? indexNew(services, userId, rows) : 0;
+    return rows ? indexNew(services, userId, rows, { urgent }) : 0;
   }
   const timer = setInterval(() => {
     isDue = true;
@@ -74,11 +78,13 @@ export function openIndexer(services: Services, userId: string, keptRowsPath: st
 
   return {
     async add(rows) {
-      if (isStopped) return;
+      if (isStopped || isFull) return;
       try {
         await waiting.push(rows);
       } catch (error) {
+        isFull = true;
         services.logger.warn({ error }, 'new rows could not be kept; they are read again to be indexed');
+        await waiting.forgetFile();
       }
       startLanes();
     },

@@ -75,12 +75,17 @@ async function indexPortions(
 
 /**
  * Indexes new conversations from what was sent to the database; answers how many: none when another was quicker or when any
- * of them has been changed or deleted since, for then the database knows better. Hands the rows over: for the caller they are
- * gone.
+ * of them has been changed or deleted since, for then the database knows better. What is `urgent` does not wait for threads to
+ * read conversations. Hands the rows over: for the caller they are gone.
  */
-export async function indexNew(services: Services, userId: string, rows: NewRows): Promise<number> {
+export async function indexNew(
+  services: Services,
+  userId: string,
+  rows: NewRows,
+  { urgent }: { urgent: boolean },
+): Promise<number> {
   const { ids, transactionId, conversations, messages } = rows;
-  const encoded = await services.threads.analyzeSent({ conversations, messages });
+  const encoded = await services.threads.analyzeSent({ conversations, messages, urgent });
   return services.database.transaction(async (tx) => {
     const unchanged = await tx.query(
       `SELECT FROM conversations WHERE user_id = $1 AND id = ANY($2::uuid[]) AND search_pending AND xmin = $3::xid

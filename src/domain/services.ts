@@ -8,8 +8,7 @@ import type { PrismaClient } from '../generated/prisma/client.ts';
 import type { JobName, JobPayload } from '../jobs/jobs.ts';
 import type { EncodedRows } from './import/binary-rows.ts';
 import type { PreparedConversation, RawConversations } from './import/prepare.ts';
-import type { SentRows } from './import/rows.ts';
-import type { UnindexedMessages } from './import/terms.ts';
+import type { NewMessages, UnindexedMessages } from './import/terms.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -223,8 +222,8 @@ export interface Threads {
   prepare(conversations: RawConversations): Promise<PreparedConversation[]>;
   /** Rows of `message_search`. Hands `copied` over: for the caller it is gone. Throws an OutOfMemoryError. */
   analyze(messages: UnindexedMessages): Promise<EncodedRows>;
-  /** The same from what was sent to the database, before anything else. Hands `rows` over. Throws an OutOfMemoryError. */
-  analyzeSent(rows: SentRows): Promise<EncodedRows>;
+  /** The same from what was sent to the database. Hands `rows` over. Throws an OutOfMemoryError. */
+  analyzeSent(rows: NewMessages): Promise<EncodedRows>;
 }
 
 /** The folder of this server from which exports may be read in place. */

@@ -2,11 +2,11 @@ import { getCompileCacheDir } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Piscina, type PiscinaTask, queueOptionsSymbol, type TaskQueue } from 'piscina';
+import { Piscina, queueOptionsSymbol } from 'piscina';
 import { OutOfMemoryError, type RawConversations } from '../domain/import/prepare.ts';
-import type { SentRows } from '../domain/import/rows.ts';
-import type { UnindexedMessages } from '../domain/import/terms.ts';
+import type { NewMessages, UnindexedMessages } from '../domain/import/terms.ts';
 import type { Threads } from '../domain/services.ts';
+import { urgentFirst } from './urgent-first.ts';
 
 /** More would wait for the database. */
 const MAX_THREADS = 2;
@@ -52,31 +52,12 @@ export function openThreads(): Threads & { close(): Promise<void> } {
     prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
     analyze: ({ copied, urgent }: UnindexedMessages) =>
       run('analyze', { copied, [queueOptionsSymbol]: { urgent } }, [copied.buffer]),
-    analyzeSent: ({ conversations, messages }: SentRows) =>
+    analyzeSent: ({ conversations, messages, urgent }: NewMessages) =>
       run(
         'analyzeSent',
-        { conversations, messages, [queueOptionsSymbol]: { urgent: true } },
+        { conversations, messages, [queueOptionsSymbol]: { urgent } },
         [...conversations, ...messages].map((piece) => piece.buffer),
       ),
     close: () => pool.close({ force: true }),
-  };
-}
-
-function urgentFirst(): TaskQueue {
-  const waiting: PiscinaTask[] = [];
-  const isUrgent = (task: PiscinaTask) => (task[queueOptionsSymbol] as { urgent?: boolean } | null)?.urgent;
-  return {
-    get size() {
-      return waiting.length;
-    },
-    shift: () => waiting.shift() ?? null,
-    push(task: PiscinaTask) {
-      if (isUrgent(task)) waiting.unshift(task);
-      else waiting.push(task);
-    },
-    remove(task: PiscinaTask) {
-      const at = waiting.indexOf(task);
-      if (at >= 0) waiting.splice(at, 1);
-    },
   };
 }

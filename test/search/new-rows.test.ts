@@ -55,7 +55,7 @@ test('new conversations are indexed from memory just as from the database', asyn
     { conversation_id: 'timeless', create_time: 7 },
   );
   const rows = present(await write(user, [dialogue('one'), dialogue('two'), timeless]));
-  expect(await indexNew(server.services, userId, rows)).toBe(3);
+  expect(await indexNew(server.services, userId, rows, { urgent: true })).toBe(3);
   const fromMemory = await indexOf(user);
   expect(fromMemory.length).toBeGreaterThan(5);
   expect(await foundBy(user, 'quokka')).toEqual(['a']);
@@ -76,7 +76,7 @@ test('what was changed since it was written is indexed as it is now', async () =
   await server.services.database.query(`UPDATE conversations SET title = 'Wombat' WHERE user_id = $1`, [
     userId,
   ]);
-  expect(await indexNew(server.services, userId, rows)).toBe(0);
+  expect(await indexNew(server.services, userId, rows, { urgent: true })).toBe(0);
   while ((await indexSomePending(server.services, userId)) > 0);
   expect(await foundBy(user, 'numbat')).toEqual(['a']);
   expect(await foundBy(user, 'wombat')).toHaveLength(1);

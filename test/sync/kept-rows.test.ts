@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { v7 as uuidv7 } from 'uuid';
 import { expect, type TestContext, test } from 'vitest';
 import type { NewRows } from '../../src/domain/import/rows.ts';
 import { keepRows } from '../../worker/kept-rows.ts';
@@ -16,7 +17,7 @@ async function folderOf({ onTestFinished }: Pick<TestContext, 'onTestFinished'>)
 function rowsOf(index: number): NewRows {
   const piece = (length: number) => new Uint8Array(length).fill(index);
   return {
-    ids: [`id-${index}`],
+    ids: [uuidv7(), uuidv7()],
     transactionId: String(index),
     conversations: [piece(100)],
     messages: [piece(MEGABYTE), piece(3)],
@@ -45,6 +46,18 @@ test('A disk that takes nothing is told of, and what is in memory stays', async 
   const all = Array.from({ length: 4 }, (_, index) => rowsOf(index));
   for (const rows of all.slice(0, 3)) await kept.push(rows);
   await expect(kept.push(rowsOf(3))).rejects.toThrow('ENOENT');
+  await kept.forgetFile();
+  const back: (NewRows | null)[] = [];
+  while (!kept.isEmpty()) back.push(await kept.shift());
+  expect(back).toEqual(all.slice(0, 3));
+  await kept.close();
+});
+
+test('What is in the file is forgotten, and what is in memory stays', async (context) => {
+  const kept = keepRows(join(await folderOf(context), 'rows'));
+  const all = Array.from({ length: 6 }, (_, index) => rowsOf(index));
+  for (const rows of all) await kept.push(rows);
+  await kept.forgetFile();
   const back: (NewRows | null)[] = [];
   while (!kept.isEmpty()) back.push(await kept.shift());
   expect(back).toEqual(all.slice(0, 3));

@@ -10,6 +10,12 @@ export interface UnindexedMessages {
   urgent: boolean;
 }
 
+/** The same as they were just sent to the database. */
+export interface NewMessages extends SentRows {
+  /** As above. */
+  urgent: boolean;
+}
+
 /** Answers tsvectors in PostgreSQL's binary format, several for a long text. */
 export type Analyze = (text: string) => Uint8Array[];
 
