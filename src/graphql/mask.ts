@@ -9,8 +9,8 @@ import { currentRequestId } from '../request-context.ts';
 const FORGED_CURSOR = 'The cursor is none that this server gave.';
 
 /**
- * What a client may see of an error: expected ones as they are, with their code; that something is away; everything else
- * only as a request id under which the log has the cause.
+ * What a client may see of an error: expected ones as they are, with their code; that something is away, and
+ * everything else, only with a request id under which the log has the cause.
  */
 export function createMask(logger: Logger) {
   return (error: unknown): Error => {
@@ -37,7 +37,10 @@ export function createMask(logger: Logger) {
     const outage = outageOf(cause);
     if (outage) {
       logger.error({ error: cause, requestId }, 'something that is needed does not answer');
-      return new GraphQLError(outage.message, { ...place, extensions: { code: outage.code } });
+      return new GraphQLError(`${outage.message} Or quote the request id ${requestId}.`, {
+        ...place,
+        extensions: { code: outage.code, requestId },
+      });
     }
     logger.error({ error: cause, requestId }, 'a GraphQL operation failed unexpectedly');
     return new GraphQLError(`Something went wrong. Quote the request id ${requestId}.`, {
