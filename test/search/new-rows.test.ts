@@ -4,6 +4,7 @@ import { prepareBatch } from '../../src/domain/import/batch.ts';
 import type { NewRows } from '../../src/domain/import/rows.ts';
 import { writeBatch } from '../../src/domain/import/write.ts';
 import { countPending, indexNew, indexSomePending } from '../../src/domain/search-index.ts';
+import type { Services } from '../../src/domain/services.ts';
 import { claimTask } from '../../src/domain/sync/claim.ts';
 import { finishTask } from '../../src/domain/sync/finish.ts';
 import { openIndexer } from '../../worker/indexer.ts';
@@ -106,4 +107,26 @@ test('rows that could be kept nowhere are read again by the end of an import', a
   expect(server.logged()).toContain('new rows could not be kept');
   expect(await countPending(server.services, userId)).toEqual({ pending: 0, total: 2 });
   expect((await indexOf(user)).length).toBeGreaterThan(4);
+});
+
+test('the first rows of an import are indexed before anything else, those of its last phase in turn', async () => {
+  const user = await server.asUser();
+  const { threads } = server.services;
+  const urgent: boolean[] = [];
+  const services: Services = {
+    ...server.services,
+    threads: {
+      ...threads,
+      analyzeSent(rows) {
+        urgent.push(rows.urgent);
+        return threads.analyzeSent(rows);
+      },
+    },
+  };
+  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows');
+  await indexer.add(present(await write(user, [dialogue('first')])));
+  await indexer.add(present(await write(user, [dialogue('later')])));
+  await indexer.finish({ share() {} }, new AbortController().signal);
+  await indexer.stop();
+  expect(urgent).toEqual([true, false]);
 });

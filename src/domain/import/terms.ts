@@ -12,7 +12,7 @@ export interface UnindexedMessages {
 
 /** The same as they were just sent to the database. */
 export interface NewMessages extends SentRows {
-  /** As above. */
+  /** Whether nothing else is to be done before it. */
   urgent: boolean;
 }
 
