@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { narrowSearch, type searchFilter } from '../../src/domain/search/filter.ts';
-import { findMatches, rankMatches } from '../../src/domain/search/match.ts';
+import { findMatches, rankAll } from '../../src/domain/search/match.ts';
 import type { Database } from '../../src/domain/services.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -37,59 +37,63 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** What is found, and how: whether each statement that ranked was about recent messages only. */
+/** What is found, and how: what each statement that ranked was about. */
 async function find(tsquery: string, filter: z.output<typeof searchFilter>) {
   const { services } = server;
-  const recent: boolean[] = [];
+  const ranked: ('if few' | 'recent' | 'all')[] = [];
   const database: Database = {
     ...services.database,
     query(text, values, name) {
-      if (text.includes('ts_rank')) recent.push(text.includes('uuid_hash'));
+      if (text.includes('ts_rank')) {
+        const isRecent = text.includes('uuid_hash');
+        if (text.includes('FROM conversations WHERE user_id = $1 LIMIT')) ranked.push('if few');
+        else ranked.push(isRecent ? 'recent' : 'all');
+      }
       return services.database.query(text, values, name);
     },
   };
   const narrowed = narrowSearch(filter, 3);
   const found = await findMatches({ ...services, database }, userId, tsquery, narrowed);
-  return { found, recent, whole: await rankMatches(services, userId, tsquery, narrowed, null) };
+  return { found, ranked, whole: await rankAll(services, userId, tsquery, narrowed) };
 }
 
 test.each<[string, string, z.output<typeof searchFilter>]>([
-  ['a common word', 'common', {}],
-  ['either of two words that stand together', 'common | old', {}],
-  ['a common word, another excluded', 'common & !rare', {}],
-  ['a common word of a role', 'common', { role: 'user' }],
-  ['a common word of a provider', 'common', { provider: 'chatgpt' }],
-  ['a common word before some day', 'common', { createdBefore: hour(450) }],
+  ['a common word', "'common'", {}],
+  ['either of two words that stand together', "'common' | 'old' | 'absent'", {}],
+  ['a common word, another excluded', "'common' & !'rare'", {}],
+  ['a common word of a role', "'common'", { role: 'user' }],
+  ['a common word of a provider', "'common'", { provider: 'chatgpt' }],
+  ['a common word before some day', "'common'", { createdBefore: hour(450) }],
 ])('%s is looked for in recent messages, and the same is found', async (_, tsquery, filter) => {
-  const { found, recent, whole } = await find(tsquery, filter);
-  expect(recent).toEqual([true]);
+  const { found, ranked, whole } = await find(tsquery, filter);
+  expect(ranked).toEqual(['if few', 'recent']);
   expect(found.isCapped).toBe(true);
   expect(found.matches).toHaveLength(1_000);
   expect(found).toEqual(whole);
 });
 
 test('a message that is younger than its conversation is among the newest', async () => {
-  const { found, recent } = await find('common', {});
+  const { found, ranked } = await find("'common'", {});
   const [old] = await server.services.database.query<{ id: string }>(
     `SELECT id FROM conversations WHERE user_id = $1 AND external_id = '3'`,
     [userId],
   );
-  expect(recent).toEqual([true]);
+  expect(ranked).toEqual(['if few', 'recent']);
   expect(found.matches.filter(({ conversationId }) => conversationId === old?.id)).toMatchObject([
     { nodeId: '1' },
   ]);
 });
 
 test('what is common but not of late is looked for everywhere', async () => {
-  const { found, recent, whole } = await find('old', {});
-  expect(recent).toEqual([true, false]);
+  const { found, ranked, whole } = await find("'old'", {});
+  expect(ranked).toEqual(['if few', 'recent', 'all']);
   expect(found.isCapped).toBe(true);
   expect(found).toEqual(whole);
 });
 
 test('what is not common is looked for everywhere at once', async () => {
-  const { found, recent } = await find('rare', {});
-  expect(recent).toEqual([false]);
+  const { found, ranked } = await find("'rare'", {});
+  expect(ranked).toEqual(['if few', 'all']);
   expect(found.matches).toHaveLength(CONVERSATIONS);
   expect(found.isCapped).toBe(false);
 });
@@ -98,15 +102,15 @@ test('of what is equally new the same is left out, however it is looked for', as
   const { database } = server.services;
   await database.query(`UPDATE message_search SET created_at = date_trunc('day', created_at)`);
   await database.query('ANALYZE message_search');
-  const { found, recent, whole } = await find('common', {});
-  expect(recent).toEqual([true]);
+  const { found, ranked, whole } = await find("'common'", {});
+  expect(ranked).toEqual(['if few', 'recent']);
   expect(found).toEqual(whole);
 });
 
 test('of a few conversations all are looked at', async () => {
   const { database } = server.services;
   await database.query('DELETE FROM conversations WHERE user_id = $1 AND external_id::int >= 400', [userId]);
-  const { found, recent } = await find('common', {});
-  expect(recent).toEqual([false]);
+  const { found, ranked } = await find("'common'", {});
+  expect(ranked).toEqual(['if few']);
   expect(found.matches).toHaveLength(1_000);
 });

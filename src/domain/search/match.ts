@@ -24,42 +24,66 @@ interface Ranked {
   isCapped: boolean;
 }
 
-/** The newest matches of a user, ranked. Of a common word only what is recent is looked at, when that is enough. */
+/** Of so many conversations all messages are looked at in a few milliseconds. */
+const FEW_CONVERSATIONS = 400;
+
+/**
+ * The newest matches of a user, ranked. Of a common word only what is recent is looked at, when that is enough and there are
+ * more than a few conversations.
+ */
 export async function findMatches(
   services: Services,
   userId: string,
   tsquery: string,
   narrowed: ReturnType<typeof narrowSearch>,
 ): Promise<Ranked> {
-  const recent = await guessRecent(services, userId, matching(userId, tsquery, narrowed), {
+  const ofFew = await rankMatches(services, userId, tsquery, narrowed, { ofFewOnly: true });
+  if (ofFew) return ofFew;
+  const since = await guessRecent(services, userId, matching(userId, tsquery, narrowed), {
     wanted: MAX_CANDIDATES + 1,
     before: narrowed.before,
   });
-  const ranked = recent && (await rankMatches(services, userId, tsquery, narrowed, recent));
-  return ranked?.isCapped ? ranked : rankMatches(services, userId, tsquery, narrowed, null);
+  const recent = since && (await rankMatches(services, userId, tsquery, narrowed, { since }));
+  return recent?.isCapped ? recent : rankAll(services, userId, tsquery, narrowed);
 }
 
-/**
- * Ranks the newest matches, of those since a moment when there is one. Cover density (how often the words stand there, and how
- * near to each other) and the plain rank, which tells apart what holds more of the words of an OR; both divided by 1 + the
- * logarithm of the length. One word needs both as well: by the plain rank alone the shortest message wins, however often a
- * longer one says the word.
- */
-export async function rankMatches(
+/** The newest matches of all, ranked. */
+export async function rankAll(
   services: Services,
   userId: string,
   tsquery: string,
   narrowed: ReturnType<typeof narrowSearch>,
-  since: Date | null,
 ): Promise<Ranked> {
+  return (await rankMatches(services, userId, tsquery, narrowed, {})) ?? { matches: [], isCapped: false };
+}
+
+/**
+ * Ranks the newest matches, of those since a moment when there is one; null for the user of more than a few conversations when
+ * it is asked of few only. Cover density (how often the words stand there, and how near to each other) and the plain rank, which
+ * tells apart what holds more of the words of an OR; both divided by 1 + the logarithm of the length. One word needs both as
+ * well: by the plain rank alone the shortest message wins, however often a longer one says the word.
+ */
+async function rankMatches(
+  services: Services,
+  userId: string,
+  tsquery: string,
+  narrowed: ReturnType<typeof narrowSearch>,
+  { since, ofFewOnly = false }: { since?: Date; ofFewOnly?: boolean },
+): Promise<Ranked | null> {
   const { sql, parameters } = matching(userId, tsquery, narrowed);
+  const few = `(SELECT count(*) <= ${FEW_CONVERSATIONS} FROM (
+    SELECT FROM conversations WHERE user_id = $1 LIMIT ${FEW_CONVERSATIONS + 1}) AS few)`;
   // As one value: to read a thousand rows costs the client a few milliseconds.
   const [row] = await services.database.query<{
+    isAnswered: boolean;
     candidates: number;
     found: [string, string, number][] | null;
   }>(
-    `WITH candidates AS MATERIALIZED (
-       SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(`$${parameters.length + 1}`) : ''}
+    `WITH answered AS MATERIALIZED (
+       SELECT ${ofFewOnly ? few : 'true'} AS answered
+     ), candidates AS MATERIALIZED (
+       SELECT s.conversation_id, s.node_id, s.terms ${sql} AND (SELECT answered FROM answered)
+         ${since ? isSince(`$${parameters.length + 1}`) : ''}
        ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id LIMIT ${MAX_CANDIDATES + 1}
      ), ranked AS (
        SELECT conversation_id, node_id,
@@ -67,12 +91,15 @@ export async function rankMatches(
            * CASE node_id WHEN '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score, count(*) AS candidates
        FROM candidates GROUP BY conversation_id, node_id
      )
-     SELECT coalesce(sum(candidates), 0)::int AS candidates,
+     SELECT (SELECT answered FROM answered) AS "isAnswered", coalesce(sum(candidates), 0)::int AS candidates,
        json_agg(json_build_array(conversation_id, node_id, score)) AS found FROM ranked`,
     since ? [...parameters, since] : parameters,
+    // Of what is asked most the plan is kept; which one is best hangs on filters and moments.
+    narrowed.parameters.length === 0 && !since ? `matches ${ofFewOnly ? 'of few' : 'of all'}` : undefined,
   );
-  const isCapped = (row?.candidates ?? 0) > MAX_CANDIDATES;
-  const matches = (row?.found ?? []).map(([conversationId, nodeId, score]) => ({
+  if (!row?.isAnswered) return null;
+  const isCapped = row.candidates > MAX_CANDIDATES;
+  const matches = (row.found ?? []).map(([conversationId, nodeId, score]) => ({
     conversationId,
     nodeId,
     score,
