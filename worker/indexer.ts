@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NewRows } from '../src/domain/import/rows.ts';
+import { watchSearches } from '../src/domain/search/activity.ts';
 import { countPending, indexNew, indexSomePending, tidyIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
 import { keepRows } from './kept-rows.ts';
@@ -6,6 +8,10 @@ import type { Reporter } from './reporter.ts';
 
 /** While one waits for a thread, another is in PostgreSQL. A third would win a twentieth, and searches would wait longer. */
 const LANES = 2;
+/** While somebody searches, for whom a third of two cores is too little. */
+const LANES_BESIDE_SEARCHES = 1;
+/** How often a lane that stands back looks whether it is still to. */
+const LOOK_MS = 250;
 /** While rows are still being written only a little is indexed now and then, so that writing is not held back. */
 const BACKGROUND_PAUSE_MS = 2_000;
 const BACKGROUND_MESSAGES = 300;
@@ -27,6 +33,8 @@ export interface Indexer {
 export function openIndexer(services: Services, userId: string, keptRowsPath: string): Indexer {
   const waiting = keepRows(keptRowsPath);
   const lanes = new Set<Promise<void>>();
+  const searches = watchSearches(services);
+  const maxLanes = () => (searches.isAnybodySearching() ? LANES_BESIDE_SEARCHES : LANES);
   let isDue = true;
   let isFinishing = false;
   let isStopped = false;
@@ -55,7 +63,7 @@ export function openIndexer(services: Services, userId: string, keptRowsPath: st
     lanes.add(lane);
   };
   function startLanes(): void {
-    const mayStart = () => (isFinishing ? lanes.size < LANES : isDue && lanes.size === 0);
+    const mayStart = () => (isFinishing ? lanes.size < maxLanes() : isDue && lanes.size === 0);
     while (!isStopped && !waiting.isEmpty() && mayStart()) {
       isDue = false;
       start(indexKept);
@@ -100,23 +108,28 @@ export function openIndexer(services: Services, userId: string, keptRowsPath: st
         await moved.promise;
         signal.throwIfAborted();
       }
-      const lane = async () => {
+      let left = LANES;
+      const lane = async (number: number) => {
         for (;;) {
           signal.throwIfAborted();
-          const some = await indexSomePending(services, userId);
-          if (some === 0) return;
-          indexed += some;
-          report();
+          if (number >= maxLanes() && left > 1) await delay(LOOK_MS);
+          else {
+            const some = await indexSomePending(services, userId);
+            if (some === 0) break;
+            indexed += some;
+            report();
+          }
         }
+        left -= 1;
       };
-      await Promise.all(Array.from({ length: LANES }, lane));
+      await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
     },
     async stop() {
       isStopped = true;
       clearInterval(timer);
       moved.resolve();
       await Promise.all(lanes);
-      await waiting.close();
+      await Promise.all([waiting.close(), searches.close()]);
     },
   };
 }

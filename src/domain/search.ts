@@ -3,6 +3,7 @@ import { parseQuery } from '../text/query.ts';
 import { findByMode, type SearchMode, searchModes } from './embedding/find.ts';
 import { InvalidInputError } from './errors.ts';
 import { parseInput, text } from './input.ts';
+import { announceSearch } from './search/activity.ts';
 import { narrowSearch, searchFilter } from './search/filter.ts';
 import { type SearchHit as LoadedHit, loadHits } from './search/hits.ts';
 import { bestOfEach, compareMatches, findMatches, type Match } from './search/match.ts';
@@ -88,6 +89,7 @@ export async function searchPage(
 ): Promise<SearchResult> {
   requireScope(viewer, 'read');
   await services.limits.spend('search', viewer);
+  announceSearch(services);
   const { query, mode, filter, onePerConversation, ...page } = parseInput(searchInput, input);
   const cursors = readCursors(page, mode);
   const parsed = parseQuery(query);

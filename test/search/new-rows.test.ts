@@ -3,6 +3,7 @@ import { localId } from '../../src/domain/global-id.ts';
 import { prepareBatch } from '../../src/domain/import/batch.ts';
 import type { NewRows } from '../../src/domain/import/rows.ts';
 import { writeBatch } from '../../src/domain/import/write.ts';
+import { watchSearches } from '../../src/domain/search/activity.ts';
 import { countPending, indexNew, indexSomePending } from '../../src/domain/search-index.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { claimTask } from '../../src/domain/sync/claim.ts';
@@ -129,4 +130,44 @@ test('the first rows of an import are indexed before anything else, those of its
   await indexer.finish({ share() {} }, new AbortController().signal);
   await indexer.stop();
   expect(urgent).toEqual([true, false]);
+});
+
+test.each([
+  { searching: false, lanes: 2 },
+  { searching: true, lanes: 1 },
+])('the last phase takes $lanes threads when somebody searches: $searching', async ({ searching, lanes }) => {
+  const user = await server.asUser();
+  const { threads } = server.services;
+  let running = 0;
+  let most = 0;
+  const services: Services = {
+    ...server.services,
+    threads: {
+      ...threads,
+      async analyzeSent(rows) {
+        running += 1;
+        most = Math.max(most, running);
+        return threads.analyzeSent(rows).finally(() => {
+          running -= 1;
+        });
+      },
+    },
+  };
+  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows');
+  // Hears of everything behind the indexer.
+  const watch = watchSearches(services);
+  await watch.listening;
+  let isOver = false;
+  const searches = (async () => {
+    while (searching && !isOver) await foundBy(user, 'numbat');
+  })();
+  await expect.poll(watch.isAnybodySearching, { timeout: 20_000 }).toBe(searching);
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    await indexer.add(present(await write(user, [dialogue(name)])));
+  }
+  await indexer.finish({ share() {} }, new AbortController().signal);
+  await indexer.stop();
+  isOver = true;
+  await Promise.all([searches, watch.close()]);
+  expect(most).toBe(lanes);
 });
