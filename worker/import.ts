@@ -11,6 +11,7 @@ import {
 } from '../src/domain/import/batch.ts';
 import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import { writeBatch } from '../src/domain/import/write.ts';
+import type { SearchWatch } from '../src/domain/search/activity.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
 import { importAssets } from './assets.ts';
@@ -20,7 +21,7 @@ import type { Reporter } from './reporter.ts';
 /** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
 const BATCH_BYTES = 2 * 1024 * 1024;
 const BATCH_ELEMENTS = 400;
-/** So many are read, in threads, while one is written. */
+/** So many are read, in threads, while one is written; none while somebody searches, for whom a core is left. */
 const BATCHES_AHEAD = 2;
 /** The first batch is small, so that there is something to read and to find at once. */
 const FIRST_BATCH_ELEMENTS = 20;
@@ -56,8 +57,7 @@ interface BatchExtent {
 export async function importArchive(
   services: Services,
   lease: Lease,
-  reporter: Reporter,
-  indexer: Indexer,
+  { reporter, indexer, searches }: { reporter: Reporter; indexer: Indexer; searches: SearchWatch },
   signal: AbortSignal,
   options: ImportOptions,
 ): Promise<void> {
@@ -79,7 +79,9 @@ export async function importArchive(
       // Met when its turn comes; until then it must not count as unhandled.
       preparing.catch(() => undefined);
       ahead.push(async () => writer.write(await preparing, extent));
-      if (ahead.length > BATCHES_AHEAD) await ahead.shift()?.();
+      const isAlone = !searches.isAnybodySearching();
+      while (ahead.length > (isAlone ? BATCHES_AHEAD : 0)) await ahead.shift()?.();
+      if (!isAlone) await writer.written();
       signal.throwIfAborted();
     }
     for (const write of ahead) {
@@ -95,7 +97,7 @@ export async function importArchive(
 
 /**
  * Writes batches in their order, small ones together; `write` resolves as soon as the one before is written, and `finish`
- * when all are.
+ * when all are; `written` when nothing is being written.
  */
 function createWriter(
   services: Services,
@@ -148,6 +150,7 @@ function createWriter(
       const isNews = bytes >= NEWS_BYTES || elements >= NEWS_ELEMENTS;
       if (isFirst || isNews || waiting.batches >= JOINED_BATCHES) await writeWaiting();
     },
+    written: () => writing,
     async finish(): Promise<void> {
       await writeWaiting();
       await writing;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NewRows } from '../src/domain/import/rows.ts';
-import { watchSearches } from '../src/domain/search/activity.ts';
+import type { SearchWatch } from '../src/domain/search/activity.ts';
 import { countPending, indexNew, indexSomePending, tidyIndex } from '../src/domain/search-index.ts';
 import type { Services } from '../src/domain/services.ts';
 import { keepRows } from './kept-rows.ts';
@@ -30,10 +30,14 @@ export interface Indexer {
  * Indexes the first that is added at once and then a little every two seconds, so that writing is not held up and what is
  * written is found by and by; the rest with `finish`, as fast as it goes. For a moment there is a file at `keptRowsPath`.
  */
-export function openIndexer(services: Services, userId: string, keptRowsPath: string): Indexer {
+export function openIndexer(
+  services: Services,
+  userId: string,
+  keptRowsPath: string,
+  searches: SearchWatch,
+): Indexer {
   const waiting = keepRows(keptRowsPath);
   const lanes = new Set<Promise<void>>();
-  const searches = watchSearches(services);
   const maxLanes = () => (searches.isAnybodySearching() ? LANES_BESIDE_SEARCHES : LANES);
   let isDue = true;
   let isFinishing = false;
@@ -129,7 +133,7 @@ export function openIndexer(services: Services, userId: string, keptRowsPath: st
       clearInterval(timer);
       moved.resolve();
       await Promise.all(lanes);
-      await Promise.all([waiting.close(), searches.close()]);
+      await waiting.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { startEmbedding } from '../src/domain/embedding/start.ts';
 import { emptyTally } from '../src/domain/import/batch.ts';
 import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
+import { watchSearches } from '../src/domain/search/activity.ts';
 import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
@@ -147,9 +148,11 @@ async function run(
   }
   grow(await sizeOf(archive.path, options.largeArchiveBytes));
   signal.throwIfAborted();
-  const indexer = openIndexer(services, lease.userId, `${services.workspace.archivePath(lease.taskId)}.rows`);
+  const searches = watchSearches(services);
+  const keptRowsPath = `${services.workspace.archivePath(lease.taskId)}.rows`;
+  const indexer = openIndexer(services, lease.userId, keptRowsPath, searches);
   try {
-    await importArchive(services, lease, reporter, indexer, signal, {
+    await importArchive(services, lease, { reporter, indexer, searches }, signal, {
       path: archive.path,
       maxExpandedBytes: options.maxExpandedBytes,
       progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
@@ -158,6 +161,7 @@ async function run(
     await indexer.finish(reporter, signal);
   } finally {
     await indexer.stop();
+    await searches.close();
   }
   return { sha256: archive.sha256 };
 }

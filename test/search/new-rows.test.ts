@@ -3,7 +3,7 @@ import { localId } from '../../src/domain/global-id.ts';
 import { prepareBatch } from '../../src/domain/import/batch.ts';
 import type { NewRows } from '../../src/domain/import/rows.ts';
 import { writeBatch } from '../../src/domain/import/write.ts';
-import { watchSearches } from '../../src/domain/search/activity.ts';
+import { type SearchWatch, watchSearches } from '../../src/domain/search/activity.ts';
 import { countPending, indexNew, indexSomePending } from '../../src/domain/search-index.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { claimTask } from '../../src/domain/sync/claim.ts';
@@ -15,10 +15,16 @@ import { startSync } from '../support/syncs.ts';
 import { foundBy, messages } from './search.ts';
 
 let server: TestServer;
+let watch: SearchWatch;
 beforeAll(async () => {
   server = await startTestServer({ backend: 'postgres', worker: false });
+  watch = watchSearches(server.services);
+  await watch.listening;
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await watch.close();
+  await server.close();
+});
 
 /** Writes conversations as an import does, and nothing else of it. */
 async function write(user: TestUser, conversations: Json[]): Promise<NewRows | null> {
@@ -97,7 +103,7 @@ test('two forms of a conversation in one batch are left to be read again', async
 test('rows that could be kept nowhere are read again by the end of an import', async () => {
   const user = await server.asUser();
   const { userId } = user.viewer;
-  const indexer = openIndexer(server.services, userId, '/missing/rows');
+  const indexer = openIndexer(server.services, userId, '/missing/rows', watch);
   const rows = present(await write(user, [dialogue('kept'), dialogue('lost')]));
   await indexer.add({ ...rows, bytes: 5 * 1024 * 1024 });
   const shares: number[] = [];
@@ -124,7 +130,7 @@ test('the first rows of an import are indexed before anything else, those of its
       },
     },
   };
-  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows');
+  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows', watch);
   await indexer.add(present(await write(user, [dialogue('first')])));
   await indexer.add(present(await write(user, [dialogue('later')])));
   await indexer.finish({ share() {} }, new AbortController().signal);
@@ -153,10 +159,7 @@ test.each([
       },
     },
   };
-  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows');
-  // Hears of everything behind the indexer.
-  const watch = watchSearches(services);
-  await watch.listening;
+  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows', watch);
   let isOver = false;
   const searches = (async () => {
     while (searching && !isOver) await foundBy(user, 'numbat');
@@ -168,6 +171,6 @@ test.each([
   await indexer.finish({ share() {} }, new AbortController().signal);
   await indexer.stop();
   isOver = true;
-  await Promise.all([searches, watch.close()]);
+  await searches;
   expect(most).toBe(lanes);
 });
