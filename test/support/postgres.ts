@@ -47,6 +47,8 @@ async function folderForDatabases(): Promise<string> {
 
 export interface TestDatabase {
   url: string;
+  /** Whether nobody is connected to it. */
+  isIdle(): Promise<boolean>;
   /** Ends whatever connections are left. */
   drop(): Promise<void>;
 }
@@ -62,16 +64,41 @@ export function createEmptyDatabase(): Promise<TestDatabase> {
 }
 
 async function createDatabase(template: string): Promise<TestDatabase> {
-  const serverUrl = inject('postgresUrl');
+  const server = connectServer();
   const name = `test_${randomBytes(8).toString('hex')}`;
   // A plain copy of the files needs a checkpoint first, which every other file would wait for.
-  await query(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY wal_log`);
+  await server.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY wal_log`);
   return {
-    url: databaseUrl(serverUrl, name),
+    url: databaseUrl(inject('postgresUrl'), name),
+    async isIdle() {
+      const { rowCount } = await server.query(
+        `SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'`,
+        [name],
+      );
+      return rowCount === 0;
+    },
     async drop() {
-      await query(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+}
+
+let server: pg.Pool | undefined;
+
+/**
+ * Connections to the run's server that stay from one test, and one file, to the next: PostgreSQL makes a process for
+ * each, which costs it as much as a database. They do not keep this process alive.
+ */
+function connectServer(): pg.Pool {
+  if (server) return server;
+  server = new pg.Pool({
+    connectionString: inject('postgresUrl'),
+    idleTimeoutMillis: 0,
+    allowExitOnIdle: true,
+  });
+  // One that is lost while nobody uses it, as all are at the end of the run, is made again when it is needed.
+  server.on('error', () => undefined);
+  return server;
 }
 
 /** The rows of one statement, on a connection of its own. */

@@ -5,7 +5,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { inject } from 'vitest';
 import { authenticateOwner } from '../../src/auth/api-key.ts';
@@ -177,7 +176,7 @@ async function assemble(
         for (const each of clients) await each.close();
         await parts.close();
         await until('no subscription is left', () => listeners.count === 0);
-        await until('no connection to the database is left', () => isIdle(database.url));
+        await until('no connection to the database is left', database.isIdle);
         if (redisUrl) await until('no connection to Redis is left', () => isRedisIdle(redisUrl));
       } finally {
         await surroundings.close();
@@ -216,22 +215,7 @@ function countListeners(events: Events, listeners: { count: number }): Events {
   };
 }
 
-/** Whether nobody but the one who asks is connected to this database. */
-async function isIdle(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, application_name: 'test-leaks' });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ others: number }>(
-      `SELECT count(*)::int AS others FROM pg_stat_activity
-       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
-    );
-    return rows[0]?.others === 0;
-  } finally {
-    await client.end();
-  }
-}
-
-/** The same for a database of Redis, to which its claim stays connected, and for all nodes of a cluster. */
+/** Whether nobody is connected to this database of Redis, to which its claim stays connected, and for all nodes of a cluster. */
 async function isRedisIdle(url: string): Promise<boolean> {
   const config = redisConfigOf(url);
   const client = connectRedis(config, {
