@@ -11,23 +11,30 @@ declare module 'vitest' {
   }
 }
 
-/** One PostgreSQL with a migrated template, and one Redis, for all files of the run. */
+/** The pages, one PostgreSQL with a migrated template, and one Redis, for all files of the run. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  if (!(await isWebCurrent())) await buildWeb();
-  const [postgres, redis] = await Promise.allSettled([openTestPostgres(), openTestRedis()]);
+  const [postgres, redis, web] = await Promise.allSettled([
+    openTestPostgres(),
+    openTestRedis(),
+    bringPages(),
+  ]);
   const close = async () => {
     for (const server of [postgres, redis]) {
       if (server.status === 'fulfilled') await server.value.close();
     }
   };
-  if (postgres.status === 'rejected' || redis.status === 'rejected') {
+  if (postgres.status === 'rejected' || redis.status === 'rejected' || web.status === 'rejected') {
     await close();
-    const reasons = [postgres, redis].flatMap((server) =>
-      server.status === 'rejected' ? [server.reason] : [],
+    const reasons = [postgres, redis, web].flatMap((part) =>
+      part.status === 'rejected' ? [part.reason] : [],
     );
-    throw new AggregateError(reasons, 'The servers that the tests need did not start');
+    throw new AggregateError(reasons, 'What the tests need could not be started');
   }
   project.provide('postgresUrl', postgres.value.url);
   project.provide('redisUrl', redis.value.url);
   return close;
+}
+
+async function bringPages(): Promise<void> {
+  if (!(await isWebCurrent())) await buildWeb();
 }
