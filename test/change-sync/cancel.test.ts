@@ -21,6 +21,16 @@ import { rowCount } from './rows.ts';
 const statusOf = async ({ client }: TestUser, taskId: string) =>
   (await client.request<{ syncStatus: TaskAnswer }>(statusQuery, { taskId })).syncStatus;
 
+let folder: string;
+let large: Buffer;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sidecar-cancel-'));
+  const path = join(folder, 'large.zip');
+  await generateExport({ path, targetBytes: 40_000_000, seed: 3 });
+  large = await readFile(path);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
 describe.each(backends)('On %s', (backend) => {
   let server: TestServer;
   beforeAll(async () => {
@@ -29,16 +39,6 @@ describe.each(backends)('On %s', (backend) => {
   afterAll(() => server.close());
 
   describe('cancelSync', () => {
-    let folder: string;
-    let large: Buffer;
-    beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'sidecar-cancel-'));
-      const path = join(folder, 'large.zip');
-      await generateExport({ path, targetBytes: 40_000_000, seed: 3 });
-      large = await readFile(path);
-    });
-    afterAll(() => rm(folder, { recursive: true, force: true }));
-
     test('stops a running import, keeps what is committed and counts it right', async () => {
       const user = await server.asUser();
       const { id } = await startSync(user.client, server.exports.serve(large).url);

@@ -21,11 +21,15 @@ let redis: Awaited<ReturnType<typeof startRedis>>;
 /** Of this file's own: the run's would be found fault with, for it does without fsync. */
 let postgres: EmbeddedPostgres;
 let postgresDirectory: string;
+/** The database of which those of the tests are copies. */
+const MIGRATED = 'doctor_migrated';
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'sidecar-doctor-'));
   postgresDirectory = await mkdtemp(join(tmpdir(), 'sidecar-doctor-'));
   redis = await startRedis();
   postgres = await openEmbeddedPostgres({ directory: postgresDirectory, logger: quietLogger });
+  await query(postgres.url, `CREATE DATABASE ${MIGRATED} TEMPLATE template0`);
+  await migrate(urlOf(MIGRATED), quietLogger);
 });
 afterAll(async () => {
   await redis?.close();
@@ -44,18 +48,19 @@ async function examine(
   return { code, lines, mends: lines.filter((line) => line.startsWith('MEND')) };
 }
 
-async function emptyDatabase(): Promise<string> {
+const emptyDatabase = () => createDatabase('template0');
+const migratedDatabase = () => createDatabase(MIGRATED);
+
+async function createDatabase(template: string): Promise<string> {
   const name = `doctor_${randomBytes(6).toString('hex')}`;
-  await query(postgres.url, `CREATE DATABASE ${name} TEMPLATE template0`);
-  const url = new URL(postgres.url);
-  url.pathname = `/${name}`;
-  return url.href;
+  await query(postgres.url, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  return urlOf(name);
 }
 
-async function migratedDatabase(): Promise<string> {
-  const url = await emptyDatabase();
-  await migrate(url, quietLogger);
-  return url;
+function urlOf(database: string): string {
+  const url = new URL(postgres.url);
+  url.pathname = `/${database}`;
+  return url.href;
 }
 
 const google = {

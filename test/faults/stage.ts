@@ -22,7 +22,7 @@ export function makeExport(): void {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sidecar-faults-'));
     const path = join(folder, 'export.zip');
-    facts = await generateExport({ path, targetBytes: 12_000_000, seed: 5 });
+    facts = await generateExport({ path, targetBytes: 8_000_000, seed: 5 });
     large = await readFile(path);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
