@@ -3,7 +3,6 @@ import { apiKeyPath } from './infra/api-key.ts';
 import { createLogger } from './infra/logger.ts';
 import { type Program, reasonOf, runProgram } from './infra/program.ts';
 import { traceProgram } from './infra/program-tracing.ts';
-import { startServer } from './server.ts';
 import { buildWeb, isWebCurrent } from './web-build.ts';
 
 await runProgram(main, (error) =>
@@ -32,6 +31,8 @@ async function main(program: Program): Promise<null> {
   program.endWithin(config.shutdown.graceMs);
   await traceProgram(program, config.tracing, 'sidecar-api');
   await ensurePages(logger);
+  // Loaded only now: it takes most of a start, and a configuration that is wrong shall be told at once.
+  const { startServer } = await import('./server.ts');
   const server = await program.own(
     () => startServer(config, logger),
     (started, deadline) => started.close(deadline),

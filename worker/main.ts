@@ -2,8 +2,6 @@ import { ConfigError, loadConfig } from '../src/config.ts';
 import { createLogger } from '../src/infra/logger.ts';
 import { type Program, reasonOf, runProgram } from '../src/infra/program.ts';
 import { traceProgram } from '../src/infra/program-tracing.ts';
-import { openServices } from '../src/services.ts';
-import { openWorker } from './worker.ts';
 
 await runProgram(main, (error) =>
   error instanceof ConfigError ? error.message : `The worker could not start: ${reasonOf(error)}`,
@@ -23,6 +21,11 @@ async function main(program: Program): Promise<null> {
   program.logTo(logger);
   program.endWithin(config.shutdown.graceMs);
   await traceProgram(program, config.tracing, 'sidecar-worker');
+  // Loaded only now: it takes most of a start, and a configuration that is wrong shall be told at once.
+  const [{ openServices }, { openWorker }] = await Promise.all([
+    import('../src/services.ts'),
+    import('./worker.ts'),
+  ]);
   const opened = await program.own(
     () => openServices({ ...config, databaseUrl: config.directUrl }, logger),
     (services, deadline) => services.close(deadline),

@@ -10,7 +10,6 @@ import { type Config, loadConfig } from '../config.ts';
 import { apiKeyPath } from '../infra/api-key.ts';
 import { createLogger } from '../infra/logger.ts';
 import { type Program, runProgram } from '../infra/program.ts';
-import { startServer } from '../server.ts';
 import { clientUrl } from '../server-url.ts';
 import { createClient } from './client.ts';
 import { describeOutcome, followSync, startSync } from './follow-sync.ts';
@@ -52,7 +51,9 @@ async function findServer(config: Config): Promise<{ url: string; apiKey: string
   return { url, apiKey };
 }
 
-function startOwnServer(program: Program, config: Config) {
+async function startOwnServer(program: Program, config: Config) {
+  // Loaded only now: it takes most of a start, and an import through a server that runs needs nothing of it.
+  const { startServer } = await import('../server.ts');
   const logger = createLogger({ logLevel: 'warn' }, 'import');
   return program.own(
     () => startServer({ ...config, http: { ...config.http, host: '127.0.0.1', port: 0 } }, logger),
