@@ -1,3 +1,4 @@
+import { parseByNodes } from './chatgpt/by-nodes.ts';
 import { chatGpt } from './chatgpt/chatgpt.ts';
 import { claude } from './claude.ts';
 import type { ProviderReader } from './provider.ts';
@@ -18,14 +19,17 @@ export type ReadResult =
       reason: string;
     };
 
+/** From here on memory counts more than the time for parsing a conversation twice. */
+const LARGE_BYTES = 4 * 1024 * 1024;
+
 /**
  * Reads the bytes of one element. `skipped` has nothing to import (EMPTY, NOT_A_CONVERSATION), `failed` could not be
  * understood (JSON_INVALID, PROVIDER_UNSUPPORTED, READ_FAILED).
  */
-export function readConversation(bytes: Buffer): ReadResult {
+export function readConversation(bytes: Buffer, largeBytes = LARGE_BYTES): ReadResult {
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    value = (bytes.length >= largeBytes && parseByNodes(bytes)) || JSON.parse(bytes.toString('utf8'));
   } catch (error) {
     return problem('failed', {}, 'JSON_INVALID', `It is not valid JSON: ${messageOf(error)}`);
   }

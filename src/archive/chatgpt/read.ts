@@ -29,11 +29,9 @@ function standInId(value: JsonObject): string {
 export function readChatGpt(value: JsonObject): ArchiveConversation {
   const mapping = asObject(value.mapping);
   const ids = Object.keys(mapping);
-  const raws: JsonObject[] = [];
   const nodes: TreeNode[] = ids.map((id) => {
     const node = asObject(mapping[id]);
     const message = asObject(node.message);
-    raws.push(message);
     const { parent } = node;
     return {
       id,
@@ -54,9 +52,9 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
   const messages: ArchiveMessage[] = [];
   for (const index of tree.order) {
     const node = nodes[index];
-    const raw = raws[index];
-    if (node === undefined || raw === undefined) continue;
-    const said = readMessage(raw, defaultModel);
+    if (node === undefined) continue;
+    // Looked up again, for a node of a large conversation is parsed each time and kept by nobody.
+    const said = readMessage(asObject(asObject(mapping[node.id]).message), defaultModel);
     if (said.sanitized) sanitized += 1;
     if (node.timeMs !== null) {
       minMs = minMs === null ? node.timeMs : Math.min(minMs, node.timeMs);

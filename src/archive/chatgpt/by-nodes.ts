@@ -1,0 +1,136 @@
+/**
+ * A long conversation is a `mapping` of many nodes, which as values take several times the memory of their bytes. Here only
+ * the rest of it is parsed at once, with a number in the place of each node, and a node when somebody looks at it.
+ */
+import { endOfString, nearEndOfString } from '../slices/strings.ts';
+import { isObject, type JsonObject } from '../values/json.ts';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const MAPPING = 'mapping';
+/** Of an object; more, of which a real conversation has none, would take more memory here than as values. */
+const MAX_MEMBERS = 200_000;
+
+/** Where a member of an object stands in the bytes; `key` with its quotes. */
+interface Member {
+  key: Range;
+  value: Range;
+}
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+/**
+ * What JSON.parse would answer, but that each node of `mapping` is parsed anew whenever it is read; `bytes` must stay as
+ * they are. Null when that cannot be done: the bytes are not valid JSON, hold no object with a `mapping` of nodes, or hold
+ * too many of them.
+ */
+export function parseByNodes(bytes: Buffer): JsonObject | null {
+  const members = membersOf(bytes, 0);
+  // A key in escapes may say anything, also `mapping`.
+  if (!members || members.some(({ key }) => bytes.subarray(key.from, key.to).includes(BACKSLASH)))
+    return null;
+
+  const nodes: Range[] = [];
+  let skeleton = '';
+  let done = 0;
+  for (const { key, value } of members) {
+    const isMapping = bytes.toString('latin1', key.from + 1, key.to - 1) === MAPPING;
+    if (!isMapping || bytes[value.from] !== OPEN_OBJECT) continue;
+    const inside = membersOf(bytes, value.from);
+    if (!inside) return null;
+    for (const node of inside) {
+      skeleton += `${bytes.toString('utf8', done, node.value.from)}${nodes.length}`;
+      done = node.value.to;
+      nodes.push(node.value);
+    }
+    if (nodes.length > MAX_MEMBERS) return null;
+  }
+  if (nodes.length === 0) return null;
+  skeleton += bytes.toString('utf8', done);
+
+  const parse = ({ from, to }: Range): unknown => JSON.parse(bytes.toString('utf8', from, to));
+  let value: unknown;
+  try {
+    value = JSON.parse(skeleton);
+    // Also those that a later node of the same key takes the place of.
+    for (const node of nodes) parse(node);
+  } catch {
+    return null;
+  }
+  if (!isObject(value) || !isObject(value.mapping)) return null;
+  for (const [id, index] of Object.entries(value.mapping)) {
+    const node = nodes[index as number];
+    if (node) Object.defineProperty(value.mapping, id, { get: () => parse(node), enumerable: true });
+  }
+  return value;
+}
+
+/**
+ * The members of the object that begins at `from`, or null when no object does or it does not end. Looks at brackets,
+ * quotes, colons and commas alone: whether all that is JSON, the parser has to tell.
+ */
+function membersOf(bytes: Buffer, from: number): Member[] | null {
+  let at = behindBlanks(bytes, from);
+  if (bytes[at] !== OPEN_OBJECT) return null;
+  const members: Member[] = [];
+  do {
+    at = behindBlanks(bytes, at + 1);
+    if (bytes[at] === CLOSE_OBJECT && members.length === 0) return members;
+    if (bytes[at] !== QUOTE) return null;
+    const key = { from: at, to: endOfValue(bytes, at) };
+    at = behindBlanks(bytes, key.to);
+    if (bytes[at] !== COLON) return null;
+    at = behindBlanks(bytes, at + 1);
+    const value = { from: at, to: endOfValue(bytes, at) };
+    if (members.push({ key, value }) > MAX_MEMBERS) return null;
+    at = behindBlanks(bytes, value.to);
+  } while (bytes[at] === COMMA);
+  return bytes[at] === CLOSE_OBJECT ? members : null;
+}
+
+function behindBlanks(bytes: Buffer, from: number): number {
+  let at = from;
+  while (isBlank(bytes[at])) at += 1;
+  return at;
+}
+
+const isBlank = (byte: number | undefined) =>
+  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+/** Behind the value that begins at `from`; the end of the bytes when it does not end. */
+function endOfValue(bytes: Buffer, from: number): number {
+  let at = from;
+  let depth = 0;
+  while (at < bytes.length) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      at = endOfQuoted(bytes, at + 1);
+      if (depth === 0) return at;
+      continue;
+    }
+    const closes = byte === CLOSE_OBJECT || byte === CLOSE_ARRAY;
+    // A number or word ends before what stands behind it.
+    if (depth === 0 && (closes || byte === COMMA || isBlank(byte))) return at;
+    at += 1;
+    if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) depth += 1;
+    else if (closes) {
+      depth -= 1;
+      if (depth === 0) return at;
+    }
+  }
+  return at;
+}
+
+/** `from` lies behind the opening quote. */
+function endOfQuoted(bytes: Buffer, from: number): number {
+  return nearEndOfString(bytes, from) || endOfString(bytes, from, { open: true, escaped: false });
+}

@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseByNodes } from '../../src/archive/chatgpt/by-nodes.ts';
+import { readConversation } from '../../src/archive/conversation.ts';
+import { isObject } from '../../src/archive/values/json.ts';
+import { growingForms } from './growing.ts';
+
+/** JSON as text, with keys that come twice, in any order, as numbers, in escapes, and blanks in odd places. */
+const blank = fc.constantFrom('', '', '', ' ', '\n\t', ' \r\n ');
+const around = (text: fc.Arbitrary<string>) => fc.tuple(blank, text, blank).map((parts) => parts.join(''));
+const list = (open: string, close: string, items: fc.Arbitrary<string>) =>
+  fc
+    .tuple(fc.array(items, { maxLength: 4 }), blank)
+    .map(([each, end]) => `${open}${each.join()}${end}${close}`);
+const membersOf = (keys: fc.Arbitrary<string>, values: fc.Arbitrary<string>) =>
+  list(
+    '{',
+    '}',
+    fc.tuple(around(keys), around(values)).map(([key, value]) => `${key}:${value}`),
+  );
+
+const string = fc.oneof(
+  fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text)),
+  fc.constantFrom('"}"', '"\\\\"', '"\\"]"', '"{\\"mapping\\":{"', '"\\ud83d"', `"${'long, '.repeat(20)}"`),
+);
+const key = fc.constantFrom('"a"', '"b"', '"7"', '"1"', '"__proto__"', '"\\u0061"', '"mapping"', '""');
+const json = fc.letrec<{ value: string }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom('null', 'true', '0', '-1.5e3', '1'),
+    string,
+    list('[', ']', around(tie('value'))),
+    membersOf(key, tie('value')),
+  ),
+})).value;
+const mapping = fc
+  .tuple(around(fc.constant('"mapping"')), around(membersOf(key, json)))
+  .map((parts) => parts.join(':'));
+const other = fc
+  .tuple(
+    around(fc.constantFrom('"title"', '"a"', '"\\u0061"', '"7"', '"__proto__"', '"mapping"')),
+    around(json),
+  )
+  .map((parts) => parts.join(':'));
+const conversation = fc
+  .tuple(
+    fc.array(other, { maxLength: 3 }),
+    mapping,
+    fc.array(fc.oneof(other, mapping), { maxLength: 3 }),
+    blank,
+  )
+  .map(([before, one, after, end]) => `{${[...before, one, ...after].join()}}${end}`);
+
+/** As JSON, which tells the order of keys; null when the text is none. */
+function whole(bytes: Buffer): string | null {
+  try {
+    return JSON.stringify(JSON.parse(bytes.toString('utf8')));
+  } catch {
+    return null;
+  }
+}
+
+const byNodes = (bytes: Buffer) => {
+  const value = parseByNodes(bytes);
+  return value && JSON.stringify(value);
+};
+
+const hasNodes = (text: string) => {
+  const { mapping } = JSON.parse(text);
+  return isObject(mapping) && Object.keys(mapping).length > 0;
+};
+
+test('a conversation parsed by its nodes is the one parsed at once', () => {
+  fc.assert(
+    fc.property(conversation, (text) => {
+      const bytes = Buffer.from(text);
+      const value = byNodes(bytes);
+      if (value !== null) expect(value).toBe(whole(bytes));
+      else expect(hasNodes(text) && !text.includes('\\u0061')).toBe(false);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('what is cut or damaged is left to the parser of the whole', () => {
+  fc.assert(
+    fc.property(
+      conversation,
+      fc.nat(),
+      fc.constantFrom('', '}', ']', '"', ',', ':', '\\', 'x', '{'),
+      (text, at, put) => {
+        const bytes = Buffer.from(text);
+        const cut = at % (bytes.length + 1);
+        for (const damaged of [
+          bytes.subarray(0, cut),
+          Buffer.concat([bytes.subarray(0, cut), Buffer.from(put), bytes.subarray(cut + 1)]),
+          Buffer.concat([bytes.subarray(0, cut), Buffer.from([0xe2, 0x82]), bytes.subarray(cut)]),
+        ]) {
+          const value = byNodes(damaged);
+          if (value !== null) expect(value).toBe(whole(damaged));
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test('more nodes than any conversation has are left to the parser of the whole', () => {
+  const nodes = (count: number) => Array.from({ length: count }, (_, index) => `"${index}":0`).join();
+  expect(parseByNodes(Buffer.from(`{"mapping":{${nodes(200_000)}}}`))).not.toBeNull();
+  expect(parseByNodes(Buffer.from(`{"mapping":{${nodes(200_001)}}}`))).toBeNull();
+  expect(parseByNodes(Buffer.from(`{"mapping":{"a":0},${nodes(200_001)}}`))).toBeNull();
+  const half = `"mapping":{${nodes(120_000)}}`;
+  expect(parseByNodes(Buffer.from(`{${half},${half}}`))).toBeNull();
+});
+
+test('a large conversation is read as a small one', () => {
+  fc.assert(
+    fc.property(growingForms, (forms) => {
+      for (const form of forms) {
+        const bytes = Buffer.from(JSON.stringify(form));
+        expect(readConversation(bytes, 0)).toEqual(readConversation(bytes));
+      }
+    }),
+  );
+});
