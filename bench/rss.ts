@@ -23,11 +23,12 @@ export async function benchRss(options: BenchOptions): Promise<void> {
       const worker = await stage.startWorker();
       const idle = await worker.usage();
       const { searchReady } = await runImport(stage, viewer, file);
-      const { peakRssBytes, cpuSeconds } = await worker.usage();
+      const { peakRssBytes, residentFileBytes, cpuSeconds } = await worker.usage();
       rows.push([
         name,
         mebibytes(idle.peakRssBytes),
         mebibytes(peakRssBytes),
+        mebibytes(residentFileBytes),
         searchReady.toFixed(1),
         cpuSeconds.toFixed(1),
       ]);
@@ -35,5 +36,8 @@ export async function benchRss(options: BenchOptions): Promise<void> {
       await stage.close();
     }
   }
-  printTable(['export', 'idle MiB', 'peak MiB (goal <= 256)', 'search ready s', 'worker CPU s'], rows);
+  printTable(
+    ['export', 'idle MiB', 'peak MiB (goal <= 256)', 'of it files', 'search ready s', 'worker CPU s'],
+    rows,
+  );
 }

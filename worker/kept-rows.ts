@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { release } from '../src/domain/import/binary-rows.ts';
 import type { NewRows } from '../src/domain/import/rows.ts';
 
 /** What stays in memory: the rows of some 12 MB of an export. */
@@ -15,7 +16,7 @@ interface Stored extends Pick<NewRows, 'bytes' | 'transactionId'> {
 
 /** Rows that wait to be indexed, in the order in which they came. */
 export interface KeptRows {
-  /** Throws when the disk takes no more. */
+  /** Takes the rows over: for the caller they are gone. Throws when the disk takes no more. */
   push(rows: NewRows): Promise<void>;
   shift(): Promise<NewRows | null>;
   isEmpty(): boolean;
@@ -52,6 +53,7 @@ export function keepRows(path: string): KeptRows {
       conversations: lengths(conversations),
       messages: lengths(messages),
     });
+    release([...conversations, ...messages]);
   }
 
   async function load(handle: FileHandle, { position, ...stored }: Stored): Promise<NewRows> {

@@ -8,6 +8,8 @@ export interface WorkerUsage {
   peakRssBytes: number;
   /** What is resident now. */
   residentBytes: number;
+  /** Of that, pages of files that were mapped, such as Node's own, which the system shares and can drop. */
+  residentFileBytes: number;
   /** In user and kernel mode. */
   cpuSeconds: number;
 }
@@ -80,6 +82,7 @@ export async function startWorker(
       return {
         peakRssBytes: kibOf('VmHWM') * 1024,
         residentBytes: kibOf('VmRSS') * 1024,
+        residentFileBytes: kibOf('RssFile') * 1024,
         cpuSeconds: (Number(user) + Number(system)) / TICKS_PER_SECOND,
       };
     },

@@ -102,7 +102,8 @@ async function assemble(
     readShard(shard, { fromElement = 0, signal } = {}) {
       const source = sources[shard.index];
       if (source === undefined) throw new RangeError('The shard is not of this export.');
-      return sliceElements(source(signal), { fromElement, maxElementBytes, maxDepth, maxValues });
+      const limits = { maxElementBytes, maxDepth, maxValues };
+      return sliceElements(source(signal), { ...limits, fromElement, ownsChunks: true });
     },
     assets: await indexAssets(found, sideFiles),
     close,

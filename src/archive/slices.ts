@@ -4,6 +4,9 @@
  */
 import { createSlicer, type Slice, type SliceOptions } from './slices/slicer.ts';
 
+/** Smaller ones may lie in memory that Node shares out. */
+const MIN_OWN_BYTES = 64 * 1024;
+
 export type { Slice, SliceOptions } from './slices/slicer.ts';
 
 /**
@@ -20,6 +23,17 @@ export async function* sliceElements(
     yield* slicer.write(chunk);
     const failure = slicer.failure();
     if (failure !== null) throw failure;
+    if (options.ownsChunks) release(chunk);
   }
   slicer.end();
+}
+
+/**
+ * Gives the memory behind a chunk back at once: V8, which hardly hears of it, would leave megabytes of such chunks lying
+ * about. Only when this was the last of it, for an inflater fills a buffer by and by and then takes the next.
+ */
+function release({ buffer, byteOffset, length }: Buffer): void {
+  const isLast = byteOffset + length === buffer.byteLength;
+  if (isLast && length > 0 && buffer.byteLength >= MIN_OWN_BYTES && buffer instanceof ArrayBuffer)
+    buffer.transfer(0);
 }

@@ -1,7 +1,7 @@
 import { ArchiveError } from '../types.ts';
 import { endOfString, nearEndOfString } from './strings.ts';
 
-/** The exact bytes of one element, or why they were not kept. */
+/** The exact bytes of one element, in memory of their own, or why they were not kept. */
 export type Slice = {
   /** 0-based. */
   element: number;
@@ -18,6 +18,8 @@ export interface SliceOptions {
   maxValues?: number;
   /** Elements before this one are passed over. */
   fromElement?: number;
+  /** Whether the memory of a chunk that was read may be given back: nobody else looks at it. */
+  ownsChunks?: boolean;
 }
 
 export interface Slicer {
@@ -72,8 +74,9 @@ export function createSlicer(options: SliceOptions): Slicer {
   let element = 0;
   let inWrapper = false;
 
-  let pieces: Buffer[] = [];
-  let pieceBytes = 0;
+  // The element so far; the buffer doubles as it fills, and what of it was never written takes no memory.
+  let room: Buffer<ArrayBuffer> | null = null;
+  let length = 0;
   let problem: ArchiveError | null = null;
   let depth = 0;
   let values = 0;
@@ -92,33 +95,48 @@ export function createSlicer(options: SliceOptions): Slicer {
     depth = 0;
     values = 0;
     problem = null;
-    pieces = [];
-    pieceBytes = 0;
+    forget();
+    length = 0;
+  }
+
+  function append(chunk: Buffer, start: number, end: number): void {
+    const before = length - (end - start);
+    if (room === null || room.length < length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * before));
+      room?.copy(larger, 0, 0, before);
+      forget();
+      room = larger;
+    }
+    chunk.copy(room, before, start, end);
+  }
+
+  /** Gives the memory back at once. */
+  function forget(): void {
+    room?.buffer.transfer(0);
+    room = null;
   }
 
   function keep(chunk: Buffer, start: number, end: number): void {
-    pieceBytes += end - start;
-    if (problem === null && pieceBytes > maxBytes) {
+    length += end - start;
+    if (problem === null && length > maxBytes) {
       problem = new ArchiveError('ELEMENT_TOO_LARGE', `It is larger than ${maxBytes} bytes.`);
     }
     if (problem === null && values > maxValues) {
       problem = new ArchiveError('ELEMENT_TOO_LARGE', `It holds more than ${maxValues} values.`);
     }
-    if (problem !== null || element < fromElement) pieces = [];
-    else if (end > start) pieces.push(chunk.subarray(start, end));
+    if (problem !== null || element < fromElement) forget();
+    else append(chunk, start, end);
   }
 
   function finish(chunk: Buffer, start: number, end: number): void {
     keep(chunk, start, end);
     const endByte = position + end;
     if (element >= fromElement) {
-      const [first] = pieces;
       if (problem !== null) found.push({ element, endByte, error: problem });
-      else
-        found.push({ element, endByte, bytes: pieces.length === 1 && first ? first : Buffer.concat(pieces) });
+      else if (room !== null) found.push({ element, endByte, bytes: room.subarray(0, length) });
     }
     element += 1;
-    pieces = [];
+    room = null;
     place = isTop ? 'top' : 'list';
   }
 

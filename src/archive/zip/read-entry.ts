@@ -10,10 +10,12 @@ const LOCAL_HEADER_BYTES = 30;
 // Measured: 16 KiB chunks, zlib's default, take twice as long.
 const INFLATE_CHUNK_BYTES = 256 * 1024;
 const FILE_CHUNK_BYTES = 1024 * 1024;
-// Two chunks may wait, so that zlib's thread inflates the next while this one is parsed.
+// Two chunks may wait, so that zlib's thread inflates the next while this one is parsed; as objects, for two that wait
+// would else be copied into one.
 const inflateOptions: ZlibOptions & TransformOptions = {
   chunkSize: INFLATE_CHUNK_BYTES,
-  readableHighWaterMark: 2 * INFLATE_CHUNK_BYTES,
+  readableObjectMode: true,
+  readableHighWaterMark: 2,
 };
 
 /** Why an entry can never be read, or null. */
@@ -67,11 +69,12 @@ export async function* readEntry(
   let crc = 0;
   for await (const chunk of openBytes(range, entry, start)) {
     options.signal?.throwIfAborted();
-    const good = chunk.length > maxBytes - bytes ? chunk.subarray(0, maxBytes - bytes) : chunk;
+    const isTooLong = chunk.length > maxBytes - bytes;
+    const good = isTooLong ? chunk.subarray(0, maxBytes - bytes) : chunk;
     bytes += good.length;
     crc = crc32(good, crc);
     if (good.length > 0) yield good;
-    if (good.length < chunk.length) throw tooLong(entry, bytes);
+    if (isTooLong) throw tooLong(entry, bytes);
   }
   if (bytes !== entry.expandedBytes) {
     throw new ArchiveError(

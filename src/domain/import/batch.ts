@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Services, Transaction } from '../services.ts';
 import type { Tally } from '../sync/lease.ts';
+import { release } from './binary-rows.ts';
 import { type NewConversation, OutOfMemoryError, type PreparedConversation } from './prepare.ts';
 import type { Problem } from './problems.ts';
 
 /** What a thread gets at once: enough for the handing over to vanish, little enough to keep all threads busy. */
 const TASK_BYTES = 1024 * 1024;
 
-/** The bytes of one conversation in the export, or why there are none. */
+/** The bytes of one conversation in the export, in memory of their own, or why there are none. */
 export interface Element {
   shard: string;
   /** 0-based position in the shard. */
@@ -79,6 +80,9 @@ export async function prepareBatch(
     if (hash && 'bytes' in content && !known.has(hash)) unknown.set(hash, content.bytes);
   }
   const read = await readInThreads(services, userId, unknown);
+  release(
+    elements.flatMap(({ content }) => ('bytes' in content && isOwn(content.bytes) ? content.bytes : [])),
+  );
   for (const [index, { shard, element, content }] of elements.entries()) {
     const place = { shard, element };
     batch.places.push(place);
@@ -202,13 +206,16 @@ async function readPortion(
   }
 }
 
+/** Whether these bytes have memory of their own, and not of what Node shares out. */
+const isOwn = ({ buffer, byteOffset }: Buffer) => byteOffset === 0 && buffer.byteLength > Buffer.poolSize;
+
 /** A buffer that nothing else uses, for it will be another thread's; one large slice has its own already. */
 function ownBytes(portion: Slice[], length: number): Uint8Array<ArrayBuffer> {
   const [first] = portion;
   const slice = first?.[1];
   const { buffer } = slice ?? {};
-  if (portion.length === 1 && buffer instanceof ArrayBuffer && buffer.byteLength === length) {
-    return new Uint8Array(buffer);
+  if (portion.length === 1 && buffer instanceof ArrayBuffer && slice && isOwn(slice)) {
+    return new Uint8Array(buffer, 0, length);
   }
   const bytes = new Uint8Array(length);
   let at = 0;

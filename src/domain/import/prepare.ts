@@ -3,6 +3,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import { v7 as uuidv7 } from 'uuid';
 import type { ReadResult } from '../../archive/conversation.ts';
 import type { ArchiveConversation } from '../../archive/types.ts';
+import { isAlone, release } from './binary-rows.ts';
 import { createConversationEncoder, type EncodedConversation } from './rows.ts';
 
 /** Conversations as they stand in an export, behind each other. */
@@ -38,7 +39,10 @@ export interface NewConversation
   sizeBytes: number;
 }
 
-/** Reads, compresses and encodes each conversation. All binary parts of the answer lie in one buffer of their own. */
+/**
+ * Reads, compresses and encodes each conversation; `bytes` are gone afterwards. All binary parts of the answer lie in one
+ * buffer, but for large ones, which have buffers of their own.
+ */
 export function prepareConversations(
   read: (bytes: Buffer) => ReadResult,
   { userId, bytes, ends }: RawConversations,
@@ -47,10 +51,14 @@ export function prepareConversations(
   const prepared = ends.map((end, index) => {
     const start = ends[index - 1] ?? 0;
     const slice = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+    // First, for what a large conversation takes in the meantime, its values will take.
+    const raw = exact(compress(slice));
     const result = read(slice);
     if (result.kind !== 'conversation') return result;
     const { provider, externalId, title, updatedAtMs, warnings } = result.conversation;
     const id = uuidv7();
+    // Of a large conversation the memory is needed for its rows.
+    if (end === ends.at(-1)) release([bytes]);
     const encoded = encode({ id, conversation: result.conversation });
     return {
       kind: 'conversation' as const,
@@ -61,22 +69,38 @@ export function prepareConversations(
       updatedAtMs,
       warnings,
       encoded,
-      raw: compress(slice),
-      sizeBytes: slice.length,
+      raw,
+      sizeBytes: end - start,
     };
   });
   return moveTogether(prepared);
 }
 
-/** What travels to another thread is a single buffer then, which need not be copied. */
+/** All that is binary of a conversation. */
+export const partsOf = ({ encoded, raw }: Pick<NewConversation, 'encoded' | 'raw'>): Uint8Array[] => [
+  encoded.head.bytes,
+  encoded.messages.bytes,
+  raw,
+];
+
+/** Large bytes without the room behind them, the others as they are. */
+function exact(compressed: Buffer<ArrayBuffer>): Uint8Array {
+  if (compressed.length < LARGE_BYTES) return compressed;
+  const alone = Buffer.allocUnsafeSlow(compressed.length);
+  compressed.copy(alone);
+  release([compressed]);
+  return alone;
+}
+
+/** What travels to another thread are few buffers then, which need not be copied. */
 function moveTogether(prepared: PreparedConversation[]): PreparedConversation[] {
-  const partsOf = (each: NewConversation) => [each.encoded.head.bytes, each.encoded.messages.bytes, each.raw];
   const total = prepared
     .flatMap((each) => (each.kind === 'conversation' ? partsOf(each) : []))
-    .reduce((sum, part) => sum + part.length, 0);
+    .reduce((sum, part) => sum + (isAlone(part) ? 0 : part.length), 0);
   const buffer = new Uint8Array(total);
   let used = 0;
   const move = (part: Uint8Array) => {
+    if (isAlone(part)) return part;
     buffer.set(part, used);
     used += part.length;
     return buffer.subarray(used - part.length, used);
@@ -94,6 +118,7 @@ function moveTogether(prepared: PreparedConversation[]): PreparedConversation[] 
 }
 
 const SMALL_BYTES = 256 * 1024;
+const LARGE_BYTES = 1024 * 1024;
 const { ZSTD_c_compressionLevel, ZSTD_c_hashLog } = constants;
 
 /**

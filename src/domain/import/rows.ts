@@ -5,8 +5,10 @@ import {
   createRowWriter,
   type EncodedRows,
   framed,
+  isAlone,
   type Piece,
   type RowWriter,
+  release,
   uuidBytes,
 } from './binary-rows.ts';
 
@@ -134,6 +136,7 @@ export function createRowBatch(userId: string): RowBatch {
         versions: await copy(tx, 'conversation_versions', VERSION_COLUMNS, versions),
         messages: await copy(tx, 'messages', MESSAGE_COLUMNS, messages),
       };
+      release(sent.versions.filter((piece) => !isAlone(piece)));
       await writeLinks(tx, userId, links.splice(0));
       return { conversations: sent.conversations, messages: sent.messages };
     },

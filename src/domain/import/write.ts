@@ -1,8 +1,10 @@
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
+import { release } from './binary-rows.ts';
 import { mergeAllIntoExisting } from './merge.ts';
 import { createMergeSizes, MAX_MERGED_BYTES } from './merge-size.ts';
+import { partsOf } from './prepare.ts';
 import { clearBrokenShards, clearRetried, type Problem, writeProblems } from './problems.ts';
 import { createRowBatch, type NewRows, type SentRows } from './rows.ts';
 
@@ -16,7 +18,7 @@ type Written = Pick<PreparedBatch, 'tally' | 'problems'> & { added: NewRows | nu
  * Writes a batch, its problems, its counts and `change` (with the checkpoint behind it) in one transaction: a crash
  * loses the whole batch or nothing. A conversation that the database refuses is found by halving the batch, and is a
  * problem of its own. Answers the task's new seq, and the conversations that are new as they were sent, unless these are many
- * megabytes. Throws a LeaseLostError when another worker has the task.
+ * megabytes. Throws a LeaseLostError when another worker has the task. Once it has answered, the batch's bytes are gone.
  */
 export async function writeBatch(
   services: Services,
@@ -34,12 +36,16 @@ export async function writeBatch(
       const seq = await writeTask(tx, lease, { ...change, tally: written.tally });
       return { seq, added: written.added, tally: written.tally };
     });
-  try {
-    return await write(writeVersions);
-  } catch (error) {
+  const written = await write(writeVersions).catch((error) => {
     if (!isRefusal(error) || batch.versions.length === 0) throw error;
-    return await write(writeByHalves);
-  }
+    return write(writeByHalves);
+  });
+  const { added } = written;
+  const kept = new Set(
+    [...(added?.conversations ?? []), ...(added?.messages ?? [])].map(({ buffer }) => buffer),
+  );
+  release(batch.versions.flatMap(partsOf).filter(({ buffer }) => !kept.has(buffer as ArrayBuffer)));
+  return written;
 }
 
 /** Whether PostgreSQL refused the data themselves (classes 22 and 54), not the connection or the moment. */

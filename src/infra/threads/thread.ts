@@ -4,6 +4,7 @@ import { readConversation } from '../../archive/conversation.ts';
 import type { EncodedRows } from '../../domain/import/binary-rows.ts';
 import {
   type PreparedConversation,
+  partsOf,
   prepareConversations,
   type RawConversations,
 } from '../../domain/import/prepare.ts';
@@ -30,10 +31,10 @@ function movingRows(rows: EncodedRows) {
   return buffer.byteLength === rows.bytes.length ? moving(rows, [buffer]) : rows;
 }
 
-/** All binary parts lie in one. */
+/** Most of the binary parts lie in one. */
 function buffersOf(prepared: PreparedConversation[]): ArrayBufferLike[] {
-  const some = prepared.find((each) => each.kind === 'conversation');
-  return some ? [some.raw.buffer] : [];
+  const parts = prepared.flatMap((each) => (each.kind === 'conversation' ? partsOf(each) : []));
+  return [...new Set(parts.map(({ buffer }) => buffer))];
 }
 
 /** Hands the buffers of an answer over instead of copying them. */
