@@ -21,7 +21,7 @@ import type { Reporter } from './reporter.ts';
 /** Enough for the cost of a transaction to vanish, little enough for live progress and bounded memory. */
 const BATCH_BYTES = 2 * 1024 * 1024;
 const BATCH_ELEMENTS = 400;
-/** So many are read, in threads, while one is written; none while somebody searches, for whom a core is left. */
+/** So many are read, in threads, while one is written; none while a search needs room. */
 const BATCHES_AHEAD = 2;
 /** The first batch is small, so that there is something to read and to find at once. */
 const FIRST_BATCH_ELEMENTS = 20;
@@ -79,9 +79,9 @@ export async function importArchive(
       // Met when its turn comes; until then it must not count as unhandled.
       preparing.catch(() => undefined);
       ahead.push(async () => writer.write(await preparing, extent));
-      const isAlone = !searches.isAnybodySearching();
-      while (ahead.length > (isAlone ? BATCHES_AHEAD : 0)) await ahead.shift()?.();
-      if (!isAlone) await writer.written();
+      const needsRoom = searches.needsRoom();
+      while (ahead.length > (needsRoom ? 0 : BATCHES_AHEAD)) await ahead.shift()?.();
+      if (needsRoom) await writer.written();
       signal.throwIfAborted();
     }
     for (const write of ahead) {

@@ -8,7 +8,7 @@ import type { Reporter } from './reporter.ts';
 
 /** While one waits for a thread, another is in PostgreSQL. A third would win a twentieth, and searches would wait longer. */
 const LANES = 2;
-/** While somebody searches, for whom a third of two cores is too little. */
+/** While a search needs room. */
 const LANES_BESIDE_SEARCHES = 1;
 /** How often a lane that stands back looks whether it is still to. */
 const LOOK_MS = 250;
@@ -38,7 +38,7 @@ export function openIndexer(
 ): Indexer {
   const waiting = keepRows(keptRowsPath);
   const lanes = new Set<Promise<void>>();
-  const maxLanes = () => (searches.isAnybodySearching() ? LANES_BESIDE_SEARCHES : LANES);
+  const maxLanes = () => (searches.needsRoom() ? LANES_BESIDE_SEARCHES : LANES);
   let isDue = true;
   let isFinishing = false;
   let isStopped = false;
@@ -113,18 +113,25 @@ export function openIndexer(
         signal.throwIfAborted();
       }
       let left = LANES;
+      let hasFailed = false;
       const lane = async (number: number) => {
-        for (;;) {
-          signal.throwIfAborted();
-          if (number >= maxLanes() && left > 1) await delay(LOOK_MS);
-          else {
-            const some = await indexSomePending(services, userId);
-            if (some === 0) break;
-            indexed += some;
-            report();
+        try {
+          while (!hasFailed) {
+            signal.throwIfAborted();
+            if (number >= maxLanes() && left > 1) await delay(LOOK_MS);
+            else {
+              const some = await indexSomePending(services, userId);
+              if (some === 0) return;
+              indexed += some;
+              report();
+            }
           }
+        } catch (error) {
+          hasFailed = true;
+          throw error;
+        } finally {
+          left -= 1;
         }
-        left -= 1;
       };
       await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
     },

@@ -160,8 +160,8 @@ async function run(
     await reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
     await indexer.finish(reporter, signal);
   } finally {
+    searches.close();
     await indexer.stop();
-    await searches.close();
   }
   return { sha256: archive.sha256 };
 }

@@ -123,7 +123,7 @@ export interface EventMap {
   /** Per user; a session or API key of theirs was ended, so that what stays open must look whether its own still counts. */
   credentialEnded: { userId: string };
   /** For all; somebody searches, whom work that nobody waits for should leave room. */
-  searching: object;
+  searching: Record<string, never>;
 }
 
 export type EventName = keyof EventMap;

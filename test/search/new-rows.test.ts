@@ -15,15 +15,15 @@ import { startSync } from '../support/syncs.ts';
 import { foundBy, messages } from './search.ts';
 
 let server: TestServer;
-let watch: SearchWatch;
 beforeAll(async () => {
   server = await startTestServer({ backend: 'postgres', worker: false });
-  watch = watchSearches(server.services);
-  await watch.listening;
 });
-afterAll(async () => {
-  await watch.close();
-  await server.close();
+afterAll(() => server.close());
+
+const searches = (needsRoom: boolean): SearchWatch => ({
+  needsRoom: () => needsRoom,
+  listening: Promise.resolve(),
+  close() {},
 });
 
 /** Writes conversations as an import does, and nothing else of it. */
@@ -103,7 +103,7 @@ test('two forms of a conversation in one batch are left to be read again', async
 test('rows that could be kept nowhere are read again by the end of an import', async () => {
   const user = await server.asUser();
   const { userId } = user.viewer;
-  const indexer = openIndexer(server.services, userId, '/missing/rows', watch);
+  const indexer = openIndexer(server.services, userId, '/missing/rows', searches(false));
   const rows = present(await write(user, [dialogue('kept'), dialogue('lost')]));
   await indexer.add({ ...rows, bytes: 5 * 1024 * 1024 });
   const shares: number[] = [];
@@ -130,7 +130,7 @@ test('the first rows of an import are indexed before anything else, those of its
       },
     },
   };
-  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows', watch);
+  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows', searches(false));
   await indexer.add(present(await write(user, [dialogue('first')])));
   await indexer.add(present(await write(user, [dialogue('later')])));
   await indexer.finish({ share() {} }, new AbortController().signal);
@@ -139,38 +139,54 @@ test('the first rows of an import are indexed before anything else, those of its
 });
 
 test.each([
-  { searching: false, lanes: 2 },
-  { searching: true, lanes: 1 },
-])('the last phase takes $lanes threads when somebody searches: $searching', async ({ searching, lanes }) => {
-  const user = await server.asUser();
-  const { threads } = server.services;
-  let running = 0;
-  let most = 0;
-  const services: Services = {
-    ...server.services,
-    threads: {
-      ...threads,
-      async analyzeSent(rows) {
-        running += 1;
-        most = Math.max(most, running);
-        return threads.analyzeSent(rows).finally(() => {
-          running -= 1;
-        });
+  { needsRoom: false, lanes: 2 },
+  { needsRoom: true, lanes: 1 },
+])(
+  'the last phase indexes in $lanes lanes when a search needs room: $needsRoom',
+  async ({ needsRoom, lanes }) => {
+    const user = await server.asUser();
+    const { threads } = server.services;
+    let running = 0;
+    let most = 0;
+    const services: Services = {
+      ...server.services,
+      threads: {
+        ...threads,
+        async analyzeSent(rows) {
+          running += 1;
+          most = Math.max(most, running);
+          return threads.analyzeSent(rows).finally(() => {
+            running -= 1;
+          });
+        },
       },
-    },
-  };
-  const indexer = openIndexer(services, user.viewer.userId, '/missing/rows', watch);
-  let isOver = false;
-  const searches = (async () => {
-    while (searching && !isOver) await foundBy(user, 'numbat');
-  })();
-  await expect.poll(watch.isAnybodySearching, { timeout: 20_000 }).toBe(searching);
-  for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
-    await indexer.add(present(await write(user, [dialogue(name)])));
-  }
-  await indexer.finish({ share() {} }, new AbortController().signal);
-  await indexer.stop();
-  isOver = true;
-  await searches;
-  expect(most).toBe(lanes);
+    };
+    const indexer = openIndexer(services, user.viewer.userId, '/missing/rows', searches(needsRoom));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await indexer.add(present(await write(user, [dialogue(name)])));
+    }
+    await indexer.finish({ share() {} }, new AbortController().signal);
+    await indexer.stop();
+    expect(most).toBe(lanes);
+  },
+);
+
+test('where cores are few an import hears of searches, and only then', async () => {
+  const user = await server.asUser();
+  const few = watchSearches(server.services, 2);
+  const many = watchSearches(server.services, 16);
+  await Promise.all([few.listening, many.listening]);
+  await expect.poll(few.needsRoom, { timeout: 20_000 }).toBe(false);
+  await expect
+    .poll(
+      async () => {
+        await foundBy(user, 'numbat');
+        return few.needsRoom();
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(true);
+  expect(many.needsRoom()).toBe(false);
+  few.close();
+  many.close();
 });

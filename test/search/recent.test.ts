@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
 import { narrowSearch, type searchFilter } from '../../src/domain/search/filter.ts';
@@ -37,24 +38,38 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /** What is found, and how: what each statement that ranked was about. */
 async function find(tsquery: string, filter: z.output<typeof searchFilter>) {
   const { services } = server;
   const ranked: ('if few' | 'recent' | 'all')[] = [];
+  let ifFew: { text: string; values?: unknown[] } = { text: '' };
   const database: Database = {
     ...services.database,
     query(text, values, name) {
       if (text.includes('ts_rank')) {
         const isRecent = text.includes('uuid_hash');
-        if (text.includes('FROM conversations WHERE user_id = $1 LIMIT')) ranked.push('if few');
-        else ranked.push(isRecent ? 'recent' : 'all');
+        if (text.includes('FROM conversations WHERE user_id = $1 LIMIT')) {
+          ranked.push('if few');
+          ifFew = { text, values };
+        } else ranked.push(isRecent ? 'recent' : 'all');
       }
       return services.database.query(text, values, name);
     },
   };
   const narrowed = narrowSearch(filter, 3);
   const found = await findMatches({ ...services, database }, userId, tsquery, narrowed);
-  return { found, ranked, whole: await rankAll(services, userId, tsquery, narrowed) };
+  return { found, ranked, ifFew, whole: await rankAll(services, userId, tsquery, narrowed) };
 }
 
 test.each<[string, string, z.output<typeof searchFilter>]>([
@@ -70,6 +85,25 @@ test.each<[string, string, z.output<typeof searchFilter>]>([
   expect(found.isCapped).toBe(true);
   expect(found.matches).toHaveLength(1_000);
   expect(found).toEqual(whole);
+});
+
+test.each<[string, z.output<typeof searchFilter>]>([
+  ['', {}],
+  [' of a role', { role: 'user' }],
+])('of many conversations no message%s is looked at before it is known where to look', async (_, filter) => {
+  const { ifFew } = await find("'common'", filter);
+  const { rows } = await inTransaction(server.databaseUrl, async (client) => {
+    // As PostgreSQL would for millions of rows.
+    await client.query(`SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0;
+      SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL min_parallel_index_scan_size = 0`);
+    return client.query<{ 'QUERY PLAN': string }>(`EXPLAIN (ANALYZE) ${ifFew.text}`, ifFew.values);
+  });
+  const plan = rows.map((row) => row['QUERY PLAN']);
+  for (const what of ['Gather Merge', ' on message_search']) {
+    const lines = plan.filter((line) => line.includes(what));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.filter((line) => !line.includes('never executed'))).toEqual([]);
+  }
 });
 
 test('a message that is younger than its conversation is among the newest', async () => {

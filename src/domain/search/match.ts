@@ -73,7 +73,9 @@ async function rankMatches(
   const { sql, parameters } = matching(userId, tsquery, narrowed);
   const few = `(SELECT count(*) <= ${FEW_CONVERSATIONS} FROM (
     SELECT FROM conversations WHERE user_id = $1 LIMIT ${FEW_CONVERSATIONS + 1}) AS few)`;
-  // As one value: to read a thousand rows costs the client a few milliseconds.
+  const limit = MAX_CANDIDATES + 1;
+  // As one value: to read a thousand rows costs the client a few milliseconds. With a limit of 0 PostgreSQL does not even begin to
+  // look, while a condition that is false it would have its parallel workers find out.
   const [row] = await services.database.query<{
     isAnswered: boolean;
     candidates: number;
@@ -82,9 +84,9 @@ async function rankMatches(
     `WITH answered AS MATERIALIZED (
        SELECT ${ofFewOnly ? few : 'true'} AS answered
      ), candidates AS MATERIALIZED (
-       SELECT s.conversation_id, s.node_id, s.terms ${sql} AND (SELECT answered FROM answered)
-         ${since ? isSince(`$${parameters.length + 1}`) : ''}
-       ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id LIMIT ${MAX_CANDIDATES + 1}
+       SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(`$${parameters.length + 1}`) : ''}
+       ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
+       LIMIT ${ofFewOnly ? `(SELECT CASE WHEN answered THEN ${limit} ELSE 0 END FROM answered)` : limit}
      ), ranked AS (
        SELECT conversation_id, node_id,
          max((ts_rank_cd(terms, $2::tsquery, 1) + ts_rank(terms, $2::tsquery, 1))
