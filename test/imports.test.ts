@@ -21,6 +21,7 @@ const parts = {
   generated: 'src/generated/',
   /** config.ts and its folder. */
   config: 'src/config',
+  ownMemory: 'src/own-memory.ts',
   requestContext: 'src/request-context.ts',
   services: 'src/services.ts',
   /** The composition roots: main, app and server. */
@@ -32,10 +33,10 @@ type Part = keyof typeof parts;
 
 /** Who may import whom; `types` of a part are what vanishes when the code runs. */
 const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
-  archive: { all: [] },
+  archive: { all: ['ownMemory'] },
   jobs: { all: [] },
   text: { all: [] },
-  domain: { all: ['text'], types: ['archive', 'jobs', 'generated'] },
+  domain: { all: ['text', 'ownMemory'], types: ['archive', 'jobs', 'generated'] },
   infra: { all: ['domain', 'jobs', 'generated', 'text'], types: ['config'] },
   threads: { all: ['archive', 'domain', 'text'] },
   auth: { all: ['domain'] },
@@ -47,6 +48,7 @@ const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
   web: { all: ['generated'] },
   generated: { all: [] },
   config: { all: [] },
+  ownMemory: { all: [] },
   requestContext: { all: [] },
   services: { all: ['archive', 'domain', 'infra', 'config'] },
   roots: {
@@ -63,7 +65,10 @@ const mayImport: Record<Part, { all: Part[]; types?: Part[] }> = {
       'worker',
     ],
   },
-  worker: { all: ['archive', 'domain', 'jobs', 'infra', 'config', 'services', 'text'], types: ['generated'] },
+  worker: {
+    all: ['archive', 'domain', 'jobs', 'infra', 'config', 'services', 'text', 'ownMemory'],
+    types: ['generated'],
+  },
   bench: { all: [] },
 };
 

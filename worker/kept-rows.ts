@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { release } from '../src/domain/import/binary-rows.ts';
 import type { NewRows } from '../src/domain/import/rows.ts';
+import { giveBack } from '../src/own-memory.ts';
 
 /** What stays in memory: the rows of some 12 MB of an export. */
 const MAX_BYTES_IN_MEMORY = 4 * 1024 * 1024;
@@ -53,7 +53,7 @@ export function keepRows(path: string): KeptRows {
       conversations: lengths(conversations),
       messages: lengths(messages),
     });
-    release([...conversations, ...messages]);
+    giveBack(...conversations, ...messages);
   }
 
   async function load(handle: FileHandle, { position, ...stored }: Stored): Promise<NewRows> {

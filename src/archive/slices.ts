@@ -2,10 +2,8 @@
  * Cuts a JSON array into the bytes of its elements without reading the JSON: only brackets and quotes matter, and a
  * quote ends a string unless an odd number of backslashes stands before it.
  */
+import { giveBack } from '../own-memory.ts';
 import { createSlicer, type Slice, type SliceOptions } from './slices/slicer.ts';
-
-/** Smaller ones may lie in memory that Node shares out. */
-const MIN_OWN_BYTES = 64 * 1024;
 
 export type { Slice, SliceOptions } from './slices/slicer.ts';
 
@@ -23,17 +21,10 @@ export async function* sliceElements(
     yield* slicer.write(chunk);
     const failure = slicer.failure();
     if (failure !== null) throw failure;
-    if (options.ownsChunks) release(chunk);
+    if (options.ownsChunks && endsItsBuffer(chunk)) giveBack(chunk);
   }
   slicer.end();
 }
 
-/**
- * Gives the memory behind a chunk back at once: V8, which hardly hears of it, would leave megabytes of such chunks lying
- * about. Only when this was the last of it, for an inflater fills a buffer by and by and then takes the next.
- */
-function release({ buffer, byteOffset, length }: Buffer): void {
-  const isLast = byteOffset + length === buffer.byteLength;
-  if (isLast && length > 0 && buffer.byteLength >= MIN_OWN_BYTES && buffer instanceof ArrayBuffer)
-    buffer.transfer(0);
-}
+/** Whether this was the last of a buffer, for an inflater fills one by and by and then takes the next. */
+const endsItsBuffer = ({ buffer, byteOffset, length }: Buffer) => byteOffset + length === buffer.byteLength;

@@ -1,5 +1,6 @@
 import { NIL } from 'uuid';
-import { type EncodedRows, framed, isAlone, release } from './import/binary-rows.ts';
+import { giveBack } from '../own-memory.ts';
+import { type EncodedRows, framed } from './import/binary-rows.ts';
 import type { NewRows } from './import/rows.ts';
 import { SEARCH_COLUMNS } from './import/terms.ts';
 import type { Services, Transaction } from './services.ts';
@@ -105,7 +106,7 @@ async function copyTerms(tx: Transaction, { bytes, rows }: EncodedRows): Promise
     `COPY message_search (${SEARCH_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`,
     framed([bytes]),
   );
-  if (isAlone(bytes)) release([bytes]);
+  giveBack(bytes);
 }
 
 const setIndexed = (tx: Transaction, userId: string, ids: string[]) =>

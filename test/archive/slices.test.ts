@@ -114,6 +114,33 @@ describe('slicing', () => {
     expect(ends).toEqual([8, 12]);
   });
 
+  it('leaves memory that Node shares out as it is, and gives back what a chunk alone took', async () => {
+    const text = '[{"a":1},{"b":2}]';
+    // Small buffers are parts of a pool, and some of them end where it ends.
+    let pooled = Buffer.allocUnsafe(text.length);
+    while (pooled.byteOffset + pooled.length < pooled.buffer.byteLength) {
+      const room = pooled.buffer.byteLength - pooled.byteOffset - pooled.length;
+      pooled = Buffer.allocUnsafe(room < 1_000 ? room : 504);
+    }
+    pooled.fill(' ').write(text);
+    const large = Buffer.allocUnsafeSlow(Buffer.poolSize + 1).fill(' ');
+    large.write('[{"c":3}');
+    for (const [chunk, elements, isGone] of [
+      [pooled, ['{"a":1}', '{"b":2}'], false],
+      [large, ['{"c":3}'], true],
+    ] as const) {
+      const { buffer } = chunk;
+      const source = (async function* () {
+        yield chunk;
+        if (chunk === large) yield Buffer.from(']');
+      })();
+      const found: string[] = [];
+      for await (const slice of sliceElements(source, { ownsChunks: true })) found.push(textOf(slice));
+      expect(found).toEqual(elements);
+      expect((buffer as ArrayBuffer).detached).toBe(isGone);
+    }
+  });
+
   it('passes an error of the source on, after the elements before it', async () => {
     async function* failing(): AsyncGenerator<Buffer> {
       yield Buffer.from('[{"a":1},{"b"');

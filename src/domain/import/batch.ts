@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { giveBack, hasOwnMemory } from '../../own-memory.ts';
 import type { Services, Transaction } from '../services.ts';
 import type { Tally } from '../sync/lease.ts';
-import { release } from './binary-rows.ts';
 import { type NewConversation, OutOfMemoryError, type PreparedConversation } from './prepare.ts';
 import type { Problem } from './problems.ts';
 
@@ -80,9 +80,7 @@ export async function prepareBatch(
     if (hash && 'bytes' in content && !known.has(hash)) unknown.set(hash, content.bytes);
   }
   const read = await readInThreads(services, userId, unknown);
-  release(
-    elements.flatMap(({ content }) => ('bytes' in content && isOwn(content.bytes) ? content.bytes : [])),
-  );
+  giveBack(...elements.flatMap(({ content }) => ('bytes' in content ? content.bytes : [])));
   for (const [index, { shard, element, content }] of elements.entries()) {
     const place = { shard, element };
     batch.places.push(place);
@@ -206,16 +204,11 @@ async function readPortion(
   }
 }
 
-/** Whether these bytes have memory of their own, and not of what Node shares out. */
-const isOwn = ({ buffer, byteOffset }: Buffer) => byteOffset === 0 && buffer.byteLength > Buffer.poolSize;
-
 /** A buffer that nothing else uses, for it will be another thread's; one large slice has its own already. */
 function ownBytes(portion: Slice[], length: number): Uint8Array<ArrayBuffer> {
-  const [first] = portion;
-  const slice = first?.[1];
-  const { buffer } = slice ?? {};
-  if (portion.length === 1 && buffer instanceof ArrayBuffer && slice && isOwn(slice)) {
-    return new Uint8Array(buffer, 0, length);
+  const slice = portion[0]?.[1];
+  if (slice && portion.length === 1 && slice.byteOffset === 0 && hasOwnMemory(slice)) {
+    return new Uint8Array(slice.buffer, 0, length);
   }
   const bytes = new Uint8Array(length);
   let at = 0;

@@ -1,10 +1,11 @@
+import { giveBack, hasOwnMemory } from '../../own-memory.ts';
+
 /**
  * PostgreSQL's binary COPY format (manual, COPY, "Binary Format"): smaller and cheaper on both sides than text, and
  * nothing needs escaping.
  */
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const TRAILER = Buffer.from([0xff, 0xff]);
-const NOTHING = Buffer.alloc(0);
 /** The first chunk of a writer, which most need only one of, and the most that a chunk grows to. */
 const FIRST_CHUNK_BYTES = 16 * 1024;
 const CHUNK_BYTES = 256 * 1024;
@@ -29,7 +30,7 @@ export interface RowWriter {
   take(): EncodedRows;
   /** Large rows that fill a buffer become a piece as they are, and are this writer's then. */
   append(encoded: EncodedRows): void;
-  /** Everything written; the writer is empty afterwards. */
+  /** Everything written, in no piece when that is nothing; the writer is empty afterwards. */
   finish(): Piece[];
 }
 
@@ -65,23 +66,15 @@ export function eachRow(bytes: Buffer, from: number, onRow: (at: readonly number
   }
 }
 
-/**
- * Gives memory that nobody reads any more back at once. V8, which counts little of what lies outside of its heap, would leave
- * megabytes of it about. Only for bytes with memory of their own.
- */
-export function release(pieces: readonly Uint8Array[]): void {
-  for (const { buffer } of pieces) if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
-}
-
-/** Whether bytes fill a buffer, and one that is too large for those that Node shares out. */
-export const isAlone = (bytes: Uint8Array): bytes is Piece =>
-  bytes.length === bytes.buffer.byteLength &&
-  bytes.length >= CHUNK_BYTES &&
-  bytes.buffer instanceof ArrayBuffer;
+/** Whether bytes fill a large buffer, so that they can become a piece as they are. */
+export const fillsLargeBuffer = (bytes: Uint8Array): bytes is Piece =>
+  bytes.length === bytes.buffer.byteLength && bytes.length >= CHUNK_BYTES && hasOwnMemory(bytes);
 
 export function createRowWriter(): RowWriter {
   let chunks: Piece[] = [];
-  let buffer = NOTHING;
+  // Never a piece, for a piece's memory goes to another thread.
+  const nothing = Buffer.alloc(0);
+  let buffer = nothing;
   let length = 0;
   let rows = 0;
 
@@ -98,10 +91,10 @@ export function createRowWriter(): RowWriter {
   };
   /** Large bytes with memory of their own become a chunk; others are copied. */
   const put = (bytes: Uint8Array) => {
-    if (isAlone(bytes)) {
+    if (fillsLargeBuffer(bytes)) {
       closeChunk();
       chunks.push(bytes);
-      buffer = NOTHING;
+      buffer = nothing;
       length = 0;
       return;
     }
@@ -122,10 +115,10 @@ export function createRowWriter(): RowWriter {
     for (const chunk of chunks) {
       bytes.set(chunk, at);
       at += chunk.length;
-      release([chunk]);
+      giveBack(chunk);
     }
     chunks = [];
-    buffer = NOTHING;
+    buffer = nothing;
     return bytes;
   };
 
@@ -147,7 +140,7 @@ export function createRowWriter(): RowWriter {
     },
     bytes(value) {
       if (value === null) return none();
-      reserve(4 + (isAlone(value) ? 0 : value.length));
+      reserve(4 + (fillsLargeBuffer(value) ? 0 : value.length));
       length = buffer.writeInt32BE(value.length, length);
       put(value);
     },
@@ -183,9 +176,10 @@ export function createRowWriter(): RowWriter {
       rows += encoded.rows;
     },
     finish() {
-      const finished = [...chunks, buffer.subarray(0, length)];
+      closeChunk();
+      const finished = chunks;
       chunks = [];
-      buffer = NOTHING;
+      buffer = nothing;
       length = 0;
       rows = 0;
       return finished;

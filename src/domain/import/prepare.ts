@@ -3,7 +3,8 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import { v7 as uuidv7 } from 'uuid';
 import type { ReadResult } from '../../archive/conversation.ts';
 import type { ArchiveConversation } from '../../archive/types.ts';
-import { isAlone, release } from './binary-rows.ts';
+import { giveBack } from '../../own-memory.ts';
+import { fillsLargeBuffer } from './binary-rows.ts';
 import { createConversationEncoder, type EncodedConversation } from './rows.ts';
 
 /** Conversations as they stand in an export, behind each other. */
@@ -40,7 +41,7 @@ export interface NewConversation
 }
 
 /**
- * Reads, compresses and encodes each conversation; `bytes` are gone afterwards. All binary parts of the answer lie in one
+ * Reads, compresses and encodes each conversation; nobody may look at `bytes` afterwards. All binary parts of the answer lie in one
  * buffer, but for large ones, which have buffers of their own.
  */
 export function prepareConversations(
@@ -51,14 +52,15 @@ export function prepareConversations(
   const prepared = ends.map((end, index) => {
     const start = ends[index - 1] ?? 0;
     const slice = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-    // First, for what a large conversation takes in the meantime, its values will take.
+    // First, for what a large conversation takes in the meantime, its values will take. The few that turn out to be none are
+    // compressed for nothing.
     const raw = exact(compress(slice));
     const result = read(slice);
     if (result.kind !== 'conversation') return result;
     const { provider, externalId, title, updatedAtMs, warnings } = result.conversation;
     const id = uuidv7();
     // Of a large conversation the memory is needed for its rows.
-    if (end === ends.at(-1)) release([bytes]);
+    if (index === ends.length - 1) giveBack(bytes);
     const encoded = encode({ id, conversation: result.conversation });
     return {
       kind: 'conversation' as const,
@@ -73,6 +75,8 @@ export function prepareConversations(
       sizeBytes: end - start,
     };
   });
+  // When the last one is no conversation.
+  giveBack(bytes);
   return moveTogether(prepared);
 }
 
@@ -88,7 +92,7 @@ function exact(compressed: Buffer<ArrayBuffer>): Uint8Array {
   if (compressed.length < LARGE_BYTES) return compressed;
   const alone = Buffer.allocUnsafeSlow(compressed.length);
   compressed.copy(alone);
-  release([compressed]);
+  giveBack(compressed);
   return alone;
 }
 
@@ -96,11 +100,11 @@ function exact(compressed: Buffer<ArrayBuffer>): Uint8Array {
 function moveTogether(prepared: PreparedConversation[]): PreparedConversation[] {
   const total = prepared
     .flatMap((each) => (each.kind === 'conversation' ? partsOf(each) : []))
-    .reduce((sum, part) => sum + (isAlone(part) ? 0 : part.length), 0);
+    .reduce((sum, part) => sum + (fillsLargeBuffer(part) ? 0 : part.length), 0);
   const buffer = new Uint8Array(total);
   let used = 0;
   const move = (part: Uint8Array) => {
-    if (isAlone(part)) return part;
+    if (fillsLargeBuffer(part)) return part;
     buffer.set(part, used);
     used += part.length;
     return buffer.subarray(used - part.length, used);

@@ -1,14 +1,14 @@
 import type { ArchiveConversation, ArchiveMessage } from '../../archive/types.ts';
+import { giveBack } from '../../own-memory.ts';
 import type { Transaction } from '../services.ts';
 import { type AssetLink, linksOf, writeLinks } from './asset-rows.ts';
 import {
   createRowWriter,
   type EncodedRows,
+  fillsLargeBuffer,
   framed,
-  isAlone,
   type Piece,
   type RowWriter,
-  release,
   uuidBytes,
 } from './binary-rows.ts';
 
@@ -136,7 +136,7 @@ export function createRowBatch(userId: string): RowBatch {
         versions: await copy(tx, 'conversation_versions', VERSION_COLUMNS, versions),
         messages: await copy(tx, 'messages', MESSAGE_COLUMNS, messages),
       };
-      release(sent.versions.filter((piece) => !isAlone(piece)));
+      giveBack(...sent.versions.filter((piece) => !fillsLargeBuffer(piece)));
       await writeLinks(tx, userId, links.splice(0));
       return { conversations: sent.conversations, messages: sent.messages };
     },

@@ -1,7 +1,7 @@
+import { giveBack } from '../../own-memory.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
-import { release } from './binary-rows.ts';
 import { mergeAllIntoExisting } from './merge.ts';
 import { createMergeSizes, MAX_MERGED_BYTES } from './merge-size.ts';
 import { partsOf } from './prepare.ts';
@@ -44,7 +44,7 @@ export async function writeBatch(
   const kept = new Set(
     [...(added?.conversations ?? []), ...(added?.messages ?? [])].map(({ buffer }) => buffer),
   );
-  release(batch.versions.flatMap(partsOf).filter(({ buffer }) => !kept.has(buffer as ArrayBuffer)));
+  giveBack(...batch.versions.flatMap(partsOf).filter(({ buffer }) => !kept.has(buffer as ArrayBuffer)));
   return written;
 }
 
