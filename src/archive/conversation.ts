@@ -19,7 +19,7 @@ export type ReadResult =
       reason: string;
     };
 
-/** From here on memory counts more than the time for parsing a conversation twice. */
+/** From here on memory counts more than the time for parsing each node whenever it is looked at, three times or more. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 
 /**

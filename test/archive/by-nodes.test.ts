@@ -49,7 +49,11 @@ const conversation = fc
     fc.array(fc.oneof(other, mapping), { maxLength: 3 }),
     blank,
   )
-  .map(([before, one, after, end]) => `{${[...before, one, ...after].join()}}${end}`);
+  // Behind a member so long that no node is most of it.
+  .map(([before, one, after, end]) => {
+    const members = [...before, one, ...after].join();
+    return `{"long":"${'x'.repeat(members.length * 3)}",${members}}${end}`;
+  });
 
 /** As JSON, which tells the order of keys; null when the text is none. */
 function whole(bytes: Buffer): string | null {
@@ -90,7 +94,8 @@ test('what is cut or damaged is left to the parser of the whole', () => {
       fc.constantFrom('', '}', ']', '"', ',', ':', '\\', 'x', '{'),
       (text, at, put) => {
         const bytes = Buffer.from(text);
-        const cut = at % (bytes.length + 1);
+        // Seldom in the long member.
+        const cut = bytes.length - (at % (Math.ceil(bytes.length / 3) + 1));
         for (const damaged of [
           bytes.subarray(0, cut),
           Buffer.concat([bytes.subarray(0, cut), Buffer.from(put), bytes.subarray(cut + 1)]),
@@ -112,6 +117,16 @@ test('more nodes than any conversation has are left to the parser of the whole',
   expect(parseByNodes(Buffer.from(`{"mapping":{"a":0},${nodes(200_001)}}`))).toBeNull();
   const half = `"mapping":{${nodes(120_000)}}`;
   expect(parseByNodes(Buffer.from(`{${half},${half}}`))).toBeNull();
+});
+
+test('a conversation that is a single node for the most part is left to the parser of the whole', () => {
+  const sized = (...lengths: number[]) =>
+    Buffer.from(
+      `{"mapping":{${lengths.map((length, index) => `"${index}":"${'é'.repeat(length)}"`).join()}}}`,
+    );
+  expect(parseByNodes(sized(500, 500))).not.toBeNull();
+  expect(parseByNodes(sized(500, 600))).toBeNull();
+  expect(parseByNodes(sized(10, 500, 10))).toBeNull();
 });
 
 test('a large conversation is read as a small one', () => {

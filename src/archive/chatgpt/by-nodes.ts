@@ -30,8 +30,8 @@ interface Range {
 
 /**
  * What JSON.parse would answer, but that each node of `mapping` is parsed anew whenever it is read; `bytes` must stay as
- * they are. Null when that cannot be done: the bytes are not valid JSON, hold no object with a `mapping` of nodes, or hold
- * too many of them.
+ * they are. Null when that cannot be done or gains nothing: the bytes are not valid JSON, hold no object with a `mapping` of
+ * nodes, hold too many of them, or are a single node for more than half.
  */
 export function parseByNodes(bytes: Buffer): JsonObject | null {
   const members = membersOf(bytes, 0);
@@ -48,6 +48,7 @@ export function parseByNodes(bytes: Buffer): JsonObject | null {
     const inside = membersOf(bytes, value.from);
     if (!inside) return null;
     for (const node of inside) {
+      if (node.value.to - node.value.from > bytes.length / 2) return null;
       skeleton += `${bytes.toString('utf8', done, node.value.from)}${nodes.length}`;
       done = node.value.to;
       nodes.push(node.value);
