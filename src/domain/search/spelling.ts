@@ -125,7 +125,8 @@ async function commonestNear(
   rest: string | null,
 ): Promise<string | null> {
   const [held] = await ask<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (SELECT FROM message_search WHERE user_id = $1 LIMIT ${FEW_ROWS + 1}) s`,
+    `SELECT coalesce(sum(messages), 0)::int AS count
+     FROM (SELECT message_count AS messages FROM conversations WHERE user_id = $1 LIMIT ${FEW_ROWS + 1}) c`,
     [userId],
   );
   const wanted = (held?.count ?? 0) > FEW_ROWS ? lexemes : [lexemes.join(' | ')];
