@@ -29,7 +29,7 @@ const LATER_POLL_MS = 60;
 /** The first conversations of every export: what a search right after the start can find. */
 const FIRST_FACTS = parseQuery(
   Array.from({ length: 5 }, (_, index) => `"${topicOf(SEED, index).answer}"`).join(' OR '),
-).tsquery;
+);
 
 /** Imports an export the way users do, by its URL. Throws unless every conversation arrives. */
 export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile): Promise<ImportTimes> {
@@ -99,7 +99,9 @@ async function conversationsDone({ services }: Stage, id: string): Promise<numbe
 
 /** Not by a search of the viewer's, beside which an import takes one core only. */
 async function findsSomething({ services }: Stage, viewer: Viewer): Promise<boolean> {
-  if (FIRST_FACTS === null) throw new Error('There is nothing to look for.');
-  const { matches } = await rankAll(services, viewer.userId, FIRST_FACTS, narrowSearch({}, 3));
+  const { tsquery } = FIRST_FACTS;
+  if (tsquery === null) throw new Error('There is nothing to look for.');
+  const query = { ...FIRST_FACTS, tsquery };
+  const { matches } = await rankAll(services, viewer.userId, query, narrowSearch({}, 3));
   return matches.length > 0;
 }

@@ -97,7 +97,12 @@ export async function searchPage(
   const found = await findByMode(services, viewer.userId, asked, async () =>
     parsed.tsquery === null
       ? { matches: [], isCapped: false }
-      : findMatches(services, viewer.userId, parsed.tsquery, narrowSearch(asked.filter, 3)),
+      : findMatches(
+          services,
+          viewer.userId,
+          { ...parsed, tsquery: parsed.tsquery },
+          narrowSearch(asked.filter, 3),
+        ),
   );
   const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
   const ranked = between(

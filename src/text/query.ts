@@ -10,6 +10,10 @@ import { scanTokens } from './tokens.ts';
 export interface SearchQuery {
   /** Every lexeme quoted; null when there is nothing to look for. */
   tsquery: string | null;
+  /** The same for an English text, which holds one lexeme of each word; all that a text without any of `foreign` can match by. */
+  english: string | null;
+  /** The lexemes of words in other languages, as a tsquery for any of them; null when there are none. */
+  foreign: string | null;
   /** The lexemes that matches are known by. */
   wanted: ReadonlySet<string>;
   /** Single characters of scripts without spaces, which any lexeme may begin with. */
@@ -36,22 +40,39 @@ const blanks = /\s+|,(?!\d)|[;!|，。、；！？]|\?(?=\s|$)/u;
  * alone finds nothing.
  */
 export function parseQuery(text: string): SearchQuery {
-  const query: SearchQuery & { wanted: Set<string>; prefixes: Set<string> } = {
-    tsquery: null,
-    wanted: new Set(),
-    prefixes: new Set(),
-    words: [],
-  };
   const branches = splitTerms(composePaired(text)).map((terms) => dropCommonWords(terms));
+  const notes: Notes = { wanted: new Set(), prefixes: new Set(), words: [] };
+  const foreign = new Set<string>();
+  const tsquery = writeBranches(branches, notes, (word) => {
+    const lexemes = lexemesInAnyLanguage(word);
+    for (const lexeme of lexemes.slice(1)) foreign.add(lexeme);
+    return lexemes;
+  });
+  const english = writeBranches(branches, null, (word) => lexemesInAnyLanguage(word).slice(0, 1));
+  return {
+    ...notes,
+    tsquery,
+    english,
+    foreign: foreign.size > 0 ? [...foreign].map(quote).join(' | ') : null,
+  };
+}
+
+/** What is gathered of a query besides its tsquery. */
+type Notes = Pick<SearchQuery, 'words'> & { wanted: Set<string>; prefixes: Set<string> };
+/** The lexemes of a folded word that are looked for. */
+type LexemesOf = (folded: string) => readonly string[];
+
+function writeBranches(branches: Term[][], notes: Notes | null, lexemesOf: LexemesOf): string | null {
   const alternatives = branches.flatMap((terms) => {
-    const required = terms.filter((term) => !term.isExcluded).map((term) => writeTerm(term, query));
-    const excluded = terms.filter((term) => term.isExcluded).map((term) => writeTerm(term, null));
+    const required = terms
+      .filter((term) => !term.isExcluded)
+      .map((term) => writeTerm(term, notes, lexemesOf));
+    const excluded = terms.filter((term) => term.isExcluded).map((term) => writeTerm(term, null, lexemesOf));
     const wanted = required.filter((term) => term !== null);
     if (wanted.length === 0) return [];
     return [[...wanted, ...excluded.flatMap((term) => (term === null ? [] : [`!${term}`]))].join(' & ')];
   });
-  if (alternatives.length > 0) query.tsquery = alternatives.join(' | ');
-  return query;
+  return alternatives.length > 0 ? alternatives.join(' | ') : null;
 }
 
 /** The terms of each branch of OR. */
@@ -107,15 +128,12 @@ function dropCommonWords(terms: Term[]): Term[] {
   return others.some((term) => !term.isExcluded) ? others : terms;
 }
 
-/** A term as a tsquery in parentheses; null when only stop words are in it. Notes its lexemes in `query`. */
-function writeTerm(
-  term: Term,
-  query: { wanted: Set<string>; prefixes: Set<string>; words: SearchQuery['words'] } | null,
-): string | null {
+/** A term as a tsquery in parentheses; null when only stop words are in it. */
+function writeTerm(term: Term, notes: Notes | null, lexemesOf: LexemesOf): string | null {
   let written = '';
   let last = 0;
   for (const { raw, isPair, position } of term.tokens) {
-    const token = isPair ? writePaired(raw, query) : writeWord(raw, query);
+    const token = isPair ? writePaired(raw, notes) : writeWord(raw, notes, lexemesOf);
     if (token === null) continue;
     written += written === '' ? token : ` <${position - last}> ${token}`;
     last = position;
@@ -123,31 +141,25 @@ function writeTerm(
   return written === '' ? null : `(${written})`;
 }
 
-function writePaired(
-  raw: string,
-  query: { wanted: Set<string>; prefixes: Set<string> } | null,
-): string | null {
+function writePaired(raw: string, notes: Notes | null): string | null {
   const { word } = takeApart(raw);
   if (word === '') return null;
   const isSingle = [...raw].length === 1;
-  (isSingle ? query?.prefixes : query?.wanted)?.add(word);
+  (isSingle ? notes?.prefixes : notes?.wanted)?.add(word);
   return isSingle ? `${quote(word)}:*` : quote(word);
 }
 
-function writeWord(
-  raw: string,
-  query: { wanted: Set<string>; words: SearchQuery['words'] } | null,
-): string | null {
+function writeWord(raw: string, notes: Notes | null, lexemesOf: LexemesOf): string | null {
   const { word, parts } = takeApart(raw);
   if (word === '' || (parts.length === 0 && isStopWord(word))) return null;
-  if (parts.length === 0) query?.words.push({ raw, folded: word });
-  const alternatives = lexemesInAnyLanguage(word);
+  if (parts.length === 0) notes?.words.push({ raw, folded: word });
+  const alternatives = lexemesOf(word);
   const written = alternatives.map(quote);
-  for (const lexeme of alternatives) query?.wanted.add(lexeme);
+  for (const lexeme of alternatives) notes?.wanted.add(lexeme);
   const telling = parts.filter((part) => !isStopWord(part));
   if (telling.length > 1) {
-    const lexemes = telling.map(lexemesInAnyLanguage);
-    for (const lexeme of lexemes.flat()) query?.wanted.add(lexeme);
+    const lexemes = telling.map(lexemesOf);
+    for (const lexeme of lexemes.flat()) notes?.wanted.add(lexeme);
     // All parts of a name stand at its position.
     written.push(lexemes.map((each) => `(${each.map(quote).join(' | ')})`).join(' <0> '));
   }

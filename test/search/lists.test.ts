@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localId } from '../../src/domain/global-id.ts';
+import { narrowSearch } from '../../src/domain/search/filter.ts';
+import { type Ranking, rankAll } from '../../src/domain/search/match.ts';
+import { parseQuery } from '../../src/text/query.ts';
 import { chatGpt, dialogue, node, say } from '../archive/builders.ts';
 import { withFiles } from '../support/conversations.ts';
 import { exportOf } from '../support/exports.ts';
@@ -145,6 +148,37 @@ test('New messages are found while the import that brings them still runs', asyn
   await gate.open();
   expect(await untilOver(client, id)).toMatchObject({ status: 'COMPLETED' });
   expect(await found()).toBe(21);
+});
+
+test.each([
+  'boats',
+  'Häuser',
+  'boats Häuser',
+  'boats OR Häuser',
+  '"Häuser und Boote"',
+  'Häuser OR snake_case 2024',
+  'boats -trains',
+  'Häuser OR boats -Züge',
+])('%s is ranked the same, whatever language its lexemes are for', async (query) => {
+  const english = 'The boats of 2024 and the boat that was there, a snake_case of houses.';
+  const german =
+    'Die Häuser und Boote von 2024, ein Haus und noch ein Haus, und das ist snake_case für die Boote.';
+  const reader = await userWith(server, [
+    messages({
+      en: english,
+      de: german,
+      boat: 'boats, boats, and boats',
+      both: `${english} ${german}`,
+      no: `${german} boats trains Züge`,
+    }),
+  ]);
+  const parsed = parseQuery(query);
+  const tsquery = parsed.tsquery ?? '';
+  const rank = (languages: Pick<Ranking, 'english' | 'foreign'>) =>
+    rankAll(server.services, reader.viewer.userId, { tsquery, ...languages }, narrowSearch({}, 3));
+  const ranked = await rank(parsed);
+  expect(ranked.matches.length).toBeGreaterThan(0);
+  expect(ranked).toEqual(await rank({ english: tsquery, foreign: null }));
 });
 
 describe('A title that matches', () => {

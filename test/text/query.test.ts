@@ -22,7 +22,9 @@ const cases: [query: string, tsquery: string | null][] = [
   ['日本go', `'日本' <2> 'go'`],
 ];
 test.each(cases)('%s', (query, tsquery) => {
-  expect(parseQuery(query).tsquery?.replaceAll(/ \| '\w+~'|[()]/g, '') ?? null).toBe(tsquery);
+  const parsed = parseQuery(query);
+  expect(parsed.tsquery?.replaceAll(/ \| '\w+~'|[()]/g, '') ?? null).toBe(tsquery);
+  expect(parsed.english?.replaceAll(/[()]/g, '') ?? null).toBe(tsquery);
 });
 
 test('names are looked for whole and in part', () => {

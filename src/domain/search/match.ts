@@ -1,3 +1,4 @@
+import type { SearchQuery } from '../../text/query.ts';
 import type { Services } from '../services.ts';
 import type { narrowSearch } from './filter.ts';
 import { guessRecent, isSince } from './newest.ts';
@@ -24,6 +25,9 @@ interface Ranked {
   isCapped: boolean;
 }
 
+/** What is looked for, as `parseQuery` says it. */
+export type Ranking = { tsquery: string } & Pick<SearchQuery, 'english' | 'foreign'>;
+
 /** Of so many conversations all messages are looked at in a few milliseconds. */
 const FEW_CONVERSATIONS = 400;
 
@@ -34,27 +38,27 @@ const FEW_CONVERSATIONS = 400;
 export async function findMatches(
   services: Services,
   userId: string,
-  tsquery: string,
+  query: Ranking,
   narrowed: ReturnType<typeof narrowSearch>,
 ): Promise<Ranked> {
-  const ofFew = await rankMatches(services, userId, tsquery, narrowed, { ofFewOnly: true });
+  const ofFew = await rankMatches(services, userId, query, narrowed, { ofFewOnly: true });
   if (ofFew) return ofFew;
-  const since = await guessRecent(services, userId, matching(userId, tsquery, narrowed), {
+  const since = await guessRecent(services, userId, matching(userId, query.tsquery, narrowed), {
     wanted: MAX_CANDIDATES + 1,
     before: narrowed.before,
   });
-  const recent = since && (await rankMatches(services, userId, tsquery, narrowed, { since }));
-  return recent?.isCapped ? recent : rankAll(services, userId, tsquery, narrowed);
+  const recent = since && (await rankMatches(services, userId, query, narrowed, { since }));
+  return recent?.isCapped ? recent : rankAll(services, userId, query, narrowed);
 }
 
 /** The newest matches of all, ranked. */
 export async function rankAll(
   services: Services,
   userId: string,
-  tsquery: string,
+  query: Ranking,
   narrowed: ReturnType<typeof narrowSearch>,
 ): Promise<Ranked> {
-  return (await rankMatches(services, userId, tsquery, narrowed, {})) ?? { matches: [], isCapped: false };
+  return (await rankMatches(services, userId, query, narrowed, {})) ?? { matches: [], isCapped: false };
 }
 
 /**
@@ -62,15 +66,21 @@ export async function rankAll(
  * it is asked of few only. Cover density (how often the words stand there, and how near to each other) and the plain rank, which
  * tells apart what holds more of the words of an OR; both divided by 1 + the logarithm of the length. One word needs both as
  * well: by the plain rank alone the shortest message wins, however often a longer one says the word.
+ *
+ * For each row cover density clears 32 KB for every lexeme and operator of the query (`ts_rank_cd` in PostgreSQL's tsrank.c), of
+ * which a word of any language has several. A text that holds no lexeme of another language is ranked by the English ones, with
+ * the same result: either of two words is found in 4 ms then in place of 5.
  */
 async function rankMatches(
   services: Services,
   userId: string,
-  tsquery: string,
+  query: Ranking,
   narrowed: ReturnType<typeof narrowSearch>,
   { since, ofFewOnly = false }: { since?: Date; ofFewOnly?: boolean },
 ): Promise<Ranked | null> {
-  const { sql, parameters } = matching(userId, tsquery, narrowed);
+  const { sql, parameters } = matching(userId, query.tsquery, narrowed);
+  const next = (place: number) => `$${parameters.length + place}`;
+  const [english, foreign, moment] = [next(1), next(2), next(3)];
   const few = `(SELECT count(*) <= ${FEW_CONVERSATIONS} FROM (
     SELECT FROM conversations WHERE user_id = $1 LIMIT ${FEW_CONVERSATIONS + 1}) AS few)`;
   const limit = MAX_CANDIDATES + 1;
@@ -84,18 +94,19 @@ async function rankMatches(
     `WITH answered AS MATERIALIZED (
        SELECT ${ofFewOnly ? few : 'true'} AS answered
      ), candidates AS MATERIALIZED (
-       SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(`$${parameters.length + 1}`) : ''}
+       SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(moment) : ''}
        ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
        LIMIT ${ofFewOnly ? `(SELECT CASE WHEN answered THEN ${limit} ELSE 0 END FROM answered)` : limit}
      ), ranked AS (
        SELECT conversation_id, node_id,
-         max((ts_rank_cd(terms, $2::tsquery, 1) + ts_rank(terms, $2::tsquery, 1))
+         max((CASE WHEN terms @@ ${foreign}::tsquery THEN ts_rank_cd(terms, $2::tsquery, 1) ELSE ts_rank_cd(terms, ${english}::tsquery, 1) END
+             + ts_rank(terms, $2::tsquery, 1))
            * CASE node_id WHEN '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score, count(*) AS candidates
        FROM candidates GROUP BY conversation_id, node_id
      )
      SELECT (SELECT answered FROM answered) AS "isAnswered", coalesce(sum(candidates), 0)::int AS candidates,
        json_agg(json_build_array(conversation_id, node_id, score)) AS found FROM ranked`,
-    since ? [...parameters, since] : parameters,
+    [...parameters, query.english, query.foreign, ...(since ? [since] : [])],
     // Of what is asked most the plan is kept; which one is best hangs on filters and moments.
     narrowed.parameters.length === 0 && !since ? `matches ${ofFewOnly ? 'of few' : 'of all'}` : undefined,
   );
