@@ -77,14 +77,17 @@ export function openIndexer(
     // In the last phase others' conversations are read in turn, of those who wait for their first.
     const urgent = !isFinishing;
     const rows = await waiting.shift();
-    return rows ? indexNew(services, userId, rows, { urgent }) : 0;
+    return rows ? indexNew(services, userId, rows, { urgent, sortsSoon: searches.areSearching() }) : 0;
   }
   const timer = setInterval(() => {
     isDue = true;
     if (!waiting.isEmpty()) startLanes();
     // What was not new: conversations that have grown.
     else if (!isStopped && lanes.size === 0) {
-      start(() => indexSomePending(services, userId, { maxMessages: BACKGROUND_MESSAGES, urgent: true }));
+      const sortsSoon = searches.areSearching();
+      start(() =>
+        indexSomePending(services, userId, { maxMessages: BACKGROUND_MESSAGES, urgent: true, sortsSoon }),
+      );
     }
   }, BACKGROUND_PAUSE_MS);
 
@@ -120,7 +123,7 @@ export function openIndexer(
             signal.throwIfAborted();
             if (number >= maxLanes() && left > 1) await delay(LOOK_MS);
             else {
-              const some = await indexSomePending(services, userId);
+              const some = await indexSomePending(services, userId, { sortsSoon: searches.areSearching() });
               if (some === 0) return;
               indexed += some;
               report();

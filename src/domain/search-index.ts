@@ -7,14 +7,19 @@ import type { Services, Transaction } from './services.ts';
 
 /** Messages per transaction: short enough to be searchable soon and to be stopped soon. */
 const BATCH_MESSAGES = 2_000;
+/**
+ * Kilobytes of new entries that PostgreSQL keeps as a list before it sorts them into the index, in place of 4096. Each search reads
+ * that list (GIN fast update): with 512 those beside an import took 17 ms at p95 in place of 25, and the import a quarter longer.
+ */
+const SHORT_LIST_KB = 512;
 /** Text in memory at once, but for a single longer message. */
 const PORTION_BYTES = 4 * 1024 * 1024;
 
 /**
  * Indexes what is not yet indexed of some of a user's conversations whose messages changed; answers how many, 0 when
  * none is left. Whoever changes a message removes it from the index. Any number of callers may run at once: each takes
- * other conversations. What is `urgent` does not wait for threads to read conversations; with `only`, a conversation's
- * id, no other is indexed.
+ * other conversations. What is `urgent` does not wait for threads to read conversations; `sortsSoon` is for when somebody
+ * searches meanwhile; with `only`, a conversation's id, no other is indexed.
  */
 export async function indexSomePending(
   services: Services,
@@ -22,13 +27,14 @@ export async function indexSomePending(
   {
     maxMessages = BATCH_MESSAGES,
     urgent = false,
+    sortsSoon = false,
     only = null,
-  }: { maxMessages?: number; urgent?: boolean; only?: string | null } = {},
+  }: { maxMessages?: number; urgent?: boolean; sortsSoon?: boolean; only?: string | null } = {},
 ): Promise<number> {
   return services.database.transaction(async (tx) => {
     const { ids, portions } = await takePending(tx, userId, maxMessages, only);
     if (ids.length === 0) return 0;
-    await indexPortions(services, tx, userId, { ids, portions, urgent });
+    await indexPortions(services, tx, userId, { ids, portions, urgent, sortsSoon });
     return ids.length;
   });
 }
@@ -55,7 +61,7 @@ export async function indexSomeAnew(
       userId,
       ids,
     ]);
-    await indexPortions(services, tx, userId, { ids, portions, urgent: false });
+    await indexPortions(services, tx, userId, { ids, portions, urgent: false, sortsSoon: true });
     return { last, count: ids.length };
   });
 }
@@ -64,12 +70,17 @@ async function indexPortions(
   services: Services,
   tx: Transaction,
   userId: string,
-  { ids, portions, urgent }: { ids: string[]; portions: number; urgent: boolean },
+  {
+    ids,
+    portions,
+    urgent,
+    sortsSoon,
+  }: { ids: string[]; portions: number; urgent: boolean; sortsSoon: boolean },
 ): Promise<void> {
   for (let portion = 0; portion < portions; portion += 1) {
     const copied = await readPortion(tx, userId, ids, portion);
     const encoded = await services.threads.analyze({ copied, urgent });
-    await copyTerms(tx, encoded);
+    await copyTerms(tx, encoded, sortsSoon);
   }
   await setIndexed(tx, userId, ids);
 }
@@ -83,7 +94,7 @@ export async function indexNew(
   services: Services,
   userId: string,
   rows: NewRows,
-  { urgent }: { urgent: boolean },
+  { urgent, sortsSoon = false }: { urgent: boolean; sortsSoon?: boolean },
 ): Promise<number> {
   const { ids, transactionId, conversations, messages } = rows;
   const encoded = await services.threads.analyzeSent({ conversations, messages, urgent });
@@ -94,14 +105,15 @@ export async function indexNew(
       [userId, ids, transactionId],
     );
     if (unchanged.length < ids.length) return 0;
-    await copyTerms(tx, encoded);
+    await copyTerms(tx, encoded, sortsSoon);
     await setIndexed(tx, userId, ids);
     return ids.length;
   });
 }
 
-async function copyTerms(tx: Transaction, { bytes, rows }: EncodedRows): Promise<void> {
+async function copyTerms(tx: Transaction, { bytes, rows }: EncodedRows, sortsSoon: boolean): Promise<void> {
   if (rows === 0) return;
+  if (sortsSoon) await tx.execute(`SET LOCAL gin_pending_list_limit = ${SHORT_LIST_KB}`);
   await tx.copy(
     `COPY message_search (${SEARCH_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`,
     framed([bytes]),
@@ -215,7 +227,7 @@ export async function sweepSearchIndex(services: Services, signal: AbortSignal):
     // Looked at again before each batch: a task that has begun meanwhile indexes the rest, and tells of it.
     const userId = await findWaiting(services, from, over);
     if (!userId) break;
-    const some = await indexSomePending(services, userId).catch((error) => {
+    const some = await indexSomePending(services, userId, { sortsSoon: true }).catch((error) => {
       services.logger.warn({ error, userId }, 'what waits for the search index could not be indexed');
       return 0;
     });

@@ -20,8 +20,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const searches = (needsRoom: boolean): SearchWatch => ({
-  needsRoom: () => needsRoom,
+const searches = (areSearching: boolean): SearchWatch => ({
+  areSearching: () => areSearching,
+  needsRoom: () => areSearching,
   listening: Promise.resolve(),
   close() {},
 });
@@ -171,6 +172,36 @@ test.each([
   },
 );
 
+/** Of the table's index, a list that PostgreSQL sorts in at some length. */
+async function takePendingList(): Promise<number> {
+  const [row] = await server.services.database.query<{ bytes: number }>(
+    `SELECT gin_clean_pending_list('message_search_terms') * current_setting('block_size')::int8 AS bytes`,
+  );
+  return Number(row?.bytes);
+}
+
+test.each([
+  { areSearching: false, least: 1.5, most: 4.2 },
+  { areSearching: true, least: 0, most: 0.6 },
+])(
+  'what is not sorted into the index is at most $most MB while somebody searches: $areSearching',
+  async ({ areSearching, least, most }) => {
+    const user = await server.asUser();
+    await takePendingList();
+    const indexer = openIndexer(server.services, user.viewer.userId, '/missing/rows', searches(areSearching));
+    const words = Array.from({ length: 1_000 }, (_, index) => `word${index}x${index}`).join(' ');
+    const texts = Object.fromEntries(
+      Array.from({ length: 60 }, (_, index) => [`m${index}`, `${words} ${index}`]),
+    );
+    await indexer.add(present(await write(user, [messages(texts)])));
+    await indexer.finish({ share() {} }, new AbortController().signal);
+    await indexer.stop();
+    const pendingMb = (await takePendingList()) / 1024 ** 2;
+    expect(pendingMb).toBeGreaterThanOrEqual(least);
+    expect(pendingMb).toBeLessThanOrEqual(most);
+  },
+);
+
 test('where cores are few an import hears of searches, and only then', async () => {
   const user = await server.asUser();
   const few = watchSearches(server.services, 2);
@@ -186,6 +217,7 @@ test('where cores are few an import hears of searches, and only then', async () 
       { timeout: 20_000 },
     )
     .toBe(true);
+  await expect.poll(many.areSearching, { timeout: 20_000 }).toBe(true);
   expect(many.needsRoom()).toBe(false);
   few.close();
   many.close();

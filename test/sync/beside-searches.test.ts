@@ -63,7 +63,12 @@ test.each([
       },
     };
     const reporter = openReporter(services, lease, () => undefined);
-    const searches = { needsRoom: () => needsRoom, listening: Promise.resolve(), close() {} };
+    const searches = {
+      areSearching: () => needsRoom,
+      needsRoom: () => needsRoom,
+      listening: Promise.resolve(),
+      close() {},
+    };
     const indexer = { add: async () => {}, finish: async () => {}, stop: async () => {} };
     const options = { path, maxExpandedBytes: 1e9, progress: { from: 0, to: 1 } };
     await importArchive(

@@ -25,7 +25,9 @@ export function announceSearch({ events, logger }: Services): void {
 
 /** Hears whether anybody searches, through whichever process. */
 export interface SearchWatch {
-  /** Somebody searches, or did until a moment ago, and there are too few cores for them and for work that nobody waits for. */
+  /** Somebody searches, or did until a moment ago. */
+  areSearching(): boolean;
+  /** So it is, and there are too few cores for them and for work that nobody waits for. */
   needsRoom(): boolean;
   /** Resolves when it listens; until then, and when it never does, no room is needed. */
   listening: Promise<void>;
@@ -42,8 +44,10 @@ export function watchSearches({ events, logger }: Services, cores = availablePar
     .catch((error) => {
       logger.warn({ error }, 'an import does not hear whether anybody searches');
     });
+  const areSearching = () => performance.now() - heardAt < LASTS_MS;
   return {
-    needsRoom: () => cores <= FEW_CORES && performance.now() - heardAt < LASTS_MS,
+    areSearching,
+    needsRoom: () => cores <= FEW_CORES && areSearching(),
     listening: listening.then(() => undefined),
     close() {
       listening
