@@ -1,4 +1,5 @@
 import type { RequestHandler, Response } from 'express';
+import onHeaders from 'on-headers';
 
 /** After which browsers and others that speak server-sent events come again, by then to another process. */
 const RECONNECT_MS = 1_000;
@@ -10,7 +11,8 @@ export interface Drain {
   begin(): void;
   /**
    * Ends open subscriptions without the protocol's `complete`, so that clients subscribe again, and with `retry:` (HTML
-   * Living Standard, 9.2.6), which says when. Other streams, such as an answer of the chat, are requests that end by themselves.
+   * Living Standard, 9.2.6), which says when. One that is only about to open ends as soon as it has. Other streams, such as an
+   * answer of the chat, are requests that end by themselves.
    */
   endStreams(): void;
 }
@@ -18,7 +20,17 @@ export interface Drain {
 /** How the server stops so that what was begun is answered. `subscriptionPath` is where endless streams are. */
 export function createDrain(subscriptionPath: string): Drain {
   let draining = false;
+  let streamsEnd = false;
   const open = new Set<Response>();
+  const endIfSubscription = (response: Response) => {
+    const isStream = String(response.get('content-type')).startsWith('text/event-stream');
+    if (!isStream || !response.req.originalUrl.startsWith(subscriptionPath) || response.writableEnded) return;
+    response.end(`retry: ${RECONNECT_MS}\n\n`);
+    response.socket?.end();
+  };
+  // Not before they are written, which is what follows.
+  const endOnceOpen = (response: Response) =>
+    onHeaders(response, () => setImmediate(endIfSubscription, response));
   return {
     handler(request, response, next) {
       open.add(response);
@@ -30,6 +42,7 @@ export function createDrain(subscriptionPath: string): Drain {
           return;
         }
       }
+      if (streamsEnd) endOnceOpen(response);
       next();
     },
     begin() {
@@ -37,13 +50,8 @@ export function createDrain(subscriptionPath: string): Drain {
       for (const response of open) if (!response.headersSent) response.set('Connection', 'close');
     },
     endStreams() {
-      for (const response of open) {
-        const type = response.headersSent ? String(response.get('content-type')) : '';
-        if (type.startsWith('text/event-stream') && response.req.originalUrl.startsWith(subscriptionPath)) {
-          response.end(`retry: ${RECONNECT_MS}\n\n`);
-          response.socket?.end();
-        }
-      }
+      streamsEnd = true;
+      for (const response of open) (response.headersSent ? endIfSubscription : endOnceOpen)(response);
     },
   };
 }

@@ -77,6 +77,43 @@ test('A server that stops is not ready, ends streams for another to go on, and a
   await socket.dispose();
 });
 
+test('A subscription that has only begun to be asked for ends with the others, and nobody waits for it', async () => {
+  const server = await startTestServer({
+    backend: 'postgres',
+    worker: false,
+    env: { SHUTDOWN_DELAY_SECONDS: '0', SHUTDOWN_GRACE_SECONDS: '60' },
+  });
+  const { id } = await startSync(server.client, server.exports.serve(await exportOf([dialogue('a')])).url);
+  const body = JSON.stringify({ query: statusSubscription, variables: { taskId: id } });
+  const begun = http.request(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      'x-api-key': server.apiKey,
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      'content-length': body.length,
+    },
+  });
+  const answered = once(begun, 'response') as Promise<[IncomingMessage]>;
+  begun.write(body.slice(0, 10));
+  await once(begun, 'socket');
+  // Its beginning is there, so that the server waits for the rest.
+  expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  const stopped = server.close();
+  await until('nobody new is let in', () =>
+    fetch(`${server.url}/healthz`).then(
+      () => false,
+      () => true,
+    ),
+  );
+  begun.end(body.slice(10));
+  const [answer] = await answered;
+  expect(answer.statusCode).toBe(200);
+  expect(await text(answer)).toMatch(/retry: 1000\n\n$/);
+  await stopped;
+  expect(server.logged()).not.toContain('broken off');
+});
+
 test('the delay must leave time for requests and jobs', () => {
   expect(problemsOf({ SHUTDOWN_DELAY_SECONDS: '8' })).toEqual([
     expect.stringMatching(/^SHUTDOWN_GRACE_SECONDS must be twice SHUTDOWN_DELAY_SECONDS or more, such as 16/),
