@@ -209,9 +209,19 @@ const COPY_PORTION = `COPY (
     AND (c.id, '') NOT IN (SELECT conversation_id, node_id FROM indexed)
 ) TO STDOUT (FORMAT binary)`;
 
-/** Sorts what PostgreSQL has put off into the index, so that searches need not read it as a list. */
-export async function tidyIndex(services: Services): Promise<void> {
-  await services.database.query(`SELECT gin_clean_pending_list('message_search_terms')`);
+/**
+ * Sorts what PostgreSQL has put off into the index, so that searches need not read it as a list, and has plans made anew that
+ * were kept meanwhile: a long list makes the index look dear, and a search then reads all rows of its user instead.
+ */
+export async function tidyIndex({ database, logger }: Services): Promise<void> {
+  const [cleaned] = await database.query<{ pages: number }>(
+    `SELECT gin_clean_pending_list('message_search_terms')::int AS pages`,
+  );
+  if (!cleaned || cleaned.pages === 0) return;
+  // Every connection forgets its plans by it. A vacuum that is under way does the same, and is not to be broken off.
+  await database.query('ANALYZE (SKIP_LOCKED) message_search (user_id, conversation_id)').catch((error) => {
+    logger.warn({ error }, 'plans of searches may be those of an import until PostgreSQL analyzes its table');
+  });
 }
 
 /**

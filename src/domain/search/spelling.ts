@@ -125,8 +125,7 @@ async function commonestNear(
   rest: string | null,
 ): Promise<string | null> {
   const [held] = await ask<{ count: number }>(
-    `SELECT coalesce(sum(messages), 0)::int AS count
-     FROM (SELECT message_count AS messages FROM conversations WHERE user_id = $1 LIMIT ${FEW_ROWS + 1}) c`,
+    `SELECT count(*)::int AS count FROM (SELECT FROM message_search WHERE user_id = $1 LIMIT ${FEW_ROWS + 1}) s`,
     [userId],
   );
   const wanted = (held?.count ?? 0) > FEW_ROWS ? lexemes : [lexemes.join(' | ')];
