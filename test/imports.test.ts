@@ -157,6 +157,7 @@ const homes: Record<string, Part[]> = {
   '@modelcontextprotocol/node': ['mcp'],
   express: ['auth', 'rest', 'mcp', 'infra', 'roots'],
   'express-session': ['auth'],
+  'on-headers': ['roots'],
   passport: ['auth'],
   'passport-google-oauth20': ['auth'],
   cookie: ['auth'],
