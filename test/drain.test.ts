@@ -11,6 +11,14 @@ import { startTestServer } from './support/server.ts';
 import { startSync, statusSubscription } from './support/syncs.ts';
 import { until } from './support/until.ts';
 
+const untilNobodyIsLetIn = (url: string) =>
+  until('nobody new is let in', () =>
+    fetch(`${url}/healthz`).then(
+      () => false,
+      () => true,
+    ),
+  );
+
 test('A server that stops is not ready, ends streams for another to go on, and answers what was begun', async () => {
   const server = await startTestServer({
     backend: 'postgres',
@@ -62,12 +70,7 @@ test('A server that stops is not ready, ends streams for another to go on, and a
   expect(events).toMatch(/retry: 1000\n\n$/);
   expect(events).not.toContain('event: complete');
   expect(await closed).toBe(1001);
-  await until('nobody new is let in', () =>
-    fetch(`${server.url}/healthz`).then(
-      () => false,
-      () => true,
-    ),
-  );
+  await untilNobodyIsLetIn(server.url);
   begun.end(body.slice(10));
   const [answer] = await answered;
   expect(answer.statusCode).toBe(200);
@@ -100,12 +103,7 @@ test('A subscription that has only begun to be asked for ends with the others, a
   // Its beginning is there, so that the server waits for the rest.
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   const stopped = server.close();
-  await until('nobody new is let in', () =>
-    fetch(`${server.url}/healthz`).then(
-      () => false,
-      () => true,
-    ),
-  );
+  await untilNobodyIsLetIn(server.url);
   begun.end(body.slice(10));
   const [answer] = await answered;
   expect(answer.statusCode).toBe(200);

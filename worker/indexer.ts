@@ -158,7 +158,7 @@ export async function indexLeftovers(
   shutdown: AbortSignal,
 ): Promise<void> {
   try {
-    while (!shutdown.aborted && (await indexSomePending(services, userId)) > 0);
+    while (!shutdown.aborted && (await indexSomePending(services, userId, { sortsSoon: true })) > 0);
     if (!shutdown.aborted) await tidyIndex(services);
   } catch (error) {
     services.logger.warn({ error }, 'what a stopped task left is indexed by the next one');

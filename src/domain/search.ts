@@ -94,15 +94,8 @@ export async function searchPage(
   const cursors = readCursors(page, mode);
   const parsed = parseQuery(query);
   const asked = { mode: cursors.mode, query, filter: filter ?? {} };
-  const found = await findByMode(services, viewer.userId, asked, async () =>
-    parsed.tsquery === null
-      ? { matches: [], isCapped: false }
-      : findMatches(
-          services,
-          viewer.userId,
-          { ...parsed, tsquery: parsed.tsquery },
-          narrowSearch(asked.filter, 3),
-        ),
+  const found = await findByMode(services, viewer.userId, asked, () =>
+    findMatches(services, viewer.userId, parsed, narrowSearch(asked.filter, 3)),
   );
   const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
   const ranked = between(

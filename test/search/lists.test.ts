@@ -173,12 +173,11 @@ test.each([
     }),
   ]);
   const parsed = parseQuery(query);
-  const tsquery = parsed.tsquery ?? '';
-  const rank = (languages: Pick<Ranking, 'english' | 'foreign'>) =>
-    rankAll(server.services, reader.viewer.userId, { tsquery, ...languages }, narrowSearch({}, 3));
+  const rank = (ranking: Ranking) =>
+    rankAll(server.services, reader.viewer.userId, ranking, narrowSearch({}, 3));
   const ranked = await rank(parsed);
   expect(ranked.matches.length).toBeGreaterThan(0);
-  expect(ranked).toEqual(await rank({ english: tsquery, foreign: null }));
+  expect(ranked).toEqual(await rank({ ...parsed, english: parsed.tsquery, foreign: null }));
 });
 
 describe('A title that matches', () => {

@@ -196,6 +196,7 @@ test.each([
     await indexer.add(present(await write(user, [messages(texts)])));
     await indexer.finish({ share() {} }, new AbortController().signal);
     await indexer.stop();
+    expect((await indexOf(user)).length).toBeGreaterThan(60);
     const pendingMb = (await takePendingList()) / 1024 ** 2;
     expect(pendingMb).toBeGreaterThanOrEqual(least);
     expect(pendingMb).toBeLessThanOrEqual(most);

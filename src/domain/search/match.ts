@@ -26,7 +26,7 @@ interface Ranked {
 }
 
 /** What is looked for, as `parseQuery` says it. */
-export type Ranking = { tsquery: string } & Pick<SearchQuery, 'english' | 'foreign'>;
+export type Ranking = Pick<SearchQuery, 'tsquery' | 'english' | 'foreign'>;
 
 /** Of so many conversations all messages are looked at in a few milliseconds. */
 const FEW_CONVERSATIONS = 400;
@@ -41,6 +41,7 @@ export async function findMatches(
   query: Ranking,
   narrowed: ReturnType<typeof narrowSearch>,
 ): Promise<Ranked> {
+  if (query.tsquery === null) return { matches: [], isCapped: false };
   const ofFew = await rankMatches(services, userId, query, narrowed, { ofFewOnly: true });
   if (ofFew) return ofFew;
   const since = await guessRecent(services, userId, matching(userId, query.tsquery, narrowed), {
@@ -121,7 +122,7 @@ async function rankMatches(
 }
 
 /** All rows that match, for what may follow a SELECT. */
-const matching = (userId: string, tsquery: string, narrowed: ReturnType<typeof narrowSearch>) => ({
+const matching = (userId: string, tsquery: string | null, narrowed: ReturnType<typeof narrowSearch>) => ({
   sql: `FROM message_search s ${narrowed.join}
     WHERE s.user_id = $1 AND s.terms @@ $2::tsquery ${narrowed.conditions}`,
   parameters: [userId, tsquery, ...narrowed.parameters],
