@@ -90,6 +90,7 @@ async function runLease(
   } catch (error) {
     await progress.close().catch(() => undefined);
     await endRun(services, lease, inWords(signal.aborted ? signal.reason : error), shutdown, {
+      table: 'background_tasks',
       logger,
       mayRetry: lease.attempt < MAX_ATTEMPTS,
       release: () => releaseBackgroundTask(services, lease),

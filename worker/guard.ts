@@ -69,14 +69,15 @@ export function inWords(error: unknown): unknown {
 
 /**
  * Decides what a failed run means: for the task's owner, for the queue, and for files that it left. A worker that stops
- * hands the task back without losing an attempt. Throws what the queue is to know.
+ * hands the task back without losing an attempt. Throws what the queue is to know, unless the task is another's by now.
  */
 export async function endRun(
   services: Services,
-  { userId }: { userId: string },
+  lease: HeldLease,
   error: unknown,
   shutdown: AbortSignal,
   task: {
+    table: LeasedTable;
     logger: Services['logger'];
     /** Whether another attempt is left. */
     mayRetry: boolean;
@@ -84,8 +85,11 @@ export async function endRun(
     fail(error: { code: string; message: string }): Promise<unknown>;
   },
 ): Promise<void> {
-  if (error instanceof LeaseLostError) {
-    await removeFilesOfNobody(services, userId);
+  // A worker that stood still for long may hear of a connection that took too long before it hears of its task.
+  const isLost =
+    error instanceof LeaseLostError || !(await holdsLeased(services, task.table, lease).catch(() => true));
+  if (isLost) {
+    await removeFilesOfNobody(services, lease.userId);
     return task.logger.info({}, 'the task was cancelled or is with another worker');
   }
   if (shutdown.aborted) {

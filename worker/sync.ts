@@ -111,6 +111,7 @@ async function runLease(
       throw reason;
     }
     await endRun(services, lease, inWords(reason), shutdown, {
+      table: 'sync_tasks',
       logger,
       mayRetry: lease.fruitless < MAX_FRUITLESS_ATTEMPTS,
       release: () => releaseTask(services, lease),

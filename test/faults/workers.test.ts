@@ -8,6 +8,7 @@ import { claimTask } from '../../src/domain/sync/claim.ts';
 import { finishTask } from '../../src/domain/sync/finish.ts';
 import { LeaseLostError, writeTask } from '../../src/domain/sync/lease.ts';
 import { jobIdOf } from '../../src/domain/sync/task.ts';
+import { endRun } from '../../worker/guard.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
@@ -175,6 +176,16 @@ describe.concurrent.each(backends)('On %s', { timeout: 240_000 }, (backend) => {
     ]) {
       await expect(write()).rejects.toThrow(LeaseLostError);
     }
+    // What else its run ended with is no matter of the queue, which would begin the task once more.
+    const shutdown = new AbortController().signal;
+    const refused = () => expect.unreachable('The task is not its own to end.');
+    await endRun(services, older, new Error('timeout exceeded when trying to connect'), shutdown, {
+      table: 'sync_tasks',
+      logger: services.logger,
+      mayRetry: true,
+      release: refused,
+      fail: refused,
+    });
     await writeBatch(services, newer, batch, change);
     expect(await finishTask(services, newer)).toBe('COMPLETED');
     expect(await untilOver(server.client, id)).toMatchObject({ status: 'COMPLETED', counts: { added: 1 } });
