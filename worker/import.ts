@@ -14,6 +14,7 @@ import { writeBatch } from '../src/domain/import/write.ts';
 import type { SearchWatch } from '../src/domain/search/activity.ts';
 import type { Services } from '../src/domain/services.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
+import { giveBack } from '../src/own-memory.ts';
 import { importAssets } from './assets.ts';
 import type { Indexer } from './indexer.ts';
 import type { Reporter } from './reporter.ts';
@@ -179,7 +180,10 @@ async function* readBatches(
       const fromElement = index === resumeAt && checkpoint ? checkpoint.element : 0;
       const end: ShardEnd = { shard: shard.name, broken: null };
       for await (const slice of readShard(archive, shard, fromElement, end, signal)) {
-        if (retry && !retry.includes(shard.name, slice.element)) continue;
+        if (retry && !retry.includes(shard.name, slice.element)) {
+          if (slice.bytes) giveBack(slice.bytes);
+          continue;
+        }
         batch.elements.push(toElement(shard, slice));
         batch.bytes += slice.bytes?.length ?? 0;
         batch.position = before + slice.endByte;

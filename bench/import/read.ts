@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConversation } from '../../src/archive/conversation.ts';
 import { openExport } from '../../src/archive/export.ts';
+import { giveBack } from '../../src/own-memory.ts';
 
 /** Reads an export to conversations as an import does, and throws them away; answers how many there were. */
 export async function readAndParse(path: string): Promise<number> {
@@ -13,7 +14,9 @@ export async function readAndParse(path: string): Promise<number> {
   try {
     for (const shard of archive.shards) {
       for await (const slice of archive.readShard(shard)) {
-        if (slice.bytes && readConversation(slice.bytes).kind === 'conversation') conversations += 1;
+        if (!slice.bytes) continue;
+        if (readConversation(slice.bytes).kind === 'conversation') conversations += 1;
+        giveBack(slice.bytes);
       }
     }
   } finally {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Slice, type SliceOptions, sliceElements } from '../../src/archive/slices.ts';
+import { giveBack, isShared } from '../../src/own-memory.ts';
 import { chunksOf } from './builders.ts';
 
 interface Cut {
@@ -135,10 +136,49 @@ describe('slicing', () => {
         if (chunk === large) yield Buffer.from(']');
       })();
       const found: string[] = [];
-      for await (const slice of sliceElements(source, { ownsChunks: true })) found.push(textOf(slice));
+      for await (const slice of sliceElements(source, { ownsChunks: true })) {
+        found.push(textOf(slice));
+        if (slice.bytes) giveBack(slice.bytes);
+      }
       expect(found).toEqual(elements);
       expect((buffer as ArrayBuffer).detached).toBe(isGone);
     }
+  });
+
+  it('lends elements that lie in one chunk, whose memory goes with the last of them, and copies the others', async () => {
+    const first = Buffer.allocUnsafeSlow(Buffer.poolSize + 1).fill(' ');
+    first.write('[{"a":1},{"b":2},');
+    first.write('{"c":', first.length - 5);
+    const second = Buffer.allocUnsafeSlow(Buffer.poolSize + 1).fill(' ');
+    second.write('3},{"d":4}]');
+    const slices: Slice[] = [];
+    const chunks = (async function* () {
+      yield* [first, second];
+    })();
+    for await (const slice of sliceElements(chunks, { ownsChunks: true })) slices.push(slice);
+    expect(slices.map(textOf)).toEqual(['{"a":1}', '{"b":2}', '{"c":3}', '{"d":4}']);
+    const [a, b, c, d] = slices.flatMap(({ bytes }) => bytes ?? []);
+    if (!a || !b || !c || !d) throw new Error('An element has no bytes.');
+    const whole: ArrayBufferLike[] = [first.buffer, second.buffer];
+    expect([a, b, c, d].map(({ buffer }) => whole.indexOf(buffer))).toEqual([0, 0, -1, 1]);
+    expect([a, b, c, d].map(isShared)).toEqual([true, true, false, false]);
+
+    giveBack(a, c, d);
+    expect((second.buffer as ArrayBuffer).detached).toBe(true);
+    expect(b.toString()).toBe('{"b":2}');
+    expect(isShared(b)).toBe(false);
+    giveBack(b);
+    expect((first.buffer as ArrayBuffer).detached).toBe(true);
+  });
+
+  it('keeps its limits for elements that lie in one chunk', async () => {
+    const limits = { maxElementBytes: 8, maxValues: 3, fromElement: 1, ownsChunks: true };
+    const chunks = (async function* () {
+      yield Buffer.from('[{"a":1},{"b":22},{"c":3},{"d":"4444"},[,,,,,],[]]');
+    })();
+    const found: string[] = [];
+    for await (const slice of sliceElements(chunks, limits)) found.push(textOf(slice));
+    expect(found).toEqual(['{"b":22}', '{"c":3}', 'ELEMENT_TOO_LARGE', 'ELEMENT_TOO_LARGE', '[]']);
   });
 
   it('passes an error of the source on, after the elements before it', async () => {

@@ -1,7 +1,8 @@
+import { lend } from '../../own-memory.ts';
 import { ArchiveError } from '../types.ts';
 import { endOfString, nearEndOfString } from './strings.ts';
 
-/** The exact bytes of one element, in memory of their own, or why they were not kept. */
+/** The exact bytes of one element, which its reader gives back (src/own-memory.ts), or why they were not kept. */
 export type Slice = {
   /** 0-based. */
   element: number;
@@ -18,7 +19,10 @@ export interface SliceOptions {
   maxValues?: number;
   /** Elements before this one are passed over. */
   fromElement?: number;
-  /** Whether the memory of a chunk that was read may be given back: nobody else looks at it. */
+  /**
+   * Whether nobody else looks at the chunks: elements that lie in one are then parts of it, and what was read is given
+   * back. The others are copied to memory of their own.
+   */
   ownsChunks?: boolean;
 }
 
@@ -116,25 +120,32 @@ export function createSlicer(options: SliceOptions): Slicer {
     room = null;
   }
 
-  function keep(chunk: Buffer, start: number, end: number): void {
-    length += end - start;
+  /** Counts more bytes of the element; answers whether they are wanted. */
+  function count(bytes: number): boolean {
+    length += bytes;
     if (problem === null && length > maxBytes) {
       problem = new ArchiveError('ELEMENT_TOO_LARGE', `It is larger than ${maxBytes} bytes.`);
     }
     if (problem === null && values > maxValues) {
       problem = new ArchiveError('ELEMENT_TOO_LARGE', `It holds more than ${maxValues} values.`);
     }
-    if (problem !== null || element < fromElement) forget();
-    else append(chunk, start, end);
+    return problem === null && element >= fromElement;
+  }
+
+  function keep(chunk: Buffer, start: number, end: number): void {
+    if (count(end - start)) append(chunk, start, end);
+    else forget();
   }
 
   function finish(chunk: Buffer, start: number, end: number): void {
-    keep(chunk, start, end);
     const endByte = position + end;
-    if (element >= fromElement) {
-      if (problem !== null) found.push({ element, endByte, error: problem });
-      else if (room !== null) found.push({ element, endByte, bytes: room.subarray(0, length) });
+    if (options.ownsChunks && length === 0) {
+      if (count(end - start)) found.push({ element, endByte, bytes: lend(chunk.subarray(start, end)) });
+    } else {
+      keep(chunk, start, end);
+      if (room !== null) found.push({ element, endByte, bytes: room.subarray(0, length) });
     }
+    if (problem !== null && element >= fromElement) found.push({ element, endByte, error: problem });
     element += 1;
     room = null;
     place = isTop ? 'top' : 'list';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { giveBack, hasOwnMemory } from '../../own-memory.ts';
+import { giveBack, hasOwnMemory, isShared } from '../../own-memory.ts';
 import type { Services, Transaction } from '../services.ts';
 import type { Tally } from '../sync/lease.ts';
 import { type NewConversation, OutOfMemoryError, type PreparedConversation } from './prepare.ts';
@@ -8,7 +8,7 @@ import type { Problem } from './problems.ts';
 /** What a thread gets at once: enough for the handing over to vanish, little enough to keep all threads busy. */
 const TASK_BYTES = 1024 * 1024;
 
-/** The bytes of one conversation in the export, in memory of their own, or why there are none. */
+/** The bytes of one conversation in the export, or why there are none. */
 export interface Element {
   shard: string;
   /** 0-based position in the shard. */
@@ -207,7 +207,7 @@ async function readPortion(
 /** A buffer that nothing else uses, for it will be another thread's; one large slice has its own already. */
 function ownBytes(portion: Slice[], length: number): Uint8Array<ArrayBuffer> {
   const slice = portion[0]?.[1];
-  if (slice && portion.length === 1 && slice.byteOffset === 0 && hasOwnMemory(slice)) {
+  if (slice && portion.length === 1 && slice.byteOffset === 0 && hasOwnMemory(slice) && !isShared(slice)) {
     return new Uint8Array(slice.buffer, 0, length);
   }
   const bytes = new Uint8Array(length);

@@ -1,0 +1,33 @@
+import { v7 as uuidv7 } from 'uuid';
+import { expect, test } from 'vitest';
+import { prepareBatch } from '../../src/domain/import/batch.ts';
+import { lend } from '../../src/own-memory.ts';
+import { dialogue } from '../archive/builders.ts';
+import { startTestServer } from '../support/server.ts';
+
+test('A conversation at the beginning of a buffer that others read as well leaves them theirs', async () => {
+  const { services, close } = await startTestServer({ backend: 'postgres', worker: false });
+  try {
+    const json = JSON.stringify(dialogue('first of all'));
+    const whole = Buffer.allocUnsafeSlow(2 * Buffer.poolSize).fill(' ');
+    whole.write(json);
+    whole.write('the next', json.length);
+    const element = (bytes: Buffer) => ({ shard: 'conversations.json', element: 0, content: { bytes } });
+    const first = lend(whole.subarray(0, json.length));
+    const next = lend(whole.subarray(json.length, json.length + 8));
+
+    const shared = await prepareBatch(services, uuidv7(), [element(first)]);
+    expect(shared.versions).toHaveLength(1);
+    expect(next.toString()).toBe('the next');
+    expect(whole.buffer.detached).toBe(false);
+
+    // Nobody else reads of it any more.
+    const copy = Buffer.allocUnsafeSlow(whole.length).fill(' ');
+    copy.write(json);
+    const alone = await prepareBatch(services, uuidv7(), [element(copy.subarray(0, json.length))]);
+    expect(alone.versions[0]?.title).toBe(shared.versions[0]?.title);
+    expect(copy.buffer.detached).toBe(true);
+  } finally {
+    await close();
+  }
+});
