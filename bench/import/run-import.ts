@@ -23,9 +23,10 @@ export interface ImportTimes {
   task: SyncTask;
 }
 
-/** Until the first hit; then coarser, for each look takes from the machine what is measured. */
+/** Until the first hit. */
 const POLL_MS = 20;
-const LATER_POLL_MS = 60;
+/** Later a look follows each event, and takes from the machine what is measured: these are for events that never came. */
+const LATER_POLL_MS = 500;
 /** The first conversations of every export: what a search right after the start can find. */
 const FIRST_FACTS = parseQuery(
   Array.from({ length: 5 }, (_, index) => `"${topicOf(SEED, index).answer}"`).join(' OR '),
@@ -35,6 +36,8 @@ const FIRST_FACTS = parseQuery(
 export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile): Promise<ImportTimes> {
   const { services } = stage;
   const server = await serveFile(file.path);
+  let changed = Promise.withResolvers<void>();
+  const stopListening = await services.events.listen('syncTask', viewer.userId, () => changed.resolve());
   try {
     const requestedMs = performance.now();
     const { id } = await startSync(services, viewer, { exportUrl: server.url });
@@ -46,13 +49,14 @@ export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile):
     let rowsReadable: number | null = null;
     let firstHit: number | null = null;
     for (;;) {
+      changed = Promise.withResolvers();
       const over = await isOver(stage, id);
       if (rowsReadable === null && (over || (await conversationsDone(stage, id)) >= file.conversations)) {
         rowsReadable = since();
       }
       if (firstHit === null && (over || (await findsSomething(stage, viewer)))) firstHit = since();
       if (over) break;
-      await delay(firstHit === null ? POLL_MS : LATER_POLL_MS);
+      await Promise.race([changed.promise, delay(firstHit === null ? POLL_MS : LATER_POLL_MS)]);
     }
     const searchReady = since();
     const task = await services.prisma.syncTask.findFirstOrThrow({ where: { id } });
@@ -70,6 +74,7 @@ export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile):
       task,
     };
   } finally {
+    await stopListening();
     server.close();
   }
 }
