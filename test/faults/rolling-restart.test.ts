@@ -30,7 +30,7 @@ test('Two servers that start at once on an empty database migrate it once, and a
       API_KEY,
       EXPORT_ALLOWED_HOSTS: exports.host,
       RATE_LIMIT_FACTOR: '0',
-      SHUTDOWN_DELAY_SECONDS: '1',
+      SHUTDOWN_DELAY_SECONDS: '2',
     });
   let [older, newer] = await Promise.all([start(), start()]);
   const applied = await query(
