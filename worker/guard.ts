@@ -4,11 +4,14 @@ import { removeFilesOfNobody } from '../src/domain/account/delete.ts';
 import { DomainError, SyncError } from '../src/domain/errors.ts';
 import { type HeldLease, holdsLeased, type LeasedTable, LeaseLostError } from '../src/domain/lease.ts';
 import type { Services } from '../src/domain/services.ts';
+import { atMost } from '../src/infra/patience.ts';
 import { HandedBackError } from './processor.ts';
 
 /** A run that moves nothing for so long hangs; its job would keep renewing its lock for ever. */
 const MAX_IDLE_MS = 5 * 60_000;
 const WATCHDOG_MS = 1_000;
+/** For a question at the end of a run; its job's lock is renewed meanwhile. */
+const ASK_MS = 3_000;
 
 /**
  * Watches over a run and stops it when its task was cancelled, went to another worker, or moved nothing for five
@@ -85,10 +88,7 @@ export async function endRun(
     fail(error: { code: string; message: string }): Promise<unknown>;
   },
 ): Promise<void> {
-  // A worker that stood still for long may hear of a connection that took too long before it hears of its task.
-  const isLost =
-    error instanceof LeaseLostError || !(await holdsLeased(services, task.table, lease).catch(() => true));
-  if (isLost) {
+  if (await isLost(services, lease, error, task)) {
     await removeFilesOfNobody(services, lease.userId);
     return task.logger.info({}, 'the task was cancelled or is with another worker');
   }
@@ -97,6 +97,26 @@ export async function endRun(
     throw new HandedBackError();
   }
   await task.fail(lastWords(error, task.mayRetry, task.logger));
+}
+
+/**
+ * Whether the task is not this run's any more. A worker that stood still for long may hear of a connection that took too long
+ * before it hears of that. While the database does not answer, it is taken for held.
+ */
+async function isLost(
+  services: Services,
+  lease: HeldLease,
+  error: unknown,
+  { table, logger }: { table: LeasedTable; logger: Services['logger'] },
+): Promise<boolean> {
+  if (error instanceof LeaseLostError) return true;
+  let isHeld = true;
+  const asking = holdsLeased(services, table, lease).then((held) => {
+    isHeld = held;
+  });
+  await atMost(ASK_MS, asking).catch(() => undefined);
+  if (!isHeld) logger.warn({ error }, 'a run failed whose task is over or not its own any more');
+  return !isHeld;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type ExportArchive, openExport, type Shard } from '../src/archive/export.ts';
+import { type ExportArchive, openExport, type ReadShardOptions, type Shard } from '../src/archive/export.ts';
 import type { Slice } from '../src/archive/slices.ts';
 import { ArchiveError, type ArchiveWarning } from '../src/archive/types.ts';
 import {
@@ -179,7 +179,8 @@ async function* readBatches(
     if (index >= resumeAt && (retry?.concerns(shard.name) ?? true)) {
       const fromElement = index === resumeAt && checkpoint ? checkpoint.element : 0;
       const end: ShardEnd = { shard: shard.name, broken: null };
-      for await (const slice of readShard(archive, shard, fromElement, end, signal)) {
+      const options = { fromElement, keepsFew: retry !== null, signal };
+      for await (const slice of readShard(archive, shard, options, end)) {
         if (retry && !retry.includes(shard.name, slice.element)) {
           if (slice.bytes) giveBack(slice.bytes);
           continue;
@@ -202,13 +203,12 @@ async function* readBatches(
 async function* readShard(
   archive: ExportArchive,
   shard: Shard,
-  fromElement: number,
+  options: ReadShardOptions & { fromElement: number },
   end: ShardEnd,
-  signal: AbortSignal,
 ): AsyncGenerator<Slice> {
-  let element = fromElement;
+  let element = options.fromElement;
   try {
-    for await (const slice of archive.readShard(shard, { fromElement, signal })) {
+    for await (const slice of archive.readShard(shard, options)) {
       yield slice;
       element = slice.element + 1;
     }

@@ -37,8 +37,9 @@ export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile):
   const { services } = stage;
   const server = await serveFile(file.path);
   let changed = Promise.withResolvers<void>();
-  const stopListening = await services.events.listen('syncTask', viewer.userId, () => changed.resolve());
+  let stopListening = async () => {};
   try {
+    stopListening = await services.events.listen('syncTask', viewer.userId, () => changed.resolve());
     const requestedMs = performance.now();
     const { id } = await startSync(services, viewer, { exportUrl: server.url });
     const archive = services.workspace.archivePath(id);
@@ -74,8 +75,8 @@ export async function runImport(stage: Stage, viewer: Viewer, file: ExportFile):
       task,
     };
   } finally {
-    await stopListening();
     server.close();
+    await stopListening();
   }
 }
 

@@ -20,6 +20,10 @@ export interface Shard {
   expandedBytes: number;
 }
 
+export interface ReadShardOptions extends Pick<SliceOptions, 'fromElement' | 'keepsFew'> {
+  signal?: AbortSignal;
+}
+
 export interface ExportArchive {
   /** In the order in which they are to be read. */
   shards: Shard[];
@@ -28,7 +32,7 @@ export interface ExportArchive {
   /** Expanded bytes of all shards. */
   totalBytes: number;
   /** The elements of a shard. Ends with an ArchiveError when the shard is cut or damaged, after all that is whole. */
-  readShard(shard: Shard, options?: { fromElement?: number; signal?: AbortSignal }): AsyncIterable<Slice>;
+  readShard(shard: Shard, options?: ReadShardOptions): AsyncIterable<Slice>;
   assets: AssetIndex;
   close(): Promise<void>;
 }
@@ -99,11 +103,11 @@ async function assemble(
     shards,
     problems,
     totalBytes: shards.reduce((sum, shard) => sum + shard.expandedBytes, 0),
-    readShard(shard, { fromElement = 0, signal } = {}) {
+    readShard(shard, { signal, ...options } = {}) {
       const source = sources[shard.index];
       if (source === undefined) throw new RangeError('The shard is not of this export.');
       const limits = { maxElementBytes, maxDepth, maxValues };
-      return sliceElements(source(signal), { ...limits, fromElement, ownsChunks: true });
+      return sliceElements(source(signal), { ...limits, ...options, ownsChunks: true });
     },
     assets: await indexAssets(found, sideFiles),
     close,

@@ -29,6 +29,10 @@ function textOf(slice: Slice): string {
   return slice.error === undefined ? slice.bytes.toString('utf8') : slice.error.code;
 }
 
+async function* eachOf(chunks: Buffer[]): AsyncGenerator<Buffer> {
+  yield* chunks;
+}
+
 const cases: [string, string, string[], string?][] = [
   ['an array', '[{"a":1},{"b":[2,{"c":3}]}]', ['{"a":1}', '{"b":[2,{"c":3}]}']],
   ['an empty array', '[]', []],
@@ -146,36 +150,73 @@ describe('slicing', () => {
   });
 
   it('lends elements that lie in one chunk, whose memory goes with the last of them, and copies the others', async () => {
-    const first = Buffer.allocUnsafeSlow(Buffer.poolSize + 1).fill(' ');
-    first.write('[{"a":1},{"b":2},');
-    first.write('{"c":', first.length - 5);
-    const second = Buffer.allocUnsafeSlow(Buffer.poolSize + 1).fill(' ');
-    second.write('3},{"d":4}]');
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((key) =>
+      JSON.stringify({ [key]: 'x'.repeat(Buffer.poolSize) }),
+    );
+    const text = `[${a},${b},${c},${d}]`;
+    const middle = text.indexOf('"c"');
+    const [first, second] = [text.slice(0, middle), text.slice(middle)].map((part) => {
+      const chunk = Buffer.allocUnsafeSlow(part.length);
+      chunk.write(part);
+      return chunk;
+    });
+    if (!first || !second) throw new Error('There are no chunks.');
     const slices: Slice[] = [];
-    const chunks = (async function* () {
-      yield* [first, second];
-    })();
-    for await (const slice of sliceElements(chunks, { ownsChunks: true })) slices.push(slice);
-    expect(slices.map(textOf)).toEqual(['{"a":1}', '{"b":2}', '{"c":3}', '{"d":4}']);
-    const [a, b, c, d] = slices.flatMap(({ bytes }) => bytes ?? []);
-    if (!a || !b || !c || !d) throw new Error('An element has no bytes.');
+    for await (const slice of sliceElements(eachOf([first, second]), { ownsChunks: true }))
+      slices.push(slice);
+    expect(slices.map(textOf)).toEqual([a, b, c, d]);
+    const found = slices.flatMap(({ bytes }) => bytes ?? []);
     const whole: ArrayBufferLike[] = [first.buffer, second.buffer];
-    expect([a, b, c, d].map(({ buffer }) => whole.indexOf(buffer))).toEqual([0, 0, -1, 1]);
-    expect([a, b, c, d].map(isShared)).toEqual([true, true, false, false]);
+    expect(found.map(({ buffer }) => whole.indexOf(buffer))).toEqual([0, 0, -1, 1]);
+    expect(found.map(isShared)).toEqual([true, true, false, false]);
 
-    giveBack(a, c, d);
-    expect((second.buffer as ArrayBuffer).detached).toBe(true);
-    expect(b.toString()).toBe('{"b":2}');
-    expect(isShared(b)).toBe(false);
-    giveBack(b);
-    expect((first.buffer as ArrayBuffer).detached).toBe(true);
+    const [kept, ...gone] = found;
+    giveBack(...gone);
+    expect(second.buffer.detached).toBe(true);
+    expect(kept?.toString()).toBe(a);
+    giveBack(...found.slice(0, 1));
+    expect(first.buffer.detached).toBe(true);
+  });
+
+  it('leaves a buffer that is filled by and by until it is full and read', async () => {
+    const texts = ['a', 'b', 'c'].map((key) => JSON.stringify({ [key]: 'x'.repeat(Buffer.poolSize) }));
+    const pieces = [`[${texts[0]},`, `${texts[1]},`, `${texts[2]}]`];
+    const whole = Buffer.allocUnsafeSlow(pieces.join('').length);
+    async function* fill(): AsyncGenerator<Buffer> {
+      let at = 0;
+      for (const piece of pieces) {
+        expect(whole.buffer.detached).toBe(false);
+        at += whole.write(piece, at);
+        yield whole.subarray(at - piece.length, at);
+      }
+    }
+    const found: string[] = [];
+    for await (const slice of sliceElements(fill(), { ownsChunks: true })) {
+      found.push(textOf(slice));
+      if (slice.bytes) giveBack(slice.bytes);
+    }
+    expect(found).toEqual(texts);
+    expect(whole.buffer.detached).toBe(true);
+  });
+
+  it.each([
+    ['that are a small part of their chunk', 1, {}],
+    ['of which few are kept', 4, { keepsFew: true }],
+  ])('copies elements %s', async (_what, elements, options) => {
+    const chunk = Buffer.alloc(3 * Buffer.poolSize, ' ');
+    const text = 'x'.repeat(Buffer.poolSize / 2);
+    chunk.write(JSON.stringify(Array.from({ length: elements }, () => text)));
+    const slices: Slice[] = [];
+    for await (const slice of sliceElements(eachOf([chunk]), { ownsChunks: true, ...options }))
+      slices.push(slice);
+    expect(slices).toHaveLength(elements);
+    expect(chunk.buffer.detached).toBe(true);
+    expect(new Set(slices.map(textOf))).toEqual(new Set([JSON.stringify(text)]));
   });
 
   it('keeps its limits for elements that lie in one chunk', async () => {
     const limits = { maxElementBytes: 8, maxValues: 3, fromElement: 1, ownsChunks: true };
-    const chunks = (async function* () {
-      yield Buffer.from('[{"a":1},{"b":22},{"c":3},{"d":"4444"},[,,,,,],[]]');
-    })();
+    const chunks = eachOf([Buffer.from('[{"a":1},{"b":22},{"c":3},{"d":"4444"},[,,,,,],[]]')]);
     const found: string[] = [];
     for await (const slice of sliceElements(chunks, limits)) found.push(textOf(slice));
     expect(found).toEqual(['{"b":22}', '{"c":3}', 'ELEMENT_TOO_LARGE', 'ELEMENT_TOO_LARGE', '[]']);

@@ -186,6 +186,7 @@ describe.concurrent.each(backends)('On %s', { timeout: 240_000 }, (backend) => {
       release: refused,
       fail: refused,
     });
+    expect(server.logged()).toContain('timeout exceeded when trying to connect');
     await writeBatch(services, newer, batch, change);
     expect(await finishTask(services, newer)).toBe('COMPLETED');
     expect(await untilOver(server.client, id)).toMatchObject({ status: 'COMPLETED', counts: { added: 1 } });

@@ -20,10 +20,12 @@ export interface SliceOptions {
   /** Elements before this one are passed over. */
   fromElement?: number;
   /**
-   * Whether nobody else looks at the chunks: elements that lie in one are then parts of it, and what was read is given
-   * back. The others are copied to memory of their own.
+   * Whether nobody else looks at the chunks: elements that lie in one are then parts of it where they are a fair part of its
+   * memory, and what was read is given back. The others are copied to memory of their own.
    */
   ownsChunks?: boolean;
+  /** Whether the reader keeps few of the elements: then each has memory of its own, for one would hold a whole chunk. */
+  keepsFew?: boolean;
 }
 
 export interface Slicer {
@@ -34,6 +36,9 @@ export interface Slicer {
   /** Throws JSON_TRUNCATED when the source may not end here. */
   end(): void;
 }
+
+/** Elements of a chunk that are less of its buffer are copied: each that is lent holds all of it. */
+const FAIR_SHARE = 1 / 4;
 
 /** What a byte outside of strings means to the scanner. */
 const OTHER = 0;
@@ -70,6 +75,7 @@ export function createSlicer(options: SliceOptions): Slicer {
   const maxDepth = options.maxDepth ?? 1000;
   const maxValues = options.maxValues ?? 5_000_000;
   const fromElement = options.fromElement ?? 0;
+  const lends = options.ownsChunks && !options.keepsFew;
 
   let place: Place = 'top';
   let failure: ArchiveError | null = null;
@@ -139,8 +145,8 @@ export function createSlicer(options: SliceOptions): Slicer {
 
   function finish(chunk: Buffer, start: number, end: number): void {
     const endByte = position + end;
-    if (options.ownsChunks && length === 0) {
-      if (count(end - start)) found.push({ element, endByte, bytes: lend(chunk.subarray(start, end)) });
+    if (lends && length === 0) {
+      if (count(end - start)) found.push({ element, endByte, bytes: chunk.subarray(start, end) });
     } else {
       keep(chunk, start, end);
       if (room !== null) found.push({ element, endByte, bytes: room.subarray(0, length) });
@@ -149,6 +155,14 @@ export function createSlicer(options: SliceOptions): Slicer {
     element += 1;
     room = null;
     place = isTop ? 'top' : 'list';
+  }
+
+  /** Lends what was found in a chunk, or copies it where it would hold much more memory than it takes. */
+  function takeOut(chunk: Buffer): void {
+    const parts = found.filter(({ bytes }) => bytes?.buffer === chunk.buffer);
+    const taken = parts.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+    const isFair = taken >= chunk.buffer.byteLength * FAIR_SHARE;
+    for (const part of parts) if (part.bytes) part.bytes = isFair ? lend(part.bytes) : copied(part.bytes);
   }
 
   /** Scans to the end of the element or of the chunk; answers where, and `depth` and `string` say which. */
@@ -276,6 +290,7 @@ export function createSlicer(options: SliceOptions): Slicer {
         }
       }
       if (place === 'value' || place === 'scalar') keep(chunk, start, chunk.length);
+      if (lends) takeOut(chunk);
       position += chunk.length;
       return found;
     },
@@ -288,4 +303,10 @@ export function createSlicer(options: SliceOptions): Slicer {
       );
     },
   };
+}
+
+function copied(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
