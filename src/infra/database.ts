@@ -83,13 +83,22 @@ function poolSettings(config: DatabaseConfig, clientTimeoutMs: number): pg.PoolC
 /** `pgbouncer=true` in a URL, as Prisma knows it: a pooler that hands one connection to many keeps no statement. */
 const isPooledOutside = (url: string) => URL.parse(url)?.searchParams.get('pgbouncer') === 'true';
 
+/** `query_timeout` is per query in pg, though its types know it for a whole connection only. */
+type TimedQuery = pg.QueryConfig & { query_timeout: number };
+
 function databaseOn(
   pool: pg.Pool,
   { keepsPlans, onLost }: { keepsPlans: boolean; onLost: (error: Error) => void },
 ): Database {
   return {
     async query<Row extends object>(text: string, values?: unknown[], name?: string) {
-      const result = await pool.query<Row>({ text, values, name: keepsPlans ? name : undefined });
+      const query: TimedQuery = {
+        text,
+        values,
+        name: keepsPlans ? name : undefined,
+        query_timeout: statementTimeoutMs + clientGraceMs,
+      };
+      const result = await pool.query<Row>(query);
       return result.rows;
     },
     async transaction(work) {
@@ -112,11 +121,7 @@ function databaseOn(
       }
     },
     async ping() {
-      // `query_timeout` is per query in pg, though its types know it for a whole connection only.
-      const query: pg.QueryConfig & { query_timeout: number } = {
-        text: 'SELECT 1',
-        query_timeout: pingTimeoutMs,
-      };
+      const query: TimedQuery = { text: 'SELECT 1', query_timeout: pingTimeoutMs };
       await pool.query(query);
     },
   };

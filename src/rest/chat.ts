@@ -24,6 +24,7 @@ export const chatRoutes: Route[] = [
   {
     method: 'get',
     path: '/healthz/chat',
+    ignoresViewer: true,
     about: descriptions.health,
     async handle(services) {
       const health = await checkChat(services);

@@ -56,7 +56,8 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
   };
 }
 
-function bodyOf(error: DomainError): object {
+/** The body of an answer that tells of a failure. */
+export function bodyOf(error: DomainError): object {
   if (error.code === 'INVALID_INPUT' && error instanceof InvalidInputError) {
     return {
       detail: error.fieldErrors.map(({ path, message, type }) => ({

@@ -8,6 +8,7 @@ export const healthRoutes: Route[] = [
   {
     method: 'get',
     path: '/healthz',
+    ignoresViewer: true,
     about: {
       summary: 'Whether the server is alive.',
       scope: null,
@@ -18,6 +19,7 @@ export const healthRoutes: Route[] = [
   {
     method: 'get',
     path: '/readyz',
+    ignoresViewer: true,
     about: {
       summary: 'Whether the server can work.',
       details: 'With 503, `failures` names what does not answer, such as `database` or `queue`.',

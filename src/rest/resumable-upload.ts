@@ -12,7 +12,7 @@ import type { Services } from '../domain/services.ts';
 import { beginUpload, importUploadedFile } from '../domain/sync/upload.ts';
 import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
-import { statuses } from './errors.ts';
+import { bodyOf, statuses } from './errors.ts';
 
 export const RESUMABLE_UPLOAD_PATH = '/sync/upload/resumable';
 
@@ -76,5 +76,5 @@ const json = (status: number, body: object) => ({
 
 function inJson(error: unknown) {
   if (!(error instanceof DomainError)) throw error;
-  return json(statuses[error.code], { detail: error.message });
+  return json(statuses[error.code], bodyOf(error));
 }

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import express, { type Request, type Response, type Router } from 'express';
+import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { credentialsOf } from '../auth/credentials.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { forReading, noteWrite } from '../domain/reading.ts';
 import type { Services } from '../domain/services.ts';
-import type { Authenticate, Viewer } from '../domain/viewer.ts';
+import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
 import { assetRoutes } from './asset.ts';
 import { authRoutes } from './auth.ts';
@@ -50,6 +50,8 @@ export interface Route extends DescribedRoute {
   onlyReads?: boolean;
   /** Of a body that may be larger than usual. */
   maxBodyBytes?: number;
+  /** Answers everybody the same, and hangs on nothing that a look at a key hangs on: the database, and how many were tried. */
+  ignoresViewer?: boolean;
   handle(services: Services, call: Call): Promise<Answer>;
 }
 
@@ -96,13 +98,20 @@ export function createRestRouter(
     const takesJson = route.method === 'post' && !route.readsStream;
     router[route.method](
       route.path,
+      // First: what is wrong with a request is told to those alone who may make it.
+      async (request: Request, response: Response, next: NextFunction) => {
+        const viewer = route.ignoresViewer ? null : await authenticate(credentialsOf(request, request.ip));
+        if (route.about.scope !== null) requireScope(viewer, route.about.scope);
+        response.locals.viewer = viewer;
+        next();
+      },
       takesJson ? [express.json({ limit: route.maxBodyBytes ?? MAX_BODY_BYTES })] : [],
       async (request: Request, response: Response) => {
         const left = new AbortController();
         response.once('close', () => {
           if (!response.writableFinished) left.abort();
         });
-        const viewer = await authenticate(credentialsOf(request, request.ip));
+        const viewer: Viewer | null = response.locals.viewer;
         const reads = route.method === 'get' || route.onlyReads === true;
         const answer = await route
           .handle(reads ? await forReading(services, viewer) : services, {

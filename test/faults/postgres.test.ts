@@ -2,15 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { outageOf } from '../../src/domain/outage.ts';
+import { openDatabase } from '../../src/infra/database.ts';
 import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import { openEmbeddedPostgres } from '../../src/infra/embedded-postgres.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
 import { lockTable } from '../support/locks.ts';
-import { quietLogger } from '../support/postgres.ts';
+import { createTestDatabase, quietLogger } from '../support/postgres.ts';
 import { backends } from '../support/server.ts';
 import { startSync, untilOver } from '../support/syncs.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 import { expectClean, large, makeExport, RECOVERY_MS, setStage } from './stage.ts';
 
@@ -82,4 +85,25 @@ test.concurrent('C9: requests that a lock holds up, or that find no connection, 
   await lock.release();
   expect(await untilOver(server.client, id)).toMatchObject({ status: 'COMPLETED', counts: { added: 1 } });
   expect((await server.client.ask(historyQuery)).errors).toBeUndefined();
+});
+
+test.concurrent('C9: a database that stands still is waited for as long as for a statement', {
+  timeout: 120_000,
+}, async ({ onTestFinished }) => {
+  const { url, drop } = await createTestDatabase();
+  onTestFinished(drop);
+  const proxy = await startTcpProxy(url);
+  onTestFinished(proxy.close);
+  const throughProxy = new URL(url);
+  throughProxy.port = new URL(proxy.url).port;
+  const { prisma, database, close } = openDatabase({ url: throughProxy.href });
+  onTestFinished(close);
+  const ask = () => [database.query('SELECT 1'), prisma.user.count()];
+  await Promise.all(ask());
+  proxy.silence();
+  // Were it as long as for bulk loads, the test would be over before.
+  const answers = await Promise.allSettled(ask());
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  for (const answer of answers) expect(outageOf('reason' in answer && answer.reason)).not.toBeNull();
+  await Promise.all(ask());
 });

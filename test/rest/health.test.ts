@@ -52,4 +52,15 @@ describe('Health', () => {
     await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);
     await own.close();
   });
+
+  test('does not hang on keys, be they wrong and too many', async () => {
+    const own = await startTestServer({ backend: 'postgres', env: { RATE_LIMIT_FACTOR: '0.1' } });
+    const ask = (path: string) =>
+      fetch(own.url + path, { headers: { 'x-api-key': 'sidecar_of_nobody_at_all' } });
+    await until('too many are tried', async () => (await ask('/auth/user')).status === 429);
+    const routes = ['/healthz', '/readyz', '/healthz/chat', '/openapi.json', '/docs'];
+    const statuses = await Promise.all(routes.map(async (path) => (await ask(path)).status));
+    expect(statuses).toEqual(routes.map(() => 200));
+    await own.close();
+  });
 });

@@ -39,6 +39,17 @@ describe('Every route', () => {
     },
   );
 
+  test.each([
+    ['a limit that is none', 'GET', '/sync/history?limit=abc', undefined],
+    ['a page of a talk that is none', 'GET', '/chat/history/x?limit=0', undefined],
+    ['a body that is no JSON', 'POST', '/search', { 'content-type': 'text/plain' }],
+    ['a body that is cut', 'POST', '/search', { 'content-type': 'application/json' }],
+  ])('tells a stranger nothing of %s', async (_what, method, path, headers) => {
+    const body = headers && '{';
+    const { status } = await fetch(server.url + path, { method, headers, body });
+    expect(status).toBe(401);
+  });
+
   test('answers JSON when it fails, and carries a request id', async () => {
     const { client } = await server.asUser();
     const unknown = await client.rest('GET', '/nowhere');

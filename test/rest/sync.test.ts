@@ -14,6 +14,19 @@ afterAll(() => server.close());
 const moment = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
 describe('The configuration', () => {
+  test('knows of a sync before it, as do settings that are made later', async () => {
+    const { client } = await server.asUser();
+    await sync(client, server.exports.serve(await exportOf([dialogue('before any settings')])).url);
+    const lastSyncAt = async () => {
+      const { json } = await client.rest('GET', '/sync/config');
+      return (json as { last_sync_at: string | null }).last_sync_at;
+    };
+    const before = await lastSyncAt();
+    expect(before).toEqual(moment);
+    await client.rest('POST', '/sync/config', { sync_enabled: false });
+    expect(await lastSyncAt()).toBe(before);
+  });
+
   test('has defaults, is changed and read again, and never shows the URL', async () => {
     const { client } = await server.asUser();
     const before = await client.rest('GET', '/sync/config');

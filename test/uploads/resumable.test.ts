@@ -140,7 +140,10 @@ describe('A resumable upload', () => {
     expect((await tus.create(10)).status).toBe(409);
     const refused = await tus.patch(url, 0, zip);
     expect([refused.status, refused.headers.get('content-type')]).toEqual([409, 'application/json']);
-    expect(await refused.json()).toEqual({ detail: expect.stringContaining('already waiting or running') });
+    expect(await refused.json()).toEqual({
+      detail: expect.stringContaining('already waiting or running'),
+      task_id: running.id,
+    });
     held.release();
     await untilOver(user.client, running.id);
     const last = await tus.patch(url, zip.length, new Uint8Array());

@@ -36,7 +36,7 @@ export async function getSyncSettings(services: Services, viewer: Viewer | null)
     userId: viewer.userId,
     enabled: false,
     frequencyHours: 24,
-    lastSyncAt: null,
+    lastSyncAt: await lastSyncOf(services, viewer.userId),
     nextSyncAt: null,
     failuresInARow: 0,
     lastFailure: null,
@@ -70,9 +70,10 @@ export async function configureSync(
     ]);
   }
   const every = frequencyHours ?? present?.frequencyHours ?? 24;
+  const lastSyncAt = present ? present.lastSyncAt : await lastSyncOf(services, userId);
   const change = {
     enabled,
-    nextSyncAt: enabled ? firstDueAt(userId, every, present?.lastSyncAt ?? null) : null,
+    nextSyncAt: enabled ? firstDueAt(userId, every, lastSyncAt) : null,
     failuresInARow: 0,
     lastFailure: null,
     pausedAt: null,
@@ -83,7 +84,7 @@ export async function configureSync(
   };
   const config = await services.prisma.syncConfig.upsert({
     where: { userId },
-    create: { userId, ...change },
+    create: { userId, lastSyncAt, ...change },
     update: change,
   });
   const schedule = config.enabled ? `on, every ${config.frequencyHours} hours` : 'off';
@@ -91,6 +92,16 @@ export async function configureSync(
   await recordAudit(services.database, viewer, 'sync.configured', `${schedule}${url}`);
   await alignSchedule(services, userId);
   return toSettings(config);
+}
+
+/** When a sync last brought something in, or found nothing new, for users without settings, which keep it for others. */
+async function lastSyncOf(services: Services, userId: string): Promise<Date | null> {
+  const last = await services.prisma.syncTask.findFirst({
+    where: { userId, status: { in: ['COMPLETED', 'PARTIAL', 'UNDONE'] } },
+    orderBy: { finishedAt: { sort: 'desc', nulls: 'last' } },
+    select: { finishedAt: true },
+  });
+  return last?.finishedAt ?? null;
 }
 
 /** Gives a user who never configured anything the settings of the environment. Throws as `configureSync` does. */

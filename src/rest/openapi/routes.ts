@@ -41,6 +41,7 @@ export function descriptionRoutes(listRoutes: () => DescribedRoute[]): Route[] {
     {
       method: 'get',
       path: '/openapi.json',
+      ignoresViewer: true,
       about: {
         summary: 'This description, in OpenAPI 3.1.',
         scope: null,
@@ -54,6 +55,7 @@ export function descriptionRoutes(listRoutes: () => DescribedRoute[]): Route[] {
     {
       method: 'get',
       path: '/docs',
+      ignoresViewer: true,
       about: {
         summary: 'A page that shows this description.',
         scope: null,
@@ -67,6 +69,7 @@ export function descriptionRoutes(listRoutes: () => DescribedRoute[]): Route[] {
     {
       method: 'get',
       path: '/docs/:file',
+      ignoresViewer: true,
       about: {
         summary: 'What that page loads.',
         scope: null,
