@@ -121,12 +121,36 @@ const HOUR_MS = 3_600_000;
 /** Thrown with every problem at once, each naming its variable. */
 export class ConfigError extends Error {
   readonly problems: string[];
+  /** What else this machine may have a problem with. */
+  readonly places: Places | null;
 
-  constructor(problems: string[]) {
+  constructor(problems: string[], places: Places | null = null) {
     super(`The configuration is wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
     this.name = 'ConfigError';
     this.problems = problems;
+    this.places = places;
   }
+}
+
+/** What the environment names and this machine must have; null where it is not set, or wrong in itself. */
+export interface Places {
+  dataDir: string | null;
+  ingestRoot: string | null;
+  exportUrl: string | null;
+  allowedHosts: string[];
+}
+
+function readPlaces(given: Record<string, string | undefined>): Places {
+  const read = <Name extends keyof typeof variables.shape>(name: Name) =>
+    variables.shape[name].safeParse(given[name]).data ?? null;
+  const allowedHosts = read('EXPORT_ALLOWED_HOSTS') as string[] | null;
+  return {
+    dataDir: read('DATA_DIR') as string | null,
+    ingestRoot: read('INGEST_ROOT') as string | null,
+    // Which hosts are allowed is not known.
+    exportUrl: allowedHosts && (read('CHATGPT_EXPORT_URL') as string | null),
+    allowedHosts: allowedHosts ?? [],
+  };
 }
 
 /** Every value that must be told to nobody; of a database's URL the whole and the password. */
@@ -153,6 +177,23 @@ export function secretsOf(config: Config): string[] {
 /** Every variable that is read, for the test that holds `.env.example` complete. */
 export const variableNames = Object.keys(variables.shape);
 
+/**
+ * The configuration of a program that starts. Throws a ConfigError that lists all that is wrong: with values, and then what
+ * `problemsOfStart` has to say of this machine.
+ */
+export async function loadStartConfig(
+  env: Record<string, string | undefined>,
+  problemsOfStart: (places: Places) => Promise<string[]>,
+): Promise<Config> {
+  try {
+    return loadConfig(env);
+  } catch (error) {
+    // What is right is held against the machine when its services are opened.
+    if (!(error instanceof ConfigError) || error.places === null) throw error;
+    throw new ConfigError([...error.problems, ...(await problemsOfStart(error.places))]);
+  }
+}
+
 /** Reads the environment; empty values count as unset. Throws a ConfigError that lists all problems. */
 export function loadConfig(env: Record<string, string | undefined>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -161,7 +202,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     ? []
     : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
   problems.push(...contradictions(given));
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems, readPlaces(given));
 
   const value = parsed.data;
   return {

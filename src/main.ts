@@ -1,8 +1,9 @@
-import { ConfigError, loadConfig } from './config.ts';
+import { ConfigError, loadStartConfig } from './config.ts';
 import { apiKeyPath } from './infra/api-key.ts';
 import { createLogger } from './infra/logger.ts';
 import { type Program, reasonOf, runProgram } from './infra/program.ts';
 import { traceProgram } from './infra/program-tracing.ts';
+import { problemsOfStart } from './infra/start-problems.ts';
 import { buildWeb, isWebCurrent } from './web-build.ts';
 
 await runProgram(main, (error) =>
@@ -25,7 +26,7 @@ async function ensurePages(logger: ReturnType<typeof createLogger>): Promise<voi
 }
 
 async function main(program: Program): Promise<null> {
-  const config = loadConfig(process.env);
+  const config = await loadStartConfig(process.env, problemsOfStart);
   const logger = createLogger(config, 'api');
   program.logTo(logger);
   program.endWithin(config.shutdown.graceMs);

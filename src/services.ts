@@ -55,7 +55,13 @@ export interface OpenServices {
  * something cannot be opened, with what was opened before closed again, and a ConfigError before anything is.
  */
 export async function openServices(config: Config, logger: Logger): Promise<OpenServices> {
-  const problems = await problemsOfStart(config);
+  const { dataDir, ingestRoot, sync } = config;
+  const problems = await problemsOfStart({
+    dataDir,
+    ingestRoot,
+    exportUrl: sync.initial.exportUrl,
+    allowedHosts: sync.allowedHosts,
+  });
   if (problems.length > 0) throw new ConfigError(problems);
   const closers: ((deadline: Deadline) => Promise<unknown>)[] = [];
   const close = async (deadline = deadlineIn(CLOSE_ALL_MS)) => {

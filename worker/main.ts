@@ -1,7 +1,8 @@
-import { ConfigError, loadConfig } from '../src/config.ts';
+import { ConfigError, loadStartConfig } from '../src/config.ts';
 import { createLogger } from '../src/infra/logger.ts';
 import { type Program, reasonOf, runProgram } from '../src/infra/program.ts';
 import { traceProgram } from '../src/infra/program-tracing.ts';
+import { problemsOfStart } from '../src/infra/start-problems.ts';
 
 await runProgram(main, (error) =>
   error instanceof ConfigError ? error.message : `The worker could not start: ${reasonOf(error)}`,
@@ -11,7 +12,7 @@ await runProgram(main, (error) =>
 const JOBS_PART = 0.6;
 
 async function main(program: Program): Promise<null> {
-  const config = loadConfig(process.env);
+  const config = await loadStartConfig(process.env, problemsOfStart);
   if (!config.databaseUrl) {
     throw new ConfigError([
       'DB_URL is required for a worker of its own; without it `npm start` runs one in its own process',

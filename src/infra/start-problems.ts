@@ -1,6 +1,6 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Places } from '../config.ts';
 import { InvalidInputError } from '../domain/errors.ts';
 import { hostRule, parseUrl } from './downloads/url.ts';
 
@@ -11,22 +11,25 @@ import { hostRule, parseUrl } from './downloads/url.ts';
 export async function problemsOfStart({
   dataDir,
   ingestRoot,
-  sync,
-}: Pick<Config, 'dataDir' | 'ingestRoot' | 'sync'>): Promise<string[]> {
+  exportUrl,
+  allowedHosts,
+}: Places): Promise<string[]> {
   const problems: string[] = [];
   const { R_OK, W_OK, X_OK } = constants;
-  await makeFolder(resolve(dataDir))
-    .then(() => requireFolder(dataDir, R_OK | W_OK | X_OK))
-    .catch((error) =>
-      problems.push(`DATA_DIR must be a folder that can be made and written (${codeOf(error)})`),
-    );
+  if (dataDir !== null) {
+    await makeFolder(resolve(dataDir))
+      .then(() => requireFolder(dataDir, R_OK | W_OK | X_OK))
+      .catch((error) =>
+        problems.push(`DATA_DIR must be a folder that can be made and written (${codeOf(error)})`),
+      );
+  }
   if (ingestRoot !== null) {
     await requireFolder(ingestRoot, R_OK | X_OK).catch((error) =>
       problems.push(`INGEST_ROOT must be a folder that can be read (${codeOf(error)})`),
     );
   }
   try {
-    if (sync.initial.exportUrl !== null) parseUrl(sync.initial.exportUrl, hostRule(sync.allowedHosts));
+    if (exportUrl !== null) parseUrl(exportUrl, hostRule(allowedHosts));
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     problems.push(`CHATGPT_EXPORT_URL cannot be fetched: ${error.message.replace(/\.$/, '')}`);
