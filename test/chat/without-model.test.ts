@@ -40,7 +40,7 @@ test('every way to ask says how to configure a model', async () => {
 });
 
 test('analysis, summaries and suggestions are taken from the text, and say so', async () => {
-  const analysis = await client.rest('POST', '/analyze', { query: 'zephyrine' });
+  const analysis = await client.rest('POST', '/analyze', { query: 'zephyrine', text: null });
   expect(analysis).toMatchObject({ status: 200, json: { method: 'extractive' } });
   const { topics, summary } = analysis.json as { topics: string[]; summary: string };
   expect(topics.map((topic) => topic.toLowerCase())).toEqual(
@@ -63,10 +63,12 @@ test('analysis, summaries and suggestions are taken from the text, and say so', 
     is_whole: true,
     summary: expect.stringContaining('zephyrine kites'),
   });
-  expect((await client.rest('POST', '/suggest', {})).json).toEqual({
-    suggestions: ['What else was said in “On kites”?'],
-    method: 'extractive',
-  });
+  for (const nothing of [{}, { query: null, session_id: null }]) {
+    expect((await client.rest('POST', '/suggest', nothing)).json).toEqual({
+      suggestions: ['What else was said in “On kites”?'],
+      method: 'extractive',
+    });
+  }
 });
 
 test('a text of as many characters as are promised is analysed, however its JSON is written', async () => {
@@ -86,7 +88,7 @@ test('a text of as many characters as are promised is analysed, however its JSON
 });
 
 test('an analysis of neither text nor query, or of both, is refused', async () => {
-  for (const body of [{}, { text: 'x', query: 'x' }]) {
+  for (const body of [{}, { text: null, query: null }, { text: 'x', query: 'x' }]) {
     expect((await client.rest('POST', '/analyze', body)).status).toBe(422);
   }
 });

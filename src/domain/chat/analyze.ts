@@ -38,12 +38,10 @@ export async function analyze(
   signal: AbortSignal,
 ): Promise<Analysis> {
   requireScope(viewer, 'read');
-  const { text, query, k, searchMode } = parseInput(analyzeInput, input);
-  if ((text === undefined) === (query === undefined)) {
+  const { text = null, query = null, k, searchMode } = parseInput(analyzeInput, input);
+  if ((text === null) === (query === null)) {
     const message = 'Send either a text, or a query that finds one.';
-    throw new InvalidInputError([
-      { path: [text === undefined ? 'query' : 'text'], message, type: 'missing' },
-    ]);
+    throw new InvalidInputError([{ path: [text === null ? 'query' : 'text'], message, type: 'missing' }]);
   }
   await services.limits.spend('chat', viewer);
   const found = query ? await retrieve(services, viewer, { query, previous: null, k, mode: searchMode }) : [];

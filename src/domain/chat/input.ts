@@ -14,16 +14,16 @@ const retrievalInput = z.strictObject({
 /** UTF-16 units of a text that is sent to be analysed. */
 export const MAX_ANALYZED_CHARACTERS = 100_000;
 
-/** Exactly one of `text` and `query` must be there. */
+/** Exactly one of `text` and `query` must be there; null is as good as nothing. */
 export const analyzeInput = z.strictObject({
   ...retrievalInput.shape,
-  query: retrievalInput.shape.query.optional(),
-  text: text.trim().min(1).max(MAX_ANALYZED_CHARACTERS).optional(),
+  query: retrievalInput.shape.query.nullish(),
+  text: text.trim().min(1).max(MAX_ANALYZED_CHARACTERS).nullish(),
 });
 
 export const suggestInput = z.strictObject({
-  query: retrievalInput.shape.query.optional(),
-  sessionId: z.string().optional(),
+  query: retrievalInput.shape.query.nullish(),
+  sessionId: z.string().nullish(),
 });
 
 export const historyInput = z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(100) });
