@@ -270,18 +270,16 @@ test('What is wrong with values and what the machine has not is told at once', a
     if (!(refused instanceof ConfigError)) throw new Error('It was not refused.');
     return refused.problems.map((problem) => problem.split(' ')[0]);
   };
-  expect(await problemsOfBoth(given)).toEqual(['PORT', 'DATA_DIR', 'INGEST_ROOT', 'CHATGPT_EXPORT_URL']);
+  expect(await problemsOfBoth(given)).toEqual(['PORT', 'INGEST_ROOT', 'CHATGPT_EXPORT_URL']);
   // What is wrong in itself is not looked at, nor what hangs on it.
   expect(await problemsOfBoth({ ...given, CHATGPT_EXPORT_URL: 'ftp://x' })).toEqual([
     'PORT',
     'CHATGPT_EXPORT_URL',
-    'DATA_DIR',
     'INGEST_ROOT',
   ]);
   expect(await problemsOfBoth({ ...given, EXPORT_ALLOWED_HOSTS: '::' })).toEqual([
     'PORT',
     'EXPORT_ALLOWED_HOSTS',
-    'DATA_DIR',
     'INGEST_ROOT',
   ]);
   expect((await loadStartConfig({ PORT: '1234' }, problemsOfStart)).http.port).toBe(1234);

@@ -113,7 +113,8 @@ function databaseOn(
       try {
         return await runTransaction(client, work);
       } catch (error) {
-        lost ||= !(await rollback(client));
+        // Behind a query that was given up nothing else would be sent.
+        lost ||= isTimeout(error) || !(await rollback(client));
         throw error;
       } finally {
         client.off('error', onError);
@@ -128,7 +129,11 @@ function databaseOn(
 }
 
 async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  await client.query(`BEGIN; SET LOCAL statement_timeout = ${bulkStatementTimeoutMs}`);
+  const begin: TimedQuery = {
+    text: `BEGIN; SET LOCAL statement_timeout = ${bulkStatementTimeoutMs}`,
+    query_timeout: statementTimeoutMs + clientGraceMs,
+  };
+  await client.query(begin);
   const value = await work(transactionOn(client));
   const end = await client.query('COMMIT');
   // PostgreSQL answers COMMIT with ROLLBACK when a statement failed and `work` hid it.
@@ -136,6 +141,9 @@ async function runTransaction<T>(client: pg.PoolClient, work: (tx: Transaction) 
     throw new Error('The transaction was rolled back: one of its statements failed');
   return value;
 }
+
+/** What pg says of a query that the client gave up. */
+const isTimeout = (error: unknown) => error instanceof Error && error.message === 'Query read timeout';
 
 /** Whether the connection may be used again. */
 async function rollback(client: pg.PoolClient): Promise<boolean> {

@@ -65,7 +65,7 @@ export const chatRoutes: Route[] = [
     async handle(services, call) {
       const signedOut = new AbortController();
       const signal = AbortSignal.any([call.signal, signedOut.signal]);
-      // Who is not signed in has none: the chat itself refuses them.
+      // Nobody comes here who is not signed in, which the type does not say.
       const release = call.viewer ? services.streams.open(call.viewer.userId) : () => undefined;
       try {
         const events = await openChat(services, call.viewer, toInput(call.body), signal);

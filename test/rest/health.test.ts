@@ -47,6 +47,10 @@ describe('Health', () => {
         errors: [{ message: expect.stringContaining('Try again'), extensions: { code: 'UNAVAILABLE' } }],
       });
     }
+    const asLaptop = (path: string) => fetch(own.url + path, { headers: { 'X-API-Key': laptop.key } });
+    const health = ['/healthz', '/healthz/chat', '/readyz'];
+    const statuses = await Promise.all(health.map(async (path) => (await asLaptop(path)).status));
+    expect(statuses).toEqual([200, 200, 503]);
     await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await admin.end();
     await until('it is ready again', async () => (await own.client.rest('GET', '/readyz')).status === 200);

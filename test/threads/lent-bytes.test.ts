@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { expect, test } from 'vitest';
 import { prepareBatch } from '../../src/domain/import/batch.ts';
-import { lend } from '../../src/own-memory.ts';
+import { giveBack, lend } from '../../src/own-memory.ts';
 import { dialogue } from '../archive/builders.ts';
 import { startTestServer } from '../support/server.ts';
 
@@ -20,6 +20,8 @@ test('A conversation at the beginning of a buffer that others read as well leave
     expect(shared.versions).toHaveLength(1);
     expect(next.toString()).toBe('the next');
     expect(whole.buffer.detached).toBe(false);
+    giveBack(next, whole);
+    expect(whole.buffer.detached).toBe(true);
   } finally {
     await close();
   }

@@ -70,10 +70,9 @@ export async function configureSync(
     ]);
   }
   const every = frequencyHours ?? present?.frequencyHours ?? 24;
-  const lastSyncAt = present ? present.lastSyncAt : await lastSyncOf(services, userId);
   const change = {
     enabled,
-    nextSyncAt: enabled ? firstDueAt(userId, every, lastSyncAt) : null,
+    nextSyncAt: enabled ? firstDueAt(userId, every, present?.lastSyncAt ?? null) : null,
     failuresInARow: 0,
     lastFailure: null,
     pausedAt: null,
@@ -84,7 +83,7 @@ export async function configureSync(
   };
   const config = await services.prisma.syncConfig.upsert({
     where: { userId },
-    create: { userId, lastSyncAt, ...change },
+    create: { userId, lastSyncAt: present ? null : await lastSyncOf(services, userId), ...change },
     update: change,
   });
   const schedule = config.enabled ? `on, every ${config.frequencyHours} hours` : 'off';
@@ -97,8 +96,8 @@ export async function configureSync(
 /** When a sync last brought something in, or found nothing new, for users without settings, which keep it for others. */
 async function lastSyncOf(services: Services, userId: string): Promise<Date | null> {
   const last = await services.prisma.syncTask.findFirst({
-    where: { userId, status: { in: ['COMPLETED', 'PARTIAL', 'UNDONE'] } },
-    orderBy: { finishedAt: { sort: 'desc', nulls: 'last' } },
+    where: { userId, status: { in: ['COMPLETED', 'PARTIAL'] } },
+    orderBy: { finishedAt: 'desc' },
     select: { finishedAt: true },
   });
   return last?.finishedAt ?? null;
