@@ -1,5 +1,6 @@
 import { lend } from '../../own-memory.ts';
 import { ArchiveError } from '../types.ts';
+import { CLOSE, COMMA, meaningOf, OPEN, OTHER, outsideMeaningOf, QUOTE, SPACE } from './meanings.ts';
 import { endOfString, nearEndOfString } from './strings.ts';
 
 /** The exact bytes of one element, which its reader gives back (src/own-memory.ts), or why they were not kept. */
@@ -39,24 +40,6 @@ export interface Slicer {
 
 /** Elements of a chunk that are less of its buffer are copied: each that is lent holds all of it. */
 const FAIR_SHARE = 1 / 4;
-
-/** What a byte outside of strings means to the scanner. */
-const OTHER = 0;
-const QUOTE = 1;
-const OPEN = 2;
-const CLOSE = 3;
-const COMMA = 4;
-const SPACE = 5;
-const meaningOf = new Uint8Array(256);
-meaningOf[0x22] = QUOTE;
-meaningOf[0x5b] = OPEN;
-meaningOf[0x7b] = OPEN;
-meaningOf[0x5d] = CLOSE;
-meaningOf[0x7d] = CLOSE;
-meaningOf[0x2c] = COMMA;
-// Not SPACE: inside an element blanks mean as little as digits.
-const outsideMeaningOf = Uint8Array.from(meaningOf);
-for (const blank of [0x20, 0x0a, 0x0d, 0x09]) outsideMeaningOf[blank] = SPACE;
 
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
