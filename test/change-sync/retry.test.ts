@@ -17,6 +17,11 @@ import {
 import { until } from '../support/until.ts';
 import { hits, rowCount, zipWith } from './rows.ts';
 
+/**
+ * Several batches: the lock of a task's row is not handed out in turn, so that one or two more may pass before a cancel has it.
+ */
+const SEVERAL_BATCHES = 2_000;
+
 /** What a retry says that read another archive than the one in which something failed. */
 const changedArchive = { outcome: 'WARNING', code: 'ARCHIVE_CHANGED' };
 
@@ -174,40 +179,43 @@ describe.each(backends)('On %s', (backend) => {
 
     test('of a cancelled task goes on from what is committed', async () => {
       const user = await server.asUser();
-      const conversations = Array.from({ length: 900 }, (_, index) => dialogue(`c${index}`));
+      const conversations = Array.from({ length: SEVERAL_BATCHES }, (_, index) => dialogue(`c${index}`));
       const file = server.exports.serve(await exportOf(conversations, { perShard: 300 }));
       const { id, cancelled } = await cancelInSecondBatch(user, () => startSync(user.client, file.url));
-      expect(cancelled.counts.added).toBeLessThan(900);
+      expect(cancelled.counts.added).toBeLessThan(SEVERAL_BATCHES);
       expect(cancelled.counts.added).toBe(await rowCount(server, user));
 
       await changeTask(user.client, 'retrySync', id);
       const over = await untilOver(user.client, id);
       expect(over).toMatchObject({
         status: 'COMPLETED',
-        counts: { added: 900, unchanged: 0, failed: 0, messagesAdded: 1_800 },
-        progress: { fraction: 1, conversationsDone: 900, conversationsTotal: 900 },
+        counts: { added: SEVERAL_BATCHES, unchanged: 0, failed: 0, messagesAdded: 2 * SEVERAL_BATCHES },
+        progress: { fraction: 1, conversationsDone: SEVERAL_BATCHES, conversationsTotal: SEVERAL_BATCHES },
       });
       expect(file.answers).toEqual([200]);
     });
 
     test('that was cancelled in its turn still knows what failed', async () => {
       const user = await server.asUser();
-      const ids = Array.from({ length: 900 }, (_, index) => `k${index}`);
+      const ids = Array.from({ length: SEVERAL_BATCHES }, (_, index) => `k${index}`);
       const broken = ids.slice(1);
       const first = await sync(user.client, server.exports.serve(await zipWith(ids, broken)).url);
-      expect(first).toMatchObject({ status: 'PARTIAL', counts: { added: 1, failed: 899 } });
+      expect(first).toMatchObject({ status: 'PARTIAL', counts: { added: 1, failed: SEVERAL_BATCHES - 1 } });
       await writeFile(keptArchive(first.id), await zipWith(ids, []));
       const { cancelled } = await cancelInSecondBatch(user, () =>
         changeTask(user.client, 'retrySync', first.id),
       );
       const { added, failed } = cancelled.counts;
       expect(added).toBe(await rowCount(server, user));
-      expect(added + failed).toBe(900);
+      expect(added + failed).toBe(SEVERAL_BATCHES);
       expect(failed).toBeGreaterThan(0);
 
       await changeTask(user.client, 'retrySync', first.id);
       const over = await untilOver(user.client, first.id);
-      expect(over).toMatchObject({ status: 'COMPLETED', counts: { added: 900, unchanged: 0, failed: 0 } });
+      expect(over).toMatchObject({
+        status: 'COMPLETED',
+        counts: { added: SEVERAL_BATCHES, unchanged: 0, failed: 0 },
+      });
       expect(await problemsOf(user.client, first.id)).toMatchObject([changedArchive]);
     });
 
