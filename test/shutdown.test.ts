@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { dialogue } from './archive/builders.ts';
 import { exportOf } from './support/exports.ts';
+import { lockTable } from './support/locks.ts';
 import { startRedis } from './support/redis.ts';
 import { startTestServer } from './support/server.ts';
 import { startSync, statusSubscription, type TaskAnswer } from './support/syncs.ts';
@@ -56,6 +57,20 @@ test.concurrent('A server closes though a WebSocket never answers its goodbye', 
   const [, socket] = (await once(request, 'upgrade')) as [unknown, Socket];
   await server.close();
   socket.destroy();
+});
+
+test.concurrent('A worker that closes waits for what it looks for, and begins no more', async () => {
+  const options = { backend: 'postgres', worker: false } as const;
+  const [server, other] = await Promise.all([startTestServer(options), startTestServer(options)]);
+  const lock = await lockTable(server.databaseUrl, 'sessions');
+  await Promise.all([server.startWorker(), other.startWorker()]);
+  await until('the worker looks for sessions that are over', () => lock.isWaitedFor());
+  const closed = server.close();
+  // One that need not wait is through by then, though it began later.
+  await other.close();
+  await lock.release();
+  await closed;
+  expect(server.logged()).not.toContain('could not be looked for');
 });
 
 /** The purposes of connections that the log has had trouble with. */

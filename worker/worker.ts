@@ -81,7 +81,9 @@ export function openWorker(
     for (const jobId of jobIds) worker.cancelJob(jobId, 'lock lost');
   });
 
-  const sweep = async () => {
+  const closing = new AbortController();
+  let sweeping: Promise<void> = Promise.resolve();
+  const sweepAll = async () => {
     for (const look of [
       sweepArchives,
       removeExpiredFiles,
@@ -90,6 +92,7 @@ export function openWorker(
       sweepAuditEvents,
       sweepEmbeddings,
     ]) {
+      if (closing.signal.aborted) return;
       await look(services).catch((error) => {
         services.logger.warn(
           { error },
@@ -98,11 +101,13 @@ export function openWorker(
       });
     }
   };
+  const sweep = () => {
+    sweeping = sweeping.then(sweepAll);
+  };
   const sweeper = setInterval(sweep, SWEEP_MS);
-  void sweep();
+  sweep();
 
   // Apart from the others, which would have to wait for a whole archive; and one after the other.
-  const closing = new AbortController();
   let indexing: Promise<void> = Promise.resolve();
   const sweepIndex = () => {
     indexing = indexing
@@ -146,7 +151,7 @@ export function openWorker(
       closing.abort();
       worker.cancelAllJobs('shutdown');
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
-      const ended = Promise.all([worker.close(), indexing, reconciling, watched?.close()]);
+      const ended = Promise.all([worker.close(), sweeping, indexing, reconciling, watched?.close()]);
       if (await atMost(deadline.within(CLOSE_PATIENCE_MS), ended)) return;
       services.logger.warn({}, 'the worker is left behind: its jobs or its store did not answer in time');
       await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
