@@ -59,7 +59,7 @@ test.concurrent('A server closes though a WebSocket never answers its goodbye', 
   socket.destroy();
 });
 
-test.concurrent('A worker that closes waits for what it looks for, and begins no more', async () => {
+test.concurrent('A worker that closes in the middle of what it looks for fails at none of it', async () => {
   const options = { backend: 'postgres', worker: false } as const;
   const [server, other] = await Promise.all([startTestServer(options), startTestServer(options)]);
   const lock = await lockTable(server.databaseUrl, 'sessions');

@@ -77,16 +77,16 @@ export function openIndexer(
     // In the last phase others' conversations are read in turn, of those who wait for their first.
     const urgent = !isFinishing;
     const rows = await waiting.shift();
-    return rows ? indexNew(services, userId, rows, { urgent, sortsSoon: searches.areSearching() }) : 0;
+    return rows ? indexNew(services, userId, rows, { urgent, sortsLate: !searches.areSearching() }) : 0;
   }
   const timer = setInterval(() => {
     isDue = true;
     if (!waiting.isEmpty()) startLanes();
     // What was not new: conversations that have grown.
     else if (!isStopped && lanes.size === 0) {
-      const sortsSoon = searches.areSearching();
+      const sortsLate = !searches.areSearching();
       start(() =>
-        indexSomePending(services, userId, { maxMessages: BACKGROUND_MESSAGES, urgent: true, sortsSoon }),
+        indexSomePending(services, userId, { maxMessages: BACKGROUND_MESSAGES, urgent: true, sortsLate }),
       );
     }
   }, BACKGROUND_PAUSE_MS);
@@ -123,7 +123,7 @@ export function openIndexer(
             signal.throwIfAborted();
             if (number >= maxLanes() && left > 1) await delay(LOOK_MS);
             else {
-              const some = await indexSomePending(services, userId, { sortsSoon: searches.areSearching() });
+              const some = await indexSomePending(services, userId, { sortsLate: !searches.areSearching() });
               if (some === 0) return;
               indexed += some;
               report();
@@ -158,7 +158,7 @@ export async function indexLeftovers(
   shutdown: AbortSignal,
 ): Promise<void> {
   try {
-    while (!shutdown.aborted && (await indexSomePending(services, userId, { sortsSoon: true })) > 0);
+    while (!shutdown.aborted && (await indexSomePending(services, userId)) > 0);
     if (!shutdown.aborted) await tidyIndex(services);
   } catch (error) {
     services.logger.warn({ error }, 'what a stopped task left is indexed by the next one');

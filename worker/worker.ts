@@ -153,7 +153,10 @@ export function openWorker(
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
       const ended = Promise.all([worker.close(), sweeping, indexing, reconciling, watched?.close()]);
       if (await atMost(deadline.within(CLOSE_PATIENCE_MS), ended)) return;
-      services.logger.warn({}, 'the worker is left behind: its jobs or its store did not answer in time');
+      services.logger.warn(
+        {},
+        'the worker is left behind: its jobs, what it looks for or its store did not end in time',
+      );
       await atMost(DISCONNECT_PATIENCE_MS, worker.disconnect());
     },
   };

@@ -110,7 +110,7 @@ const TABLES = ['conversations', 'conversation_versions', 'messages'];
 export interface Dump {
   /** Into tables without key or index. */
   copyPlain(): Promise<void>;
-  /** The messages over one connection into a table with key, generated tsvector and GIN index. */
+  /** The messages over one connection into a table with key, generated tsvector and GIN index, until all is sorted into that. */
   copyIndexed(): Promise<void>;
 }
 
@@ -146,7 +146,11 @@ export async function dumpRows(stage: Stage): Promise<Dump> {
       withClient(stage, async (client) => {
         for (const table of TABLES) await load(client, table, `plain_${table}`);
       }),
-    copyIndexed: () => withClient(stage, (client) => load(client, 'messages', 'indexed_messages')),
+    copyIndexed: () =>
+      withClient(stage, async (client) => {
+        await load(client, 'messages', 'indexed_messages');
+        await client.query(`SELECT gin_clean_pending_list('indexed_terms')`);
+      }),
   };
 }
 

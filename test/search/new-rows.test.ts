@@ -181,22 +181,26 @@ async function takePendingList(): Promise<number> {
 }
 
 test.each([
-  { areSearching: false, least: 1.5, most: 4.2 },
+  { areSearching: false, least: 4.5, most: 16.2 },
   { areSearching: true, least: 0, most: 0.6 },
 ])(
-  'what is not sorted into the index is at most $most MB while somebody searches: $areSearching',
+  'what is not sorted into the index is at most $most MB when somebody searches: $areSearching',
   async ({ areSearching, least, most }) => {
     const user = await server.asUser();
+    // It would sort in what is to be measured.
+    await server.services.database.query('ALTER TABLE message_search SET (autovacuum_enabled = off)');
     await takePendingList();
     const indexer = openIndexer(server.services, user.viewer.userId, '/missing/rows', searches(areSearching));
     const words = Array.from({ length: 1_000 }, (_, index) => `word${index}x${index}`).join(' ');
-    const texts = Object.fromEntries(
-      Array.from({ length: 60 }, (_, index) => [`m${index}`, `${words} ${index}`]),
-    );
-    await indexer.add(present(await write(user, [messages(texts)])));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
+      const texts = Array.from({ length: 100 }, (_, index) => [`${name}${index}`, `${words} ${index}`]);
+      await indexer.add(
+        present(await write(user, [messages(Object.fromEntries(texts), { conversation_id: name })])),
+      );
+    }
     await indexer.finish({ share() {} }, new AbortController().signal);
     await indexer.stop();
-    expect((await indexOf(user)).length).toBeGreaterThan(60);
+    expect((await indexOf(user)).length).toBeGreaterThan(700);
     const pendingMb = (await takePendingList()) / 1024 ** 2;
     expect(pendingMb).toBeGreaterThanOrEqual(least);
     expect(pendingMb).toBeLessThanOrEqual(most);
