@@ -137,7 +137,8 @@ const setIndexed = (tx: Transaction, userId: string, ids: string[]) =>
 
 /**
  * Conversations that wait, up to a fair number of messages and at least one, locked against other indexers; and in how
- * many portions their text is to be read.
+ * many portions their text is to be read. Those that others have locked are theirs, but for `only`: it is waited for, as whoever
+ * asked for it wants it found.
  */
 async function takePending(
   tx: Transaction,
@@ -148,7 +149,7 @@ async function takePending(
   const rows = await tx.query<{ id: string; messages: number }>(
     `SELECT id, message_count AS messages FROM conversations WHERE user_id = $1 AND search_pending
        AND ($2::uuid IS NULL OR id = $2)
-     LIMIT 150 FOR NO KEY UPDATE SKIP LOCKED`,
+     LIMIT 150 FOR NO KEY UPDATE ${only === null ? 'SKIP LOCKED' : ''}`,
     [userId, only],
   );
   return takeFew(tx, userId, rows, maxMessages);

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TABLES_WITHOUT_KEY } from '../../src/domain/conversation/tables.ts';
+import { localId } from '../../src/domain/global-id.ts';
+import { indexSomePending } from '../../src/domain/search-index.ts';
 import { dialogue } from '../archive/builders.ts';
 import { dumpContent, listFiles } from '../support/account.ts';
 import { grown, withFiles } from '../support/conversations.ts';
 import { exportOf, zipOf } from '../support/exports.ts';
+import { lockTable } from '../support/locks.ts';
 import { emptyIndex } from '../support/search-index.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { changeTask, problemsOf, sync } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -124,6 +128,30 @@ test('a new title is found at once however many other conversations wait for the
   await change(user, 'renameConversation(id: $id, title: "Wombat")', last?.id);
   expect(await titlesFound(user, 'wombat')).toEqual(['Wombat']);
   expect(await titlesFound(user, 'numbat')).toEqual([]);
+});
+
+test('a new title that is just being indexed by somebody else is waited for', async () => {
+  const user = await server.asUser();
+  const { database } = server.services;
+  await importAll(user, [dialogue('taken')]);
+  const { taken } = await headsOf(user);
+  const lock = await lockTable(server.databaseUrl, 'message_search');
+  await database.query('UPDATE conversations SET search_pending = true WHERE user_id = $1', [
+    user.viewer.userId,
+  ]);
+  const others = indexSomePending(server.services, user.viewer.userId);
+  await until('it is being indexed', () => lock.isWaitedFor());
+  const only = localId('Conversation', taken?.id ?? '');
+  const own = indexSomePending(server.services, user.viewer.userId, { only });
+  await until('that is waited for', async () => {
+    const waiting = await database.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'`,
+    );
+    return waiting.length > 0;
+  });
+  await lock.release();
+  expect(await own).toBe(0);
+  await others;
 });
 
 test('a title must be one', async () => {
