@@ -3,6 +3,7 @@
  * made anew from the row when the queue has lost it.
  */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { SyncConfig } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
 import type { Services, Transaction } from '../services.ts';
@@ -96,28 +97,43 @@ export async function noteSuccess(tx: Transaction, userId: string, fetched: bool
 /** Makes the queue follow the row. What does not work now, the reconciler mends. */
 export async function alignSchedule(services: Services, userId: string): Promise<void> {
   try {
-    const [schedule] = await services.database.query<Schedule>(`${SELECT_SCHEDULE} WHERE user_id = $1`, [
-      userId,
-    ]);
-    if (schedule) await align(services, schedule);
-    else await services.queue.unschedule(schedulerIdOf(userId));
+    await align(services, userId, await readSchedule(services, userId));
   } catch (error) {
     services.logger.warn({ error }, 'a schedule was not brought to the queue; the reconciler will do it');
   }
 }
 
-async function align(services: Services, schedule: Schedule): Promise<void> {
-  const { userId, frequencyHours } = schedule;
+async function readSchedule({ database }: Services, userId: string): Promise<Schedule | null> {
+  const [schedule] = await database.query<Schedule>(`${SELECT_SCHEDULE} WHERE user_id = $1`, [userId]);
+  return schedule ?? null;
+}
+
+/**
+ * Brings what was read of a row to the queue. Who changed the row meanwhile may have brought theirs there before: so after
+ * each change of the queue the row is read again, until it says what the queue was told.
+ */
+async function align(services: Services, userId: string, read: Schedule | null): Promise<void> {
+  let schedule = read;
+  while (await alignOnce(services, userId, schedule)) {
+    const now = await readSchedule(services, userId);
+    if (isDeepStrictEqual(now, schedule)) return;
+    schedule = now;
+  }
+}
+
+/** Whether the queue had to be changed. */
+async function alignOnce(services: Services, userId: string, schedule: Schedule | null): Promise<boolean> {
   const id = schedulerIdOf(userId);
   const planned = await services.queue.scheduled(id);
-  if (!schedule.enabled || schedule.pausedAt) {
+  if (!schedule?.enabled || schedule.pausedAt) {
     if (planned) await services.queue.unschedule(id);
-    return;
+    return planned !== null;
   }
+  const { frequencyHours } = schedule;
   const recurrence = { everyMs: everyMs(frequencyHours), nextAt: schedule.nextSyncAt ?? new Date(0) };
   const { nextAt } = recurrence;
   const follows = planned?.everyMs === recurrence.everyMs && planned.nextAt.getTime() === nextAt.getTime();
-  if (follows) return;
+  if (follows) return false;
   // One that is due now is queued at once: should a worker be about to begin it, the row lets one of them.
   if (Date.now() - nextAt.getTime() >= OVERDUE_MS) {
     // Nobody was there when it was due, and perhaps for many users: they begin one after the other.
@@ -128,9 +144,11 @@ async function align(services: Services, schedule: Schedule): Promise<void> {
        RETURNING user_id`,
       [userId, schedule.nextSyncAt, recurrence.nextAt],
     );
-    if (moved.length === 0) return;
+    // Somebody else moved it, and brings that to the queue.
+    if (moved.length === 0) return false;
   }
   await services.queue.schedule('scheduledSync', { userId }, id, recurrence);
+  return true;
 }
 
 /**
@@ -147,6 +165,6 @@ export async function reconcileSchedules(services: Services, after: string | nul
      ORDER BY user_id LIMIT $2`,
     [after, PAGE],
   );
-  for (const schedule of [...overdue, ...page]) await align(services, schedule);
+  for (const schedule of [...overdue, ...page]) await align(services, schedule.userId, schedule);
   return page.length < PAGE ? null : (page.at(-1)?.userId ?? null);
 }
