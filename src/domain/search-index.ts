@@ -14,7 +14,7 @@ const BATCH_MESSAGES = 2_000;
  * 4 MB 25, and the import a quarter longer.
  */
 const LIST_KB = { long: 16 * 1024, short: 512 };
-/** What that sorting may take; PostgreSQL's own setting may be too little for one go. */
+/** What sorting the long list may take at least, for PostgreSQL's own setting may be too little for one go. */
 const SORTING_KB = 32 * 1024;
 /** Text in memory at once, but for a single longer message. */
 const PORTION_BYTES = 4 * 1024 * 1024;
@@ -117,11 +117,13 @@ export async function indexNew(
 
 async function copyTerms(tx: Transaction, { bytes, rows }: EncodedRows, sortsLate: boolean): Promise<void> {
   if (rows === 0) return;
-  const listKb = sortsLate ? LIST_KB.long : LIST_KB.short;
-  await tx.query(`SELECT set_config('gin_pending_list_limit', $1, true), set_config('work_mem', $2, true)`, [
-    `${listKb}kB`,
-    `${SORTING_KB}kB`,
-  ]);
+  await tx.query(
+    sortsLate
+      ? `SELECT set_config('gin_pending_list_limit', '${LIST_KB.long}kB', true),
+           set_config('work_mem',
+             greatest(pg_size_bytes(current_setting('work_mem')) / 1024, ${SORTING_KB}) || 'kB', true)`
+      : `SELECT set_config('gin_pending_list_limit', '${LIST_KB.short}kB', true)`,
+  );
   await tx.copy(
     `COPY message_search (${SEARCH_COLUMNS.join(', ')}) FROM STDIN (FORMAT binary)`,
     framed([bytes]),
