@@ -4,11 +4,13 @@ import { localId } from '../../src/domain/global-id.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf, zipOf } from '../support/exports.ts';
 import { holdImportsAfter } from '../support/gate.ts';
+import { lockTable } from '../support/locks.ts';
 import { backends, startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import {
   changeTask,
   foundBy,
   problemsOf,
+  readTask,
   startSync,
   sync,
   type TaskAnswer,
@@ -56,6 +58,22 @@ describe.each(backends)('On %s', (backend) => {
   }
 
   describe('retrySync', () => {
+    test('goes on with one that was stopped when it had repaired everything', async () => {
+      const user = await server.asUser();
+      const { id } = await sync(user.client, server.exports.serve(await zipWith(['a', 'b'], ['b'])).url);
+      await writeFile(keptArchive(id), await zipWith(['a', 'b'], []));
+      const lock = await lockTable(server.databaseUrl, 'message_search');
+      await changeTask(user.client, 'retrySync', id);
+      await until('it is repaired', async () => (await readTask(user.client, id)).counts.added === 2);
+      expect(await changeTask(user.client, 'cancelSync', id)).toMatchObject({ status: 'CANCELLED' });
+      await lock.release();
+      await changeTask(user.client, 'retrySync', id);
+      expect(await untilOver(user.client, id)).toMatchObject({
+        status: 'COMPLETED',
+        counts: { added: 2, failed: 0 },
+      });
+    });
+
     test('imports what failed once it can be read, and nothing else', async () => {
       const user = await server.asUser();
       const ids = ['r1', 'r2', 'r3', 'r4', 'r5'];

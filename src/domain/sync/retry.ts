@@ -7,6 +7,15 @@ import { requireScope, type Viewer } from '../viewer.ts';
 import { announce } from './lease.ts';
 import { enqueueTask, getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
 
+interface Retriable {
+  status: SyncStatus;
+  source: string;
+  retrying: boolean;
+  /** Its archive was read to the end. */
+  read: boolean;
+  failures: number;
+}
+
 /**
  * Queues a task again: what failed of one that ended PARTIAL, the rest of one that was cancelled or could not go on.
  * What is in stays as it is counted. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
@@ -24,8 +33,8 @@ export async function retrySync(
   if (!isUuid(taskId)) throw new NotFoundError('sync task');
   try {
     await services.database.transaction(async (tx) => {
-      const [task] = await tx.query<{ status: SyncStatus; source: string; failures: number; read: boolean }>(
-        `SELECT status, source, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
+      const [task] = await tx.query<Retriable>(
+        `SELECT status, source, retrying, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
            (SELECT count(*)::int FROM sync_problems p
            WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
          FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
@@ -36,7 +45,10 @@ export async function retrySync(
       // Whether its archive was read to the end before, so that only the failures are left.
       const stopped = task.status === 'CANCELLED' || task.status === 'FAILED';
       const resumes = stopped && !task.read;
-      const onlyFailures = (task.status === 'PARTIAL' || (stopped && task.read)) && task.failures > 0;
+      // A retry that was stopped has its attachments and the search index still to do, though it has mended all failures.
+      const onlyFailures =
+        (task.status === 'PARTIAL' && task.failures > 0) ||
+        (stopped && task.read && (task.failures > 0 || task.retrying));
       if (!resumes && !onlyFailures) {
         const message = 'Nothing of this task failed that could be imported again.';
         throw new InvalidInputError([{ path: ['taskId'], message, type: 'nothing_to_retry' }]);
