@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { Socket } from 'node:net';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { dialogue } from './archive/builders.ts';
 import { exportOf } from './support/exports.ts';
@@ -71,6 +72,31 @@ test.concurrent('A worker that closes in the middle of what it looks for fails a
   await lock.release();
   await closed;
   expect(server.logged()).not.toContain('could not be looked for');
+});
+
+test.concurrent('A job that a worker is just fetching when it closes is handed back', async () => {
+  const server = await startTestServer({ backend: 'postgres', worker: false });
+  const own = new pg.Client({ connectionString: server.databaseUrl });
+  await own.connect();
+  await own.query(`
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+    CREATE TRIGGER hold BEFORE UPDATE ON bullmq.job FOR EACH ROW WHEN (NEW.name = 'sync') EXECUTE FUNCTION hold();
+    SELECT pg_advisory_lock(1)`);
+  const file = server.exports.serve(await exportOf([dialogue('fetched')]), { held: true });
+  await startSync(server.client, file.url);
+  const worker = await server.startWorker();
+  await until('the job is being fetched', async () => {
+    const { rowCount } = await own.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`);
+    return rowCount !== 0;
+  });
+  const closed = worker.close();
+  await own.query('SELECT pg_advisory_unlock(1)');
+  await closed;
+  const { rows } = await own.query('SELECT status, attempt FROM sync_tasks');
+  expect(rows).toEqual([{ status: 'QUEUED', attempt: 0 }]);
+  await own.end();
+  await server.close();
 });
 
 /** The purposes of connections that the log has had trouble with. */

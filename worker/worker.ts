@@ -43,6 +43,7 @@ export function openWorker(
   backend: QueueBackend,
   options: SyncOptions & { watchDir: string | null },
 ): RunningWorker {
+  const closing = new AbortController();
   const processors: Processors = {
     sync: createSyncProcessor(services, options),
     background: createBackgroundProcessor(services),
@@ -50,8 +51,10 @@ export function openWorker(
   };
   const process = async (job: Job, token?: string, signal?: AbortSignal) => {
     if (!isJobName(job.name)) throw new Error(`No processor knows the job ${job.name}.`);
+    // Closing cancels the jobs that have begun, and not one that was just being fetched.
+    const stopped = closing.signal.aborted || !signal ? closing.signal : signal;
     try {
-      await handle(processors, job.name, job.data, signal ?? new AbortController().signal);
+      await handle(processors, job.name, job.data, stopped);
     } catch (error) {
       if (error instanceof LaterError) {
         await job.moveToDelayed(Date.now() + error.waitMs, token);
@@ -81,7 +84,6 @@ export function openWorker(
     for (const jobId of jobIds) worker.cancelJob(jobId, 'lock lost');
   });
 
-  const closing = new AbortController();
   let sweeping: Promise<void> = Promise.resolve();
   const sweepAll = async () => {
     for (const look of [

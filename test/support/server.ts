@@ -49,7 +49,7 @@ export interface TestServer {
   /** A user who is not the owner, with a key of their own. */
   asUser(scopes?: Viewer['scopes']): Promise<TestUser>;
   /** For a server started without: a process of its own in production, here a set of services of its own. */
-  startWorker(): Promise<void>;
+  startWorker(): Promise<{ close(): Promise<void> }>;
   /** Stops everything. Throws when something was left behind: a subscription, a worker or a connection. */
   close(): Promise<void>;
 }
@@ -146,7 +146,13 @@ async function assemble(
   const startWorker = async () => {
     const own = await open();
     const worker = openWorker(own.services, own.workerBackend, { ...config.worker, ...config.sync });
-    parts.add(() => worker.close().then(() => own.close()));
+    let closed: Promise<void> | null = null;
+    const close = () => {
+      closed ??= worker.close().then(() => own.close());
+      return closed;
+    };
+    parts.add(close);
+    return { close };
   };
   if (withWorker && !opened.embedded) await startWorker();
   const { services } = opened;
