@@ -3,6 +3,7 @@ import { isFetchable } from '../domain/background/file.ts';
 import {
   backgroundTaskKey,
   countBackgroundTasks,
+  fractionOf,
   getBackgroundTask,
   listBackgroundTasks,
 } from '../domain/background/task.ts';
@@ -54,10 +55,7 @@ const Progress = builder.objectRef<BackgroundTask>('BackgroundTaskProgress').imp
     fraction: t.float({
       nullable: true,
       description: '0 to 1, and 1 only at the end; null while the total is unknown.',
-      resolve: ({ status, done, total }) => {
-        if (status === 'COMPLETED') return 1;
-        return total === null ? null : Math.min(done / Math.max(total, 1), 0.999);
-      },
+      resolve: fractionOf,
     }),
   }),
 });

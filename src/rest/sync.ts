@@ -1,4 +1,4 @@
-import { getBackgroundTask } from '../domain/background/task.ts';
+import { fractionOf, getBackgroundTask } from '../domain/background/task.ts';
 import { NotFoundError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import { type ConfigureSyncInput, configureSync, getSyncSettings } from '../domain/sync/config.ts';
@@ -170,7 +170,7 @@ function toBackgroundStatus({ id, kind, status, result, ...task }: BackgroundTas
     result,
     info: {
       phase: phaseOf(kind, status),
-      fraction: status === 'COMPLETED' ? 1 : total ? Math.min(1, done / total) : 0,
+      fraction: fractionOf({ status, done, total }) ?? 0,
       bytes_done: 0,
       bytes_total: 0,
       conversations_done: countsConversations ? done : 0,

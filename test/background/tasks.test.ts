@@ -47,6 +47,24 @@ describe('Without a worker', () => {
     return { ...task, lease };
   }
 
+  test('that has dealt with everything is not at its end before it is over, wherever one asks', async () => {
+    const { client, viewer } = await server.asUser();
+    const { id } = await askBackground(client, 'exportMyData');
+    const fractions = async () => [
+      ((await client.rest('GET', `/sync/status/${id}`)).json as { info: { fraction: number } }).info.fraction,
+      (await readBackground(client, id)).progress.fraction,
+    ];
+    const { database } = server.services;
+    await database.query(`UPDATE background_tasks SET done = 7, total = 7 WHERE user_id = $1`, [
+      viewer.userId,
+    ]);
+    expect(await fractions()).toEqual([0.999, 0.999]);
+    await database.query(`UPDATE background_tasks SET status = 'COMPLETED' WHERE user_id = $1`, [
+      viewer.userId,
+    ]);
+    expect(await fractions()).toEqual([1, 1]);
+  });
+
   test('of one kind a user has one unfinished task, and who asks for it again gets that one', async () => {
     const [user, other] = [await server.asUser(), await server.asUser()];
     const answers = await Promise.all([1, 2, 3, 4].map(() => askBackground(user.client, 'exportMyData')));

@@ -71,6 +71,16 @@ export async function startBackgroundTask<K extends BackgroundKind>(
   return services.prisma.backgroundTask.findUniqueOrThrow({ where: { userId_id: { userId, id } } });
 }
 
+/** How far a task is: 0 to 1, and 1 only at the end; null while the total is unknown. */
+export function fractionOf({
+  status,
+  done,
+  total,
+}: Pick<BackgroundTask, 'status' | 'done' | 'total'>): number | null {
+  if (status === 'COMPLETED') return 1;
+  return total === null ? null : Math.min(done / Math.max(total, 1), 0.999);
+}
+
 /** Null when there is none or it is somebody else's. */
 export async function getBackgroundTask(
   services: Services,
