@@ -71,8 +71,9 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
       bytesDone: Math.round(done),
       bytesTotal: Math.round(total),
       perSecond: measured ? Math.round(((amount - first.amount) / seconds) * 10) / 10 : null,
-      ...(phase === 'IMPORTING' && reached > 0 && !lease.checkpoint && !lease.retry
-        ? { conversationsTotal: Math.max(conversations, Math.round(conversations / reached)) }
+      // A retry keeps the total of the run that read all.
+      ...(phase === 'IMPORTING' && reached > 0 && !lease.retry
+        ? { conversationsTotal: Math.round((lease.conversationsBefore + conversations) / reached) }
         : {}),
       etaSeconds: gained > 0.02 ? Math.round((elapsed * (1 - fraction())) / gained) : null,
     };

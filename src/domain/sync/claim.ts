@@ -20,12 +20,13 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     fruitless: number;
     retrying: boolean;
     checkpoint: Checkpoint | null;
+    conversations_done: number;
     source_sealed: Uint8Array | null;
   }>(
     `UPDATE sync_tasks SET status = 'RUNNING', lease_token = $3, attempt = attempt + 1, fruitless = fruitless + 1,
        started_at = coalesce(started_at, now()), heartbeat_at = now(), seq = seq + 1
      WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING')
-     RETURNING seq, fruitless, retrying, checkpoint, source_sealed`,
+     RETURNING seq, fruitless, retrying, checkpoint, conversations_done, source_sealed`,
     [userId, taskId, token],
   );
   if (!row) return null;
@@ -34,6 +35,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     taskId,
     token,
     checkpoint: row.checkpoint,
+    conversationsBefore: row.conversations_done,
     origin: null,
     fruitless: row.fruitless,
     retry: row.retrying ? await loadRetryFilter(services, userId, taskId) : null,

@@ -72,6 +72,7 @@ export async function meetArchive(services: Services, lease: Lease, sha256: Uint
     if (isOther) {
       await forgetCounts(tx, lease);
       lease.checkpoint = null;
+      lease.conversationsBefore = 0;
     }
     return true;
   });

@@ -25,6 +25,8 @@ export interface Tally {
 /** A worker's right to write a sync, and what it has to know of it. */
 export interface Lease extends HeldLease {
   checkpoint: Checkpoint | null;
+  /** Conversations that earlier runs have dealt with. */
+  conversationsBefore: number;
   /** Where the archive comes from, in clear for the worker alone; null when it was sent here. */
   origin: Origin | null;
   /** Beginnings that got no further than an earlier one, this one included. */
