@@ -156,9 +156,14 @@ test('C13: a hundred streams of a server that dies go on at another one, and lea
 async function dropEventConnections({ redisUrl, databaseUrl }: TestServer): Promise<number> {
   if (redisUrl) {
     const redis = new Redis(redisUrl);
-    const killed = await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    // Other files share this Redis, each with a database of its own.
+    const own = ` db=${new URL(redisUrl).pathname.slice(1)} `;
+    const clients = String(await redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n');
+    const ids = clients.filter((line) => line.includes(own)).map((line) => /^id=(\d+)/.exec(line)?.[1] ?? '');
+    let killed = 0;
+    for (const id of ids) killed += Number(await redis.call('CLIENT', 'KILL', 'ID', id));
     redis.disconnect();
-    return Number(killed);
+    return killed;
   }
   const ended = await query(
     databaseUrl,

@@ -120,10 +120,12 @@ describe.each(backends)('On %s', (backend) => {
     const url = await serve([dialogue('late')]);
     const lock = await lockTable(server.databaseUrl, 'conversation_versions');
     const { id } = await startSync(client, url);
+    const taskId = localId('SyncTask', id);
     await until('it imports', () => lock.isWaitedFor());
-    await cancelSync(server.services, viewer, localId('SyncTask', id));
+    await cancelSync(server.services, viewer, taskId);
     await lock.release();
-    await until('its worker has stopped', () => server.logged().includes('the task was cancelled'));
+    const stopped = new RegExp(`"taskId":"${taskId}"[^\n]*the task was cancelled`);
+    await until('its worker has stopped', () => stopped.test(server.logged()));
     expect(await server.services.prisma.conversation.count({ where: { userId: viewer.userId } })).toBe(0);
     expect(await statusOf(client, id)).toMatchObject({ status: 'CANCELLED' });
   });
