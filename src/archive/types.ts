@@ -75,6 +75,8 @@ export interface ArchiveConversation {
 export interface VersionHead {
   /** Of its bytes. */
   sha256: Uint8Array;
+  /** Length of its bytes. */
+  sizeBytes: number;
   /** What the reader found in it. */
   updatedAtMs: number | null;
   /** The hash of another version right before which this one adds nothing. */

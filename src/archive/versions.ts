@@ -20,10 +20,16 @@ export function pickUncovered<Version extends VersionHead>(versions: readonly Ve
   return left;
 }
 
-/** All of a conversation's versions, in the order in which they are merged. */
+/**
+ * All of a conversation's versions, in the order in which they are merged: by their time. Of two of the same time, as those
+ * are that name none, the longer one counts as newer, for a conversation grows, and the one with more nodes is to be kept.
+ */
 export function inOrder<Version extends VersionHead>(versions: readonly Version[]): Version[] {
   return versions.toSorted(
-    (a, b) => (a.updatedAtMs ?? 0) - (b.updatedAtMs ?? 0) || Buffer.compare(a.sha256, b.sha256),
+    (a, b) =>
+      (a.updatedAtMs ?? 0) - (b.updatedAtMs ?? 0) ||
+      a.sizeBytes - b.sizeBytes ||
+      Buffer.compare(a.sha256, b.sha256),
   );
 }
 
@@ -48,11 +54,11 @@ export function* mergeVersions<Version extends KeptVersion>(
   let last: Read | undefined;
   let lastHash: Uint8Array | undefined;
   for (const version of inOrder(versions)) {
-    const { sha256, updatedAtMs } = version;
+    const { sha256, sizeBytes, updatedAtMs } = version;
     if (lastHash && isSameHash(lastHash, sha256)) continue;
     lastHash = sha256;
     yield version;
-    const head: VersionHead = { sha256, updatedAtMs, coveredBy: null };
+    const head: VersionHead = { sha256, sizeBytes, updatedAtMs, coveredBy: null };
     heads.push(head);
     const value = parseObject(version.read());
     const provider = value && providerOf(value);

@@ -5,8 +5,7 @@ import { findVersions } from './versions.ts';
 /** Versions are read again to merge a new one, so that they bound how long a worker takes. In bytes of JSON. */
 export const MAX_MERGED_BYTES = 1024 ** 3;
 
-type NewVersion = Pick<VersionHead, 'sha256' | 'updatedAtMs'> & { sizeBytes: number };
-type SizedHead = VersionHead & { sizeBytes: number };
+type NewVersion = Omit<VersionHead, 'coveredBy'>;
 
 /** What merging conversations would read, while new versions of them come one after the other. */
 export interface MergeSizes {
@@ -26,9 +25,9 @@ export function createMergeSizes(
   userId: string,
   storedBytes: Map<string, number>,
 ): MergeSizes {
-  const stored = new Map<string, SizedHead[]>();
-  const added = new Map<string, SizedHead[]>();
-  const findStored = async (id: string): Promise<SizedHead[]> => {
+  const stored = new Map<string, VersionHead[]>();
+  const added = new Map<string, VersionHead[]>();
+  const findStored = async (id: string): Promise<VersionHead[]> => {
     const found = stored.get(id) ?? (await findVersions(tx, userId, [id])).get(id) ?? [];
     stored.set(id, found);
     return found;
@@ -46,11 +45,11 @@ export function createMergeSizes(
   };
 }
 
-const headOf = ({ sha256, updatedAtMs, sizeBytes }: NewVersion): SizedHead => ({
+const headOf = ({ sha256, updatedAtMs, sizeBytes }: NewVersion): VersionHead => ({
   sha256,
   updatedAtMs,
   sizeBytes,
   coveredBy: null,
 });
 
-const sumOf = (versions: SizedHead[]) => versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+const sumOf = (versions: VersionHead[]) => versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
