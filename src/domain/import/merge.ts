@@ -72,10 +72,10 @@ async function mergeChunk(
   for await (const { id, conversation, news } of mergeStored(services, tx, userId, ids, options)) {
     const before = stored.get(id);
     if (!before) continue;
-    covered.push(...news);
+    for (const head of news) covered.push(head);
     const { written, gone } = compare(before, conversation);
     rows.addMessages({ id, conversation }, written);
-    links.push(...linksOf(id, conversation, conversation.messages));
+    for (const link of linksOf(id, conversation, conversation.messages)) links.push(link);
     for (const nodeId of [...gone, ...written.map((message) => message.id)]) {
       outdated.push({ conversationId: id, nodeId });
     }

@@ -109,11 +109,15 @@ export function createRowBatch(userId: string): RowBatch {
   const conversations = createRowWriter();
   const versions = createRowWriter();
   const messages = createRowWriter();
+  // One by one, for a call takes only so many arguments, and one message can name more files than that.
+  const addLinks = (more: readonly AssetLink[]) => {
+    for (const link of more) links.push(link);
+  };
   return {
     addConversation(encoded) {
       conversations.append(encoded.head);
       messages.append(encoded.messages);
-      links.push(...encoded.links);
+      addLinks(encoded.links);
     },
     addVersion({ sha256, conversationId, taskId, updatedAtMs, raw, sizeBytes }) {
       versions.row(VERSION_COLUMNS.length);
@@ -128,7 +132,7 @@ export function createRowBatch(userId: string): RowBatch {
     addMessages({ id, conversation }, list) {
       const conversationId = uuidBytes(id);
       for (const message of list) writeMessage(messages, user, conversationId, message);
-      links.push(...linksOf(id, conversation, list));
+      addLinks(linksOf(id, conversation, list));
     },
     async copyInto(tx) {
       const sent = {

@@ -48,8 +48,14 @@ export async function writeBatch(
   return written;
 }
 
-/** Whether PostgreSQL refused the data themselves (classes 22 and 54), not the connection or the moment. */
-const isRefusal = (error: unknown) => /^(?:22|54)/.test((error as { code?: string } | null)?.code ?? '');
+/**
+ * Whether it is the data: PostgreSQL refused them (classes 22 and 54), not the connection or the moment, or nobody here thought of
+ * such data.
+ */
+const isRefusal = (error: unknown) =>
+  error instanceof TypeError ||
+  error instanceof RangeError ||
+  /^(?:22|54)/.test((error as { code?: string } | null)?.code ?? '');
 
 function sum(a: Written, b: Written): Written {
   const tally = { ...a.tally };
@@ -76,7 +82,7 @@ async function writeByHalves(
     await tx.execute('RELEASE SAVEPOINT half');
     const [first] = versions;
     if (first && versions.length === 1) {
-      services.logger.warn({ error }, 'the database refused a conversation');
+      services.logger.warn({ error }, 'a conversation could not be stored');
       return refused(first);
     }
     const middle = Math.ceil(versions.length / 2);
@@ -86,7 +92,7 @@ async function writeByHalves(
 }
 
 function refused({ place, externalId, title }: Version): Written {
-  const reason = 'The database could not store it; the server’s log says why.';
+  const reason = 'It could not be stored; the server’s log says why.';
   const problem: Problem = { ...place, externalId, title, outcome: 'FAILED', code: 'NOT_STORABLE', reason };
   return { tally: { ...emptyTally(), failed: 1 }, problems: [problem], added: null };
 }
