@@ -158,6 +158,39 @@ describe('the text and kind of a message', () => {
     expect(readMessage(message)).toMatchObject({ text, kind });
   });
 
+  const unusual: [string, Json, string, string][] = [
+    ['text', { parts: [], text: 'hello' }, 'hello', 'VISIBLE'],
+    ['text', { parts: ['', ' '], output_str: 'hello' }, 'hello', 'VISIBLE'],
+    ['text', { content: 'hello' }, 'hello', 'VISIBLE'],
+    ['multimodal_text', { parts: [{ asset_pointer: 'sediment://a' }], text: 'hello' }, 'hello', 'VISIBLE'],
+    ['thoughts', { content: 'hello' }, 'hello', 'REASONING'],
+    ['thoughts', { thoughts: [], parts: ['hello'] }, 'hello', 'REASONING'],
+    ['code', { parts: ['hello'] }, 'hello', 'TOOL'],
+    ['execution_output', { text: '\n', output_str: 'hello' }, 'hello', 'TOOL'],
+    ['tether_browsing_display', { result: '', text: 'hello' }, 'hello', 'TOOL'],
+    ['tether_quote', { title: 'T', url: 'u', parts: ['hello'] }, 'T\nhello', 'TOOL'],
+    ['sonic_webpage', { title: 'T', content: 'hello' }, 'T\nhello', 'TOOL'],
+    ['system_error', { name: 'Error', content: 'hello' }, 'Error: hello', 'TOOL'],
+    ['computer_output', { state: {}, text: 'hello' }, 'hello', 'TOOL'],
+    ['user_editable_context', { text: 'hello' }, 'hello', 'HIDDEN'],
+    ['model_editable_context', { content: 'hello' }, 'hello', 'HIDDEN'],
+  ];
+  it.each(unusual)('of %s is found in %j', (contentType, fields, text, kind) => {
+    expect(readMessage(content(contentType, fields))).toMatchObject({ text, kind });
+  });
+
+  const doubled: [string, Json, string][] = [
+    ['text', { parts: ['hello'], text: 'hello', content: 'hello' }, 'hello'],
+    ['multimodal_text', { parts: ['hello', 'there'], text: 'hello' }, 'hello\nthere'],
+    ['tether_quote', { title: 'T', text: 'hello', parts: ['hello'] }, 'T\nhello'],
+    ['tether_quote', { title: 'T', parts: ['T'] }, 'T'],
+    ['system_error', { name: 'Error', text: 'hello', content: 'hello' }, 'Error: hello'],
+    ['computer_output', { state: { title: 'Page' }, text: 'hello' }, 'Page'],
+  ];
+  it.each(doubled)('of %s is not told twice from %j', (contentType, fields, text) => {
+    expect(readMessage(content(contentType, fields)).text).toBe(text);
+  });
+
   it('is VISIBLE for an image without words', () => {
     const message = readMessage(
       content('multimodal_text', { parts: [{ asset_pointer: 'sediment://file_1' }] }, 'user'),

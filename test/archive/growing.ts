@@ -26,6 +26,17 @@ const content = fc.oneof(
     thoughts: fc.array(fc.record({ summary: text, content: text }), { maxLength: 2 }),
   }),
   fc.record({ content_type: fc.constantFrom('code', 'computer_output'), text, screenshot: image }),
+  // What a type says in a field of another.
+  fc.record(
+    {
+      content_type: fc.constantFrom('text', 'thoughts', 'tether_quote'),
+      title: text,
+      parts: fc.array(words, { maxLength: 2 }),
+      text,
+      content: text,
+    },
+    { requiredKeys: ['content_type'] },
+  ),
   fc.record({ content_type: fc.constant('computer_output'), parts: fc.array(words, { maxLength: 1 }) }),
   text,
   odd,

@@ -89,6 +89,17 @@ describe('merging what a message said', () => {
     expect(said(thoughts(['One', 'first']), thoughts(['Other', ''])).text).toBe('Other');
   });
 
+  it('does the same with a text in a field that others of its type leave out', () => {
+    const text = (fields: Json) => ({ content_type: 'text', parts: [], ...fields });
+    expect(said(text({ text: 'look' }), parts()).text).toBe('look');
+    expect(said(parts('look'), text({ text: 'see' })).text).toBe('see');
+    expect(said(text({ content: 'look' }), text({ text: 'see' })).text).toBe('see');
+    expect(said(parts(image('a'), 'look'), text({ text: 'look' }))).toEqual({ text: 'look', assets: ['a'] });
+    expect(said(parts(image('a')), text({ text: 'look' }))).toEqual({ text: 'look', assets: ['a'] });
+    const quote = { content_type: 'tether_quote', title: 'Page', parts: ['look'] };
+    expect(said(quote, parts('look')).text).toBe('Page\nlook');
+  });
+
   it('keeps attachments that the newer one does not name, unless it was edited', () => {
     const attached = (...ids: string[]) => ({ attachments: ids.map((id) => ({ id })) });
     const older = of(parts('look'), 1, attached('x', 'y'));

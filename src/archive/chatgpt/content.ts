@@ -12,35 +12,40 @@ export function contentTypeOf(content: unknown): string {
 export function contentText(contentType: string, content: unknown, metadata: JsonObject): string {
   if (typeof content === 'string') return content;
   const object = asObject(content);
-  const body = textOf.get(contentType)?.(object, metadata) ?? genericText(object);
+  const own = textOf.get(contentType)?.(object, metadata) ?? '';
+  // Hand-made exports keep the text of a known type where another type has it.
+  const body = isBlank(own) ? genericText(object) || own : own;
   const report = metadata.chatgpt_sdk === undefined ? '' : reportText(metadata);
   return joinLines([body, report === body ? '' : report]);
 }
 
-/** The same in the pieces in which it stands there: each part, and of each thought its summary and its text. */
+/**
+ * The same in the pieces in which it stands there: each part, and of each thought its summary and its text; in one piece
+ * where it says anything else, so that the pieces say no less than the text does.
+ */
 export function contentPieces(content: unknown): string[] {
-  const { parts, thoughts } = asObject(content);
-  const pieces = Array.isArray(thoughts)
-    ? thoughts.flatMap((thought) =>
-        isObject(thought) ? [thought.summary, thoughtText({ ...thought, summary: '' })] : [thought],
-      )
-    : Array.isArray(parts)
-      ? parts.map(partText)
-      : [contentText(contentTypeOf(content), content, emptyObject())];
-  return pieces.flatMap((piece) => asText(piece)?.trim() || []);
+  const object = asObject(content);
+  const text = contentText(contentTypeOf(content), content, emptyObject());
+  if (text === partsText(object))
+    return trimmed(Array.isArray(object.parts) ? object.parts.map(partText) : [text]);
+  return trimmed(text === thoughtsText(object) ? asArray(object.thoughts).flatMap(thoughtPieces) : [text]);
 }
 
+const trimmed = (pieces: readonly unknown[]) => pieces.flatMap((piece) => asText(piece)?.trim() || []);
+const isBlank = (text: string) => text.trim() === '';
+
+/** Types with fields of their own; the others have their text where genericText looks. */
 const textOf = new Map<string, (content: JsonObject, metadata: JsonObject) => string>([
   ['text', (content, metadata) => partsText(content) || instructionsText(metadata)],
-  ['code', (content) => asText(content.text) ?? genericText(content)],
+  ['multimodal_text', partsText],
   ['execution_output', (content, metadata) => asText(content.text) ?? runText(metadata)],
   ['tether_quote', titled],
   ['sonic_webpage', titled],
   ['tether_browsing_display', (content) => asText(content.result) ?? asText(content.summary) ?? ''],
-  ['thoughts', (content) => asArray(content.thoughts).map(thoughtText).filter(Boolean).join('\n\n')],
+  ['thoughts', thoughtsText],
   ['user_editable_context', contextText],
-  ['model_editable_context', (content) => asText(content.model_set_context) ?? genericText(content)],
-  ['system_error', (content) => [content.name, content.text].map(asText).filter(Boolean).join(': ')],
+  ['model_editable_context', (content) => asText(content.model_set_context) ?? ''],
+  ['system_error', (content) => [content.name, genericText(content)].map(asText).filter(Boolean).join(': ')],
   ['computer_output', computerText],
 ]);
 
@@ -54,25 +59,23 @@ function computerText(content: JsonObject): string {
 }
 
 function titled(content: JsonObject): string {
-  return joinLines([content.title, asText(content.text) ?? content.snippet]);
+  const said = asText(content.text) ?? asText(content.snippet) ?? genericText(content);
+  return joinLines([content.title, said === content.title ? '' : said]);
 }
 
-/** What an unknown type says, wherever the known types keep it. */
+/** The first field that says something, out of all in which the known types keep their text. */
 function genericText(content: JsonObject): string {
-  return (
-    asText(content.text) ??
-    asText(content.result) ??
-    asText(content.output_str) ??
-    asText(content.content) ??
-    (partsText(content) || (asText(content.summary) ?? ''))
+  const { text, result, output_str, summary } = content;
+  const texts = [text, result, output_str, content.content, partsText(content), summary].flatMap(
+    (each) => asText(each) ?? [],
   );
+  return texts.find((each) => !isBlank(each)) ?? texts[0] ?? '';
 }
 
 /** Strings and the words of objects; a voice turn's only words are in its transcription. */
-function partsText(content: JsonObject): string {
-  const parts = content.parts;
+function partsText({ parts }: JsonObject): string {
   if (typeof parts === 'string') return parts;
-  if (!Array.isArray(parts)) return asText(content.text) ?? '';
+  if (!Array.isArray(parts)) return '';
   // Nearly every message is one string.
   if (parts.length === 1 && typeof parts[0] === 'string') return parts[0];
   return joinLines(parts.map(partText));
@@ -81,6 +84,14 @@ function partsText(content: JsonObject): string {
 function partText(part: unknown): unknown {
   if (!isObject(part)) return part;
   return asText(part.text) ?? asText(part.content) ?? asText(asObject(asObject(part.metadata).dalle).prompt);
+}
+
+function thoughtsText({ thoughts }: JsonObject): string {
+  return asArray(thoughts).map(thoughtText).filter(Boolean).join('\n\n');
+}
+
+function thoughtPieces(thought: unknown): unknown[] {
+  return isObject(thought) ? [thought.summary, thoughtText({ ...thought, summary: '' })] : [thought];
 }
 
 function thoughtText(thought: unknown): string {
@@ -108,7 +119,7 @@ function reportText(metadata: JsonObject): string {
     const report = asObject(JSON.parse(state)).report_message;
     if (typeof report === 'string') return report;
     const { content, text } = asObject(report);
-    return typeof content === 'string' ? content : partsText(asObject(content)) || (asText(text) ?? '');
+    return contentText(contentTypeOf(content), content, emptyObject()) || (asText(text) ?? '');
   } catch {
     return '';
   }
