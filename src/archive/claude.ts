@@ -131,7 +131,7 @@ function segmentsOf(raw: JsonObject, id: string, owner: string, taken: ReadonlyS
     if (run?.kind === kind) run.texts.push(text);
     else runs.push({ kind, type, texts: [text] });
   }
-  const spoken = (asText(raw.text) ?? '').replace(FILLER, '').trim();
+  const spoken = plainText(raw.content) || plainText(raw.text);
   if (spoken !== '' && !runs.some((run) => run.kind === 'VISIBLE')) {
     runs.push({ kind: 'VISIBLE', type: 'text', texts: [spoken] });
   }
@@ -168,6 +168,11 @@ function segmentsOf(raw: JsonObject, id: string, owner: string, taken: ReadonlyS
       },
     };
   });
+}
+
+/** What a field without blocks says; hand-made exports have `content` as one, too. */
+function plainText(value: unknown): string {
+  return (asText(value) ?? '').replace(FILLER, '').trim();
 }
 
 function readBlock(block: JsonObject): { kind: MessageKind; text: string } {

@@ -118,6 +118,21 @@ describe('a Claude conversation', () => {
     ]);
   });
 
+  it('uses content that is a string for blocks, and once', () => {
+    const filler = 'This block is not supported on your current device yet.';
+    const value = claude([
+      human('1', '', { content: 'hello' }),
+      human('2', 'hello', { content: 'hello' }),
+      human('3', 'hello', { content: ' ' }),
+      human('4', filler, { content: 'hello' }),
+      human('5', '', { content: filler }),
+    ]);
+    expect(read(value).messages.map(({ kind, text }) => [kind, text])).toEqual([
+      ...Array(4).fill(['VISIBLE', 'hello']),
+      ['HIDDEN', ''],
+    ]);
+  });
+
   it('has the extracted content of attachments in its text, and files as assets', () => {
     const value = claude([
       human('1', 'read this', {
@@ -188,7 +203,7 @@ describe('a Claude conversation', () => {
       [
         5,
         null,
-        { uuid: 7, sender: {}, text: [], content: 'x', attachments: 'y', files: [null] },
+        { uuid: {}, sender: {}, text: [], content: 5, attachments: 'y', files: [null] },
       ] as unknown as Json[],
       { name: {} },
     );

@@ -158,7 +158,13 @@ const turn = fc.record(
     uuid: ids,
     sender: fc.constantFrom('human', 'assistant'),
     text,
-    content: fc.array(fc.record({ type: fc.constantFrom('text', 'thinking'), text }), { maxLength: 2 }),
+    content: fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.array(fc.record({ type: fc.constantFrom('text', 'thinking'), text }), { maxLength: 2 }),
+      },
+      text,
+    ),
     parent_message_uuid: fc.oneof(ids, fc.constantFrom(null, 'gone')),
     created_at: fc.constantFrom(null, '2025-01-01T00:00:00Z', '2025-01-02T00:00:00Z'),
     files: fc.array(fc.record({ file_name: fc.constantFrom('f', 'g') }), { maxLength: 1 }),
