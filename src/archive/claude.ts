@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { ProviderReader } from './provider.ts';
 import { growTree, type TreeNode } from './tree.ts';
 import type { ArchiveConversation, ArchiveMessage, AssetReference, MessageKind } from './types.ts';
 import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from './values/json.ts';
 import { isOverlaid, overlay } from './values/overlay.ts';
-import { asLabel, asName, cleanText, isClean, safeId } from './values/text.ts';
+import { asLabel, asName, cleanText, isClean, safeId, standInId } from './values/text.ts';
 import { toMs } from './values/time.ts';
 import { titleOf } from './values/title.ts';
 
@@ -25,9 +24,8 @@ export const claude: ProviderReader = {
 function identifyClaude(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
   const id = asText(value.uuid);
   const first = asObject(asArray(value.chat_messages)[0]).uuid ?? null;
-  const facts = JSON.stringify([value.name ?? null, value.created_at ?? null, first]);
   return {
-    externalId: id === null ? `sha256-${createHash('sha256').update(facts).digest('hex')}` : safeId(id),
+    externalId: id === null ? standInId([value.name ?? null, value.created_at ?? null, first]) : safeId(id),
     updatedAtMs: toMs(value.updated_at) ?? toMs(value.created_at),
   };
 }

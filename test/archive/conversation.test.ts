@@ -101,12 +101,6 @@ describe('a conversation', () => {
     },
   );
 
-  it('without an id gets the same one every time', () => {
-    const value = chatGpt([node('m', null, say('user', 'x'))], { conversation_id: undefined });
-    expect(read(value).externalId).toMatch(/^sha256-[0-9a-f]{64}$/);
-    expect(read(value).externalId).toBe(read(value).externalId);
-  });
-
   it('without times takes those of its messages', () => {
     const nodes = [
       node('a', null, say('user', 'x', { create_time: 10 })),

@@ -163,7 +163,7 @@ describe('merging versions of a ChatGPT conversation', () => {
     expect(merged.messages.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('leaves a conversation that names no id the one that its first node gave it', () => {
+  it('leaves a conversation that names no id the one that its first message gave it', () => {
     const unnamed = (id: string, update_time: number) => ({
       ...chatGpt([node('first', null, say('user', 'one')), node(id, 'first', say('user', 'two'))]),
       conversation_id: null,

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { growTree, type TreeNode } from '../tree.ts';
+import { growTree, type Tree, type TreeNode } from '../tree.ts';
 import type { ArchiveConversation, ArchiveMessage } from '../types.ts';
 import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
-import { asLabel, cleanText, isClean, safeId } from '../values/text.ts';
+import { asLabel, cleanText, isClean, safeId, standInId } from '../values/text.ts';
 import { toMs } from '../values/time.ts';
 import { titleOf } from '../values/title.ts';
 import { assetsOf } from './attachments.ts';
@@ -10,26 +9,38 @@ import { renderCitations } from './citations.ts';
 import { contentText, contentTypeOf } from './content.ts';
 import { kindOf } from './kinds.ts';
 
-/** The conversation's id; one without gets a stable one from its title, time and first node. */
+/** The conversation's id; one without gets a stable one from its title, time and first message. */
 export function identifyChatGpt(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
   const id = asText(value.conversation_id) ?? asText(value.id);
+  const facts = () => [asText(value.title), toMs(value.create_time), firstMessageOf(value)];
   return {
-    externalId: id === null ? standInId(value) : safeId(id),
+    externalId: id === null ? standInId(facts()) : safeId(id),
     updatedAtMs: toMs(value.update_time) ?? toMs(value.create_time),
   };
 }
 
-function standInId(value: JsonObject): string {
-  const [firstNode] = Object.keys(asObject(value.mapping));
-  const facts = JSON.stringify([value.title ?? null, value.create_time ?? null, firstNode ?? null]);
-  return `sha256-${createHash('sha256').update(facts).digest('hex')}`;
+/**
+ * Of the first message what all forms of a conversation agree on: first in the tree, for the order of keys says nothing, and
+ * of those that are shown, for slim exports leave out the others. Its id alone may be in other conversations, too, where
+ * somebody counted them.
+ */
+function firstMessageOf(value: JsonObject): unknown {
+  const mapping = asObject(value.mapping);
+  const { nodes, tree } = growMapping(value);
+  let first: unknown = null;
+  for (const index of tree.order) {
+    const { id = '', timeMs = null } = nodes[index] ?? {};
+    const { role, kind, text } = readMessage(asObject(asObject(mapping[id]).message), null);
+    const isShown = kind === 'VISIBLE' && (role === 'user' || role === 'assistant');
+    if (isShown || first === null) first = [id, role, timeMs, text];
+    if (isShown) break;
+  }
+  return first;
 }
 
-/** Reads a conversation of sections named in the export: its `mapping` of nodes becomes messages in reading order. */
-export function readChatGpt(value: JsonObject): ArchiveConversation {
+function growMapping(value: JsonObject): { nodes: TreeNode[]; tree: Tree } {
   const mapping = asObject(value.mapping);
-  const ids = Object.keys(mapping);
-  const nodes: TreeNode[] = ids.map((id) => {
+  const nodes = Object.keys(mapping).map((id): TreeNode => {
     const node = asObject(mapping[id]);
     const message = asObject(node.message);
     const { parent } = node;
@@ -41,9 +52,15 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
       timeMs: toMs(message.create_time) ?? toMs(message.update_time),
     };
   });
-  const tree = growTree(nodes, value.current_node);
+  return { nodes, tree: growTree(nodes, value.current_node) };
+}
+
+/** Reads a conversation of sections named in the export: its `mapping` of nodes becomes messages in reading order. */
+export function readChatGpt(value: JsonObject): ArchiveConversation {
+  const mapping = asObject(value.mapping);
+  const { nodes, tree } = growMapping(value);
   const defaultModel = asLabel(value.default_model_slug);
-  const safeIds = ids.map(safeId);
+  const safeIds = nodes.map(({ id }) => safeId(id));
   const idOf = (index: number | undefined): string | null => safeIds[index ?? -1] ?? null;
 
   let sanitized = 0;

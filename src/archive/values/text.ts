@@ -31,6 +31,11 @@ export function safeId(id: string): string {
   return `sha256-${createHash('sha256').update(id, 'utf16le').digest('hex')}`;
 }
 
+/** Stands in for an id that an export does not have: the same for the same facts, and like no id that it has. */
+export function standInId(facts: unknown): string {
+  return `sha256-${createHash('sha256').update(JSON.stringify(facts)).digest('hex')}`;
+}
+
 /** A short word such as a role or a model, or null when there is none. */
 export function asLabel(value: unknown): string | null {
   return shortened(value, MAX_LABEL_LENGTH);

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { conversationAt, toSlim } from '../../bench/generator/index.ts';
+import { chatGpt, type Json, node, read, say } from './builders.ts';
+import { merge } from './versions.ts';
+
+const idOf = (value: unknown) => read(value).externalId;
+const unnamed = (nodes: [string, Json][], rest: Json = {}) =>
+  chatGpt(nodes, { conversation_id: undefined, title: 'New chat', create_time: null, ...rest });
+
+describe('a ChatGPT conversation that names no id', () => {
+  const root = node('client-created-root', null, null);
+  const question = (text: string, rest: Json = {}) =>
+    node('1', 'client-created-root', say('user', text, rest));
+  const answer = node('2', '1', say('assistant', 'answer'));
+
+  it('gets the same stand-in every time', () => {
+    const value = unnamed([root, question('one')]);
+    expect(idOf(value)).toMatch(/^sha256-[0-9a-f]{64}$/);
+    expect(idOf(value)).toBe(idOf(value));
+  });
+
+  it('is not another one that begins otherwise', () => {
+    const ids = [
+      unnamed([root, question('one')]),
+      unnamed([root, question('two')]),
+      unnamed([root, question('one', { create_time: 5 })]),
+      unnamed([root, node('x', 'client-created-root', say('user', 'one'))]),
+      unnamed([root, node('1', 'client-created-root', say('assistant', 'one'))]),
+      unnamed([root, question('one')], { title: 'Other chat' }),
+      unnamed([root, question('one')], { create_time: 5 }),
+    ].map(idOf);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('keeps it when its keys are sorted', () => {
+    const nodes = [
+      root,
+      node('b', 'client-created-root', say('user', 'q')),
+      node('a', 'b', say('user', 'q')),
+    ];
+    const sorted = nodes.toSorted(([x], [y]) => (x < y ? -1 : 1));
+    expect(sorted).not.toEqual(nodes);
+    expect(idOf(unnamed(sorted))).toBe(idOf(unnamed(nodes)));
+  });
+
+  it('keeps it when it grows', () => {
+    const asked = question('one', { create_time: 5 });
+    const begun = unnamed([root, asked]);
+    const grown = unnamed([root, asked, answer, node('3', '2', say('user', 'more'))]);
+    expect(idOf(grown)).toBe(idOf(begun));
+    expect(merge(begun, grown).externalId).toBe(idOf(begun));
+    const edited = node('0', 'client-created-root', say('user', 'one, please', { create_time: 6 }));
+    expect(idOf(unnamed([root, edited, asked, answer]))).toBe(idOf(begun));
+  });
+
+  it('keeps it when what is not shown is left out', () => {
+    const hidden = { metadata: { is_visually_hidden_from_conversation: true } };
+    const full = unnamed([
+      root,
+      node('system', 'client-created-root', say('system', '', hidden)),
+      node('context', 'system', say('user', 'about me', hidden)),
+      node('1', 'context', say('user', 'one')),
+    ]);
+    expect(idOf(full)).toBe(idOf(unnamed([root, question('one')])));
+    for (const index of [1, 7, 12, 19]) {
+      const { id, conversation_id, ...whole } = conversationAt(9, index);
+      const slim: Json = {
+        ...toSlim(conversationAt(9, index, { changed: true })),
+        id: null,
+        conversation_id: null,
+      };
+      expect(idOf(whole)).toMatch(/^sha256-/);
+      expect(idOf(slim)).toBe(idOf({ ...whole, title: slim.title }));
+    }
+  });
+
+  it('has one without any message that is shown, too', () => {
+    const silent = (text: string) => unnamed([node('s', null, say('system', text))]);
+    expect(idOf(silent('rules'))).not.toBe(idOf(silent('other rules')));
+  });
+});
