@@ -1,7 +1,7 @@
 import type { ProviderReader } from './provider.ts';
 import { growTree, type TreeNode } from './tree.ts';
 import type { ArchiveConversation, ArchiveMessage, AssetReference, MessageKind } from './types.ts';
-import { asArray, asBytes, asObject, asText, isObject, type JsonObject } from './values/json.ts';
+import { asArray, asBytes, asId, asObject, asText, isObject, type JsonObject } from './values/json.ts';
 import { isOverlaid, overlay } from './values/overlay.ts';
 import { asLabel, asName, cleanText, isClean, safeId, standInId } from './values/text.ts';
 import { toMs } from './values/time.ts';
@@ -22,7 +22,7 @@ export const claude: ProviderReader = {
 };
 
 function identifyClaude(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
-  const id = asText(value.uuid);
+  const id = asId(value.uuid);
   const first = asObject(asArray(value.chat_messages)[0]).uuid ?? null;
   return {
     externalId: id === null ? standInId([value.name ?? null, value.created_at ?? null, first]) : safeId(id),

@@ -79,3 +79,18 @@ describe('a ChatGPT conversation that names no id', () => {
     expect(idOf(silent('rules'))).not.toBe(idOf(silent('other rules')));
   });
 });
+
+describe('a conversation whose id is a number', () => {
+  const of = (rest: Json) =>
+    idOf(chatGpt([node('m', null, say('user', 'x'))], { conversation_id: null, ...rest }));
+
+  it('has it as text', () => {
+    expect(of({ id: 1 })).toBe('1');
+    expect(of({ conversation_id: 0, id: 'other' })).toBe('0');
+    expect(idOf({ uuid: 7, chat_messages: [{ sender: 'human', text: 'x' }] })).toBe('7');
+  });
+
+  it('gets a stand-in where the number is not exact', () => {
+    for (const id of [2 ** 53, 1.5, true]) expect(of({ id })).toMatch(/^sha256-/);
+  });
+});

@@ -1,6 +1,6 @@
 import { growTree, type Tree, type TreeNode } from '../tree.ts';
 import type { ArchiveConversation, ArchiveMessage } from '../types.ts';
-import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
+import { asArray, asId, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
 import { asLabel, cleanText, isClean, safeId, standInId } from '../values/text.ts';
 import { toMs } from '../values/time.ts';
 import { titleOf } from '../values/title.ts';
@@ -11,7 +11,7 @@ import { kindOf } from './kinds.ts';
 
 /** The conversation's id; one without gets a stable one from its title, time and first message. */
 export function identifyChatGpt(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
-  const id = asText(value.conversation_id) ?? asText(value.id);
+  const id = asId(value.conversation_id) ?? asId(value.id);
   const facts = () => [asText(value.title), toMs(value.create_time), firstMessageOf(value)];
   return {
     externalId: id === null ? standInId(facts()) : safeId(id),

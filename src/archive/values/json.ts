@@ -24,6 +24,11 @@ export function asText(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
+/** An id as text, or null; of numbers only those that are exact, for others may be two ids. */
+export function asId(value: unknown): string | null {
+  return Number.isSafeInteger(value) ? String(value) : asText(value);
+}
+
 /** A count of bytes, or null. */
 export function asBytes(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
