@@ -23,11 +23,18 @@ export const claude: ProviderReader = {
 
 function identifyClaude(value: JsonObject): { externalId: string; updatedAtMs: number | null } {
   const id = asId(value.uuid);
-  const first = asObject(asArray(value.chat_messages)[0]).uuid ?? null;
+  const facts = () => [value.name ?? null, value.created_at ?? null, firstMessageOf(value)];
   return {
-    externalId: id === null ? standInId([value.name ?? null, value.created_at ?? null, first]) : safeId(id),
+    externalId: id === null ? standInId(facts()) : safeId(id),
     updatedAtMs: toMs(value.updated_at) ?? toMs(value.created_at),
   };
+}
+
+/** Its id, or what it says. */
+function firstMessageOf(value: JsonObject): unknown {
+  const first = asObject(asArray(value.chat_messages)[0]);
+  const texts = () => segmentsOf(first, '', '', new Set()).map(({ message }) => message.text);
+  return asText(first.uuid) ?? [first.sender ?? null, first.created_at ?? null, texts()];
 }
 
 /** A run of blocks of one kind: a turn that thinks, calls a tool and then answers becomes three messages in a chain. */

@@ -87,11 +87,20 @@ function problem(
   const title = asText(value.title) ?? asText(value.name);
   return {
     kind,
-    externalId: provider?.identify(value).externalId ?? null,
+    externalId: provider === undefined ? null : externalIdOf(provider, value),
     title: title === null ? null : cleanText(title).slice(0, 200).toWellFormed(),
     code,
     reason: cleanText(reason),
   };
+}
+
+/** Null where a stand-in needs what cannot be read. */
+function externalIdOf(provider: ProviderReader, value: JsonObject): string | null {
+  try {
+    return provider.identify(value).externalId;
+  } catch {
+    return null;
+  }
 }
 
 function messageOf(error: unknown): string {

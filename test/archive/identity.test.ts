@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { conversationAt, toSlim } from '../../bench/generator/index.ts';
+import { readConversation } from '../../src/archive/conversation.ts';
 import { chatGpt, type Json, node, read, say } from './builders.ts';
 import { merge } from './versions.ts';
 
@@ -92,5 +93,29 @@ describe('a conversation whose id is a number', () => {
 
   it('gets a stand-in where the number is not exact', () => {
     for (const id of [2 ** 53, 1.5, true]) expect(of({ id })).toMatch(/^sha256-/);
+  });
+});
+
+describe('a Claude conversation that names no id', () => {
+  const of = (...messages: Json[]) => idOf({ name: '', chat_messages: messages });
+  const one: Json = { sender: 'human', content: [{ type: 'text', text: 'one' }] };
+  const two: Json = { sender: 'human', content: [{ type: 'text', text: 'two' }] };
+
+  it('is not another one whose messages name none either', () => {
+    expect(of(one)).not.toBe(of(two));
+    expect(of(one)).not.toBe(of({ ...one, created_at: '2025-01-01T00:00:00Z' }));
+    expect(of(one, two)).toBe(of(one));
+  });
+
+  it('fails alone when what it begins with cannot be read', () => {
+    const depth = 100_000;
+    const input = `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    const turn = `{"sender":"assistant","content":[{"type":"tool_use","name":"t","input":${input}}]}`;
+    expect(readConversation(Buffer.from(`{"name":"Deep","chat_messages":[${turn}]}`))).toMatchObject({
+      kind: 'failed',
+      code: 'READ_FAILED',
+      externalId: null,
+      title: 'Deep',
+    });
   });
 });
