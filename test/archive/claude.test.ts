@@ -189,6 +189,14 @@ describe('a Claude conversation', () => {
     ]);
   });
 
+  it('has a message for each, whatever ids are empty', () => {
+    const value = claude([human('', 'q'), human('', 'more', { parent_message_uuid: '' })]);
+    expect(read(value).messages.map(({ id, parentId }) => [id, parentId])).toEqual([
+      ['message-0', null],
+      ['message-1', 'message-0'],
+    ]);
+  });
+
   it('without messages is skipped as empty', () => {
     expect(readConversation(bytesOf(claude([])))).toMatchObject({
       kind: 'skipped',

@@ -38,6 +38,24 @@ describe('characters that cannot be stored', () => {
     expect(new Set(messages.map((message) => message.id)).size).toBe(2);
   });
 
+  it('are not the only ones: an empty id is that of the title in the search index', () => {
+    const [first, second] = [node('', null, say('user', '1')), node('b', '', say('user', '2'))];
+    const { messages, currentMessageId } = read(chatGpt([first, second], { current_node: '' }));
+    const standIn = messages[0]?.id ?? '';
+    expect(standIn).toMatch(/^sha256-[0-9a-f]{64}$/);
+    expect(messages.map(({ id, parentId }) => [id, parentId])).toEqual([
+      [standIn, null],
+      ['b', standIn],
+    ]);
+    expect(currentMessageId).toBe(standIn);
+
+    const above = node('a', null, say('user', '1'), { children: [''] });
+    const below = read(chatGpt([above, node('', undefined, say('user', '2'))])).messages[1];
+    expect(below).toMatchObject({ id: standIn, parentId: 'a' });
+    const forged = read(chatGpt([first, node(standIn, '', say('user', '2'))])).messages;
+    expect(new Set(forged.map(({ id }) => id)).size).toBe(2);
+  });
+
   it('leave the six characters of an escape in a text alone', () => {
     expect(readMessage(say('user', '\\u0000')).text).toBe('\\u0000');
   });

@@ -188,6 +188,15 @@ describe('A title that matches', () => {
     ]);
   });
 
+  test('is found beside a message that the export gives an empty id', async () => {
+    const nameless = chatGpt([node('', null, say('user', 'a quokka'))], { title: 'Numbats' });
+    const { edges } = await search(await userWith(server, [nameless]), 'quokka OR numbat');
+    expect(edges.map(({ node: { isTitleMatch, snippet } }) => [isTitleMatch, snippet]).toSorted()).toEqual([
+      [false, 'a <mark>quokka</mark>'],
+      [true, '<mark>Numbats</mark>'],
+    ]);
+  });
+
   test('is found by its new words once it was changed', async () => {
     const renamed = await userWith(server, [dialogue('r1')]);
     const [hit] = (await search(renamed, 'title')).edges;

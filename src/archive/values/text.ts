@@ -22,12 +22,12 @@ export function isClean(text: string): boolean {
 }
 
 /**
- * An id that can be a key in PostgreSQL: itself, or a hash when it is too long for an index or not clean, so that two
- * different ids never become one.
+ * An id that can be a key in PostgreSQL: itself, or a hash when it is empty, which is the title's in the search index, too
+ * long for an index or not clean, so that two different ids never become one.
  */
 export function safeId(id: string): string {
   // An id that looks like a stand-in gets one, too, or it could be made to equal another's.
-  if (id.length <= MAX_ID_LENGTH && isClean(id) && !STAND_IN.test(id)) return id;
+  if (id !== '' && id.length <= MAX_ID_LENGTH && isClean(id) && !STAND_IN.test(id)) return id;
   return `sha256-${createHash('sha256').update(id, 'utf16le').digest('hex')}`;
 }
 
