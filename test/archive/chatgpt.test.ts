@@ -90,6 +90,29 @@ describe('the text and kind of a message', () => {
         },
       },
       'me\nbrief',
+      'VISIBLE',
+    ],
+    [
+      'custom instructions that are not shown',
+      say('system', 'x', {
+        metadata: { is_user_system_message: true, is_visually_hidden_from_conversation: true },
+      }),
+      'x',
+      'HIDDEN',
+    ],
+    [
+      'custom instructions that are empty',
+      say('system', '', { metadata: { is_user_system_message: true } }),
+      '',
+      'HIDDEN',
+    ],
+    [
+      'custom instructions since 2024',
+      {
+        ...content('user_editable_context', { user_profile: 'me' }, 'user'),
+        metadata: { is_user_system_message: true },
+      },
+      'me',
       'HIDDEN',
     ],
     ['memory', content('model_editable_context', { model_set_context: 'likes tea' }), 'likes tea', 'HIDDEN'],

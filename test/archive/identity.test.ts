@@ -60,7 +60,8 @@ describe('a ChatGPT conversation that names no id', () => {
       root,
       node('system', 'client-created-root', say('system', '', hidden)),
       node('context', 'system', say('user', 'about me', hidden)),
-      node('1', 'context', say('user', 'one')),
+      node('wishes', 'context', say('system', 'be brief', { metadata: { is_user_system_message: true } })),
+      node('1', 'wishes', say('user', 'one')),
     ]);
     expect(idOf(full)).toBe(idOf(unnamed([root, question('one')])));
     for (const index of [1, 7, 12, 19]) {

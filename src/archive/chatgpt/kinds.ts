@@ -29,13 +29,15 @@ export interface KindFacts {
   recipient: unknown;
   channel: unknown;
   visuallyHidden: boolean;
+  /** A system message of the user's: custom instructions as they were in 2023. */
+  writtenByUser: boolean;
   /** It has no text and no attachment. */
   empty: boolean;
 }
 
 export function kindOf(facts: KindFacts): MessageKind {
   if (facts.visuallyHidden || hiddenTypes.has(facts.contentType)) return 'HIDDEN';
-  if (facts.role === 'system' || facts.role === 'developer') return 'HIDDEN';
+  if ((facts.role === 'system' && !facts.writtenByUser) || facts.role === 'developer') return 'HIDDEN';
   if (reasoningTypes.has(facts.contentType) || facts.channel === 'analysis') return 'REASONING';
   if (facts.role === 'tool' || facts.role === 'function' || toolTypes.has(facts.contentType)) return 'TOOL';
   if (facts.role !== 'user' && typeof facts.recipient === 'string' && facts.recipient !== 'all')

@@ -147,6 +147,7 @@ export function readMessage(raw: JsonObject, defaultModel: string | null): Said 
       recipient: raw.recipient,
       channel: raw.channel,
       visuallyHidden: metadata.is_visually_hidden_from_conversation === true,
+      writtenByUser: metadata.is_user_system_message === true,
       empty: assets.length === 0 && text.trim() === '',
     }),
     contentType: asLabel(contentType) ?? 'unknown',
