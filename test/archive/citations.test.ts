@@ -55,6 +55,50 @@ describe('a citation marker', () => {
       'click',
     ],
     ['of an entity becomes its name', mark('entity', '["city","Paris","in France"]'), [], 'Paris'],
+    [
+      'of an entity becomes the name that its reference has, whatever else that leads to',
+      `I love ${mark('entity', '["city","paris"]')}.`,
+      [
+        reference(mark('entity', '["city","paris"]'), {
+          type: 'entity',
+          name: 'Paris',
+          alt: '[Wiki](https://w.org)',
+          items: [{ title: 'Wiki', url: 'https://w.org' }],
+          fallback_items: [{ title: 'Wiki', url: 'https://w.org' }],
+        }),
+      ],
+      'I love Paris.',
+    ],
+    [
+      'of an entity keeps its own name under a reference without one',
+      `I love ${mark('entity', '["city","Paris"]')}.`,
+      [
+        reference(mark('entity', '["city","Paris"]'), {
+          type: 'webpage',
+          title: 'Wiki',
+          url: 'https://w.org',
+        }),
+      ],
+      'I love Paris.',
+    ],
+    [
+      'of an entity keeps its own name when its reference is invalid',
+      `I love ${mark('entity', '["city","Paris"]')}.`,
+      [reference(mark('entity', '["city","Paris"]'), { type: 'entity', invalid: true, name: 'Rome' })],
+      'I love Paris.',
+    ],
+    [
+      'vanishes when its reference is invalid',
+      `a${cite}b`,
+      [reference(cite, { invalid: true, alt: 'x' })],
+      'ab',
+    ],
+    [
+      'becomes the name of its file, not the pages beside it',
+      cite,
+      [reference(cite, { type: 'file', name: 'notes.pdf', items: [{ title: 'W', url: 'https://w.org' }] })],
+      'notes.pdf',
+    ],
     ['of an entity that is not JSON vanishes', `a${mark('entity', '["city"')}`, [], 'a'],
     ['of pictures vanishes', `a${mark('image_group', '{"query":["cat"]}')}b`, [], 'ab'],
     [

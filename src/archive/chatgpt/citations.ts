@@ -24,7 +24,7 @@ function replacement(
 ): string {
   const list = references.get(marker.text);
   const reference = list !== undefined && list.length > 1 ? list.shift() : list?.[0];
-  if (reference !== undefined) return referenceText(reference) ?? ownText(marker.text);
+  if (reference !== undefined) return referenceText(reference, marker.text);
   const citation = citations.get(marker.start);
   const cited = citation === undefined ? '' : link(citation.title, citation.url);
   if (cited !== '') return ` (${cited})`;

@@ -1,6 +1,6 @@
 import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
 import { httpUrl, link, safeLinks } from './links.ts';
-import { markerOf } from './markers.ts';
+import { markerOf, ownText } from './markers.ts';
 
 /** By the marker that a reference replaces, in the order in which they stand; some cover several markers at once. */
 export function referencesByMarker(metadata: JsonObject): Map<string, JsonObject[]> {
@@ -21,9 +21,17 @@ function startOf(reference: JsonObject): number {
   return typeof reference.start_idx === 'number' ? reference.start_idx : Number.MAX_SAFE_INTEGER;
 }
 
-/** Null when the reference says nothing about what it stands for. */
-export function referenceText(reference: JsonObject): string | null {
-  if (reference.type === 'hidden' || reference.invalid === true) return '';
+/**
+ * What stands in the sentence in place of a marker. Entities and files become their names, as ChatGPT shows them,
+ * whatever pages the reference has besides: a sentence would lack a word otherwise.
+ */
+export function referenceText(reference: JsonObject, marker: string): string {
+  if (reference.type === 'hidden') return '';
+  const own = ownText(marker);
+  if (reference.invalid === true) return own;
+  const name = asText(reference.name) ?? own;
+  const isNamed = own !== '' || reference.type === 'entity' || reference.type === 'file';
+  if (isNamed && name !== '') return name;
   const alt = asText(reference.alt);
   if (alt !== null) return safeLinks(alt);
   const named = [
@@ -37,5 +45,5 @@ export function referenceText(reference: JsonObject): string | null {
     .filter((item) => httpUrl(item.url) !== null)
     .map((item) => link(item.title ?? item.attribution ?? item.name, item.url));
   if (links.length > 0) return `(${[...new Set(links)].join(', ')})`;
-  return asText(reference.name) ?? asText(reference.title);
+  return name || (asText(reference.title) ?? '');
 }
