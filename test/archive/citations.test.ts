@@ -156,6 +156,21 @@ describe('a citation marker', () => {
     );
   });
 
+  it('with a citation becomes the name of the file that it cites', () => {
+    const citations = [
+      { start_ix: 2, end_ix: 13, metadata: { type: 'file', name: 'report.pdf', title: '' } },
+      {
+        start_ix: 15,
+        end_ix: 26,
+        metadata: { type: 'file', name: 'a.pdf', title: 'A', url: 'https://a.org' },
+      },
+      { start_ix: 28, end_ix: 39, metadata: { name: 'b.pdf' } },
+    ];
+    expect(textOf('a 【11†source】 b【12†source】 c【13†source】', { citations })).toBe(
+      'a  (report.pdf) b ([a.pdf](https://a.org)) c (b.pdf)',
+    );
+  });
+
   it('of the older form stays in what the user wrote, as do other brackets', () => {
     expect(textOf('a【11†source】', {}, 'user')).toBe('a【11†source】');
     expect(textOf('a【見出し】b【x†y】')).toBe('a【見出し】b【x†y】');

@@ -1,4 +1,4 @@
-import { asArray, asObject, isObject, type JsonObject } from '../values/json.ts';
+import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
 import { link } from './links.ts';
 import { hasMarkers, type Marker, markersIn, ownText } from './markers.ts';
 import { referencesByMarker, referenceText } from './references.ts';
@@ -26,9 +26,15 @@ function replacement(
   const reference = list !== undefined && list.length > 1 ? list.shift() : list?.[0];
   if (reference !== undefined) return referenceText(reference, marker.text);
   const citation = citations.get(marker.start);
-  const cited = citation === undefined ? '' : link(citation.title, citation.url);
+  const cited = citation === undefined ? '' : citedText(citation);
   if (cited !== '') return ` (${cited})`;
   return ownText(marker.text);
+}
+
+/** Pages have a title and an address; files have a name, and mostly nothing else. */
+function citedText({ type, name, title, url }: JsonObject): string {
+  const [label] = (type === 'file' ? [name, title] : [title, name]).filter((each) => asText(each) !== null);
+  return link(label, url);
 }
 
 function citationsByStart(metadata: JsonObject): Map<number, JsonObject> {
