@@ -171,6 +171,63 @@ describe('a citation marker', () => {
     );
   });
 
+  describe.each([
+    ['code units', 0, 0],
+    ['code points', 1, 0],
+    ['code units from one', 0, 1],
+    ['code points from one', 1, 1],
+  ])('whose offset counts %s', (_name, perEmoji, first) => {
+    const text = '😀😀 a【1†source】 b【2†source】 😀c【3†source】.';
+    const citations = [...text.matchAll(/【/g)].map(({ index }, at) => {
+      const emojis = text.slice(0, index).match(/😀/gu)?.length ?? 0;
+      return { start_ix: index + first - perEmoji * emojis, metadata: { name: `page ${at + 1}` } };
+    });
+
+    it('becomes what it cites', () => {
+      expect(textOf(text, { citations })).toBe('😀😀 a (page 1) b (page 2) 😀c (page 3).');
+    });
+
+    it('leaves the citations of the others to them', () => {
+      expect(textOf(text, { citations: citations.filter((_, at) => at !== 1) })).toBe(
+        '😀😀 a (page 1) b 😀c (page 3).',
+      );
+    });
+  });
+
+  describe('whose offset is wrong', () => {
+    const cited = (start_ix: number, name: string): Json => ({ start_ix, metadata: { name } });
+
+    it('takes the citations in their order', () => {
+      const citations = [cited(200, 'B'), cited(100, 'A')];
+      expect(textOf('a【1†x】 b【2†x】 c【3†x】', { citations })).toBe('a (A) b (B) c');
+    });
+
+    it('takes what is left between its neighbours', () => {
+      const citations = [cited(0, 'A'), cited(7, 'B'), cited(10, 'C'), cited(11, 'D')];
+      expect(textOf('【1†a】【2†b】【3†c】【4†d】', { citations })).toBe(' (A) (B) (C) (D)');
+    });
+
+    it('takes nothing from beyond its neighbours', () => {
+      const citations = [cited(0, 'A'), cited(10, 'C'), cited(30, 'D')];
+      expect(textOf('【1†a】【2†b】【3†c】', { citations })).toBe(' (A) (C)');
+    });
+  });
+
+  it('whose citation is invalid vanishes and leaves the others theirs', () => {
+    const citations = [
+      { start_ix: 101, metadata: { name: 'A' } },
+      { start_ix: 102, invalid_reason: 'Invalid message index 2 in citation' },
+      { start_ix: 103, metadata: { name: 'C' } },
+    ];
+    expect(textOf('a【1†x】 b【2†x】 c【3†x】', { citations })).toBe('a (A) b c (C)');
+  });
+
+  it('that shows pictures is no citation', () => {
+    const pictures = mark('image_group', '{"query":["cat"]}');
+    const citations = [{ start_ix: 99, metadata: { name: 'A' } }];
+    expect(textOf(`${pictures}a${mark('filecite', 'turn0file0')}`, { citations })).toBe('a (A)');
+  });
+
   it('of the older form stays in what the user wrote, as do other brackets', () => {
     expect(textOf('a【11†source】', {}, 'user')).toBe('a【11†source】');
     expect(textOf('a【見出し】b【x†y】')).toBe('a【見出し】b【x†y】');

@@ -1,20 +1,35 @@
-import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
+import { asArray, asText, type JsonObject } from '../values/json.ts';
+import { pairCitations } from './citation-pairs.ts';
 import { link } from './links.ts';
-import { hasMarkers, type Marker, markersIn, ownText } from './markers.ts';
+import { hasMarkers, isCitation, type Marker, markersIn, ownText } from './markers.ts';
 import { referencesByMarker, referenceText } from './references.ts';
 
 /** Each marker becomes the link that the metadata has for it, or vanishes; what is not a marker is never touched. */
 export function renderCitations(text: string, role: string, metadata: JsonObject): string {
   if (!hasMarkers(text)) return text;
   const references = referencesByMarker(metadata);
-  const citations = citationsByStart(metadata);
+  const known = [...references.keys()];
+  const citations = citationsOf(text, role, metadata, known);
   let result = '';
   let done = 0;
-  for (const marker of markersIn(text, role, [...references.keys()])) {
+  for (const marker of markersIn(text, role, known)) {
     result += text.slice(done, marker.start) + replacement(marker, references, citations);
     done = marker.start + marker.text.length;
   }
   return result + text.slice(done);
+}
+
+/** By where their markers start; hardly any message has some. */
+function citationsOf(
+  text: string,
+  role: string,
+  metadata: JsonObject,
+  known: readonly string[],
+): Map<number, JsonObject> {
+  if (asArray(metadata.citations).length === 0) return new Map();
+  const starts: number[] = [];
+  for (const marker of markersIn(text, role, known)) if (isCitation(marker.text)) starts.push(marker.start);
+  return pairCitations(text, starts, metadata);
 }
 
 function replacement(
@@ -35,13 +50,4 @@ function replacement(
 function citedText({ type, name, title, url }: JsonObject): string {
   const [label] = (type === 'file' ? [name, title] : [title, name]).filter((each) => asText(each) !== null);
   return link(label, url);
-}
-
-function citationsByStart(metadata: JsonObject): Map<number, JsonObject> {
-  const byStart = new Map<number, JsonObject>();
-  for (const each of asArray(metadata.citations)) {
-    const { start_ix, metadata: target } = asObject(each);
-    if (typeof start_ix === 'number' && isObject(target)) byStart.set(start_ix, target);
-  }
-  return byStart;
 }

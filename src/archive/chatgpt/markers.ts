@@ -44,6 +44,11 @@ export function markerOf(matched: string): string | undefined {
   return isWhole ? matched : matched.match(MARKERS)?.find((each) => each.length > 1);
 }
 
+/** Whether it stands for a source, rather than for pictures, products or a name. */
+export function isCitation(marker: string): boolean {
+  return /^(?:\u3010|\ue200(?:file)?cite\ue202)/.test(marker);
+}
+
 /** What a marker says by itself: the name of an entity, else nothing. */
 export function ownText(marker: string): string {
   const [kind, argument = ''] = marker.slice(1, -1).split(SEPARATOR);
