@@ -233,6 +233,12 @@ describe('a citation marker', () => {
     expect(textOf('a【見出し】b【x†y】')).toBe('a【見出し】b【x†y】');
   });
 
+  it('of the older form is a link of the page in what a tool fetched, and stays with its label', () => {
+    const page = '【0†Jump to content†en.wikipedia.org】 Cats are 【12†mammals】';
+    expect(textOf(page, {}, 'tool')).toBe(page);
+    expect(textOf(`${page}${mark('cite', 'turn0search1')}`, {}, 'tool')).toBe(page);
+  });
+
   it('never takes a character that is not its own, in any text', () => {
     const piece = fc.oneof(
       fc.constantFrom('\ue200', '\ue201', '\ue202', '\ue203', '\n', '【', '】', '†'),

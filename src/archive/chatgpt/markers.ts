@@ -27,8 +27,8 @@ export function* markersIn(text: string, role: string, known: readonly string[])
   let done = 0;
   for (const match of text.matchAll(MARKERS)) {
     if (match.index < done) continue;
-    // What a user pastes may look like an old marker.
-    if (match[0].startsWith('\u3010') && role === 'user') continue;
+    // Only answers cite in the old form. In what a tool fetched it is a link of the page, whose label is the page's text.
+    if (match[0].startsWith('\u3010') && role !== 'assistant') continue;
     const marker =
       match[0] === '\ue200'
         ? (long.find((each) => text.startsWith(each, match.index)) ?? match[0])
