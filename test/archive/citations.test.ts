@@ -260,6 +260,47 @@ describe('a citation marker', () => {
     expect(textOf(cite, { content_references: [reference(cite, { alt })] })).toBe(alt);
   });
 
+  describe('that repeats', () => {
+    const repeated = (times: number, alt: string): string =>
+      textOf(`A sentence. ${cite}\n`.repeat(times), { content_references: [reference(cite, { alt })] });
+
+    it('cannot make much of little', () => {
+      const alt = 'x'.repeat(100_000);
+      const text = repeated(5000, alt);
+      expect(text).toContain(`A sentence. ${alt}\nA sentence. ${alt}\n`);
+      expect(text.endsWith('A sentence. \n')).toBe(true);
+      expect(text.length).toBeLessThan(3_000_000);
+    });
+
+    it('keeps its link in a long answer', () => {
+      const alt = `([Site](https://s.org/${'x'.repeat(100)}))`;
+      expect(repeated(5000, alt)).toBe(`A sentence. ${alt}\n`.repeat(5000));
+    });
+
+    it('keeps the words that it carries itself', () => {
+      const city = mark('entity', '["city","Paris"]');
+      const name = 'P'.repeat(10_000);
+      const text = textOf(city.repeat(1000), { content_references: [reference(city, { name })] });
+      expect(text.startsWith(name.repeat(2))).toBe(true);
+      expect(text.endsWith('ParisParis')).toBe(true);
+      expect(text.length).toBeLessThan(500_000);
+    });
+
+    it('leaves the first use of every reference its room', () => {
+      const other = mark('cite', 'turn0search2');
+      const alt = 'x'.repeat(10_000);
+      const references = [reference(cite, { alt }), reference(other, { alt: 'y'.repeat(10_000) })];
+      const text = textOf(cite.repeat(1000) + other, { content_references: references });
+      expect(text.endsWith('y'.repeat(10_000))).toBe(true);
+    });
+
+    it('takes linear time with a reference for each', () => {
+      const times = 500_000;
+      const references = Array.from({ length: times }, () => reference(cite, { alt: 'x' }));
+      expect(textOf(cite.repeat(times), { content_references: references })).toBe('x'.repeat(times));
+    });
+  });
+
   it('takes linear time when markers are never closed', () => {
     expect(textOf('\ue200a'.repeat(200_000))).toBe('a'.repeat(200_000));
   });

@@ -2,19 +2,50 @@ import { asArray, asObject, asText, isObject, type JsonObject } from '../values/
 import { httpUrl, link, safeLinks } from './links.ts';
 import { markerOf, ownText } from './markers.ts';
 
-/** By the marker that a reference replaces, in the order in which they stand; some cover several markers at once. */
-export function referencesByMarker(metadata: JsonObject): Map<string, JsonObject[]> {
+/** Repeats may add so many times what the text and all references are long, or little JSON would become gigabytes. */
+const MAX_GROWTH = 8;
+
+/** What stands in the place of markers, of which the text of a message is made in one pass. */
+export interface References {
+  markers: readonly string[];
+  /** The text of the next reference to this marker, of the last one again when there are no more; null without any. */
+  take: (marker: string) => string | null;
+}
+
+export function readReferences(metadata: JsonObject, textLength: number): References {
+  const texts = textsByMarker(metadata);
+  const lengths = [...texts.values()].flat().map((text) => text.length);
+  let room = MAX_GROWTH * lengths.reduce((sum, length) => sum + length, textLength);
+  const taken = new Map<string, number>();
+  const take = (marker: string): string | null => {
+    const known = texts.get(marker);
+    if (known === undefined) return null;
+    const count = taken.get(marker) ?? 0;
+    taken.set(marker, count + 1);
+    const next = known[count];
+    if (next !== undefined) return next;
+    const last = known.at(-1) ?? '';
+    if (last.length > room) return ownText(marker);
+    room -= last.length;
+    return last;
+  };
+  return { markers: [...texts.keys()], take };
+}
+
+/** By the marker that they replace, in the order in which they stand; some cover several markers at once. */
+function textsByMarker(metadata: JsonObject): Map<string, string[]> {
   const references = asArray(metadata.content_references).filter(isObject);
-  const byMarker = new Map<string, JsonObject[]>();
+  const texts = new Map<string, string[]>();
   for (const reference of references.toSorted((a, b) => startOf(a) - startOf(b))) {
     const matched = asText(reference.matched_text);
     const marker = matched === null ? undefined : markerOf(matched);
     if (marker === undefined) continue;
-    const list = byMarker.get(marker);
-    if (list === undefined) byMarker.set(marker, [reference]);
-    else list.push(reference);
+    const text = referenceText(reference, marker);
+    const list = texts.get(marker);
+    if (list === undefined) texts.set(marker, [text]);
+    else list.push(text);
   }
-  return byMarker;
+  return texts;
 }
 
 function startOf(reference: JsonObject): number {
@@ -25,7 +56,7 @@ function startOf(reference: JsonObject): number {
  * What stands in the sentence in place of a marker. Entities and files become their names, as ChatGPT shows them,
  * whatever pages the reference has besides: a sentence would lack a word otherwise.
  */
-export function referenceText(reference: JsonObject, marker: string): string {
+function referenceText(reference: JsonObject, marker: string): string {
   if (reference.type === 'hidden') return '';
   const own = ownText(marker);
   if (reference.invalid === true) return own;
