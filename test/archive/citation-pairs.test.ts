@@ -14,6 +14,13 @@ describe('a marker with citations in the metadata', () => {
     );
   });
 
+  it('has a number as long as those of agents', () => {
+    const citations = [{ start_ix: 1, end_ix: 28, metadata: { title: 'T', url: 'https://t.org' } }];
+    expect(textOf('a【446346422802141†L175-L190】b【656235997454946†screenshot】', { citations })).toBe(
+      'a ([T](https://t.org))b',
+    );
+  });
+
   it('becomes the name of the file that it cites', () => {
     const citations = [
       { start_ix: 2, end_ix: 13, metadata: { type: 'file', name: 'report.pdf', title: '' } },

@@ -4,7 +4,7 @@ import { asArray, asText } from '../values/json.ts';
 const ANY_MARKER = /[\ue200-\ue206\u3010]/;
 // Bounded, so that a marker that is never closed loses its first character only.
 const MARKERS =
-  /\ue200[^\ue200\ue201\n]{0,2000}\ue201|\u3010(?:\d{1,6}:)?\d{1,6}\u2020[^\u3010\u3011\n]{0,200}\u3011|[\ue200-\ue206]/g;
+  /\ue200[^\ue200\ue201\n]{0,2000}\ue201|\u3010(?:\d{1,20}:)?\d{1,20}\u2020[^\u3010\u3011\n]{0,200}\u3011|[\ue200-\ue206]/g;
 const SEPARATOR = '\ue202';
 const MARKER_LENGTH = 2000;
 /** Markers past the bound are looked up one by one, so only a few are. */
