@@ -5,7 +5,8 @@
 import { open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
-import { findInnerZips, findMissingParts } from './shards.ts';
+import { findMissingParts } from './missing-shards.ts';
+import { findInnerZips } from './shards.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 import { openZip, openZipAt, type ZipFile } from './zip.ts';
 
