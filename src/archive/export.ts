@@ -96,7 +96,7 @@ async function assemble(
       sources.push((signal) => container.read(entry, signal));
     }
   }
-  problems.push(...(await findMissingShards(found, sideFiles)));
+  problems.push(...(await findMissingShards(parts, found, sideFiles)));
   if (shards.length === 0) throw refusal ?? noConversations(outer.entries, problems);
 
   const { maxElementBytes, maxDepth, maxValues } = options.limits;

@@ -1,45 +1,98 @@
 /** What of an export is not in the archive, as far as manifests and numbers tell. */
 import type { Container, ContainerEntry } from './container.ts';
 import { baseNameOf, partNumber, shardNumber } from './entry-names.ts';
+import type { Part } from './portal.ts';
 import type { SideFiles } from './side-files.ts';
 import type { ArchiveWarning } from './types.ts';
-import { asArray, asObject, asText, isObject } from './values/json.ts';
+import { asArray, asObject, asText, isObject, isSameJson } from './values/json.ts';
 
 /** How many gaps a warning names. */
 const NAMED_GAPS = 5;
 
+/** What one part of an export holds, and what its manifest says that it should. */
+interface Holding {
+  /** Stands before its warnings. */
+  label: string;
+  present: ReadonlySet<number>;
+  /** Names by number; empty without a manifest that lists shards. */
+  listed: ReadonlyMap<number, string>;
+}
+
 /**
- * Shards that a manifest lists and no container of the export holds. Without a manifest only the numbers can tell: a
+ * Shards that a manifest lists and its part of the export does not hold. Without a manifest only the numbers can tell: a
  * gap in them is a warning, for the rest may have been left out on purpose.
+ *
+ * Each part of the Privacy Portal is an ordinary export, which begins to count anew, so that another part's shard of the
+ * same number is another shard. But one export may also be spread over parts. It is taken for that only where nothing
+ * speaks against it: no number occurs twice, all manifests are the same to the last byte count, and no part has by
+ * itself all that they list. Two exports of a user hardly look so, for each lists the sizes of its own files.
  */
 export async function findMissingShards(
+  parts: readonly Part[],
   shards: ReadonlyMap<Container, ContainerEntry[]>,
   sideFiles: SideFiles,
 ): Promise<ArchiveWarning[]> {
-  const present = new Set([...shards.values()].flat().flatMap((entry) => shardNumber(entry.baseName) ?? []));
-  const missing = new Map<number, string>();
-  let listed = false;
-  for (const container of shards.keys()) {
-    for (const name of namesIn(await sideFiles.read(container, 'export_manifest'))) {
-      const baseName = baseNameOf(name);
-      const number = shardNumber(baseName);
-      if (number === null) continue;
-      listed = true;
-      if (!present.has(number)) missing.set(number, baseName);
-    }
+  const holdings: Holding[] = [];
+  // Only one is kept, for together they can be large.
+  let manifest: unknown;
+  let isSameManifest = true;
+  // The container around the parts is no export.
+  const exports = parts.length > 1 ? parts.filter(({ prefix }) => prefix !== '') : parts;
+  for (const { container, prefix } of exports) {
+    const next = await sideFiles.read(container, 'export_manifest');
+    const label = prefix === '' ? '' : `${baseNameOf(prefix.slice(0, -1))}: `;
+    const holding = { label, present: numbersOf(shards.get(container) ?? []), listed: shardsListedIn(next) };
+    holdings.push(holding);
+    if (holding.listed.size === 0) continue;
+    manifest ??= next;
+    isSameManifest &&= isSameJson(manifest, next);
   }
-  if (!listed) {
-    const nameOf = (number: number) => `conversations-${String(number).padStart(3, '0')}.json`;
-    return describeGaps(
-      [...present].filter((number) => number >= 0),
-      0,
-      nameOf,
-    );
-  }
-  return [...missing.values()].map((name) => ({
+  return compareHoldings(holdings, isSameManifest);
+}
+
+function compareHoldings(holdings: readonly Holding[], isSameManifest: boolean): ArchiveWarning[] {
+  const whole: Holding = {
+    label: '',
+    present: new Set(holdings.flatMap(({ present }) => [...present])),
+    listed: holdings.find(({ listed }) => listed.size > 0)?.listed ?? new Map(),
+  };
+  const countsThrough = whole.present.size === holdings.reduce((sum, { present }) => sum + present.size, 0);
+  const listed = [...whole.listed.keys()];
+  const isAloneWhole = holdings.some(({ present }) => listed.every((number) => present.has(number)));
+  if (countsThrough && isSameManifest && !isAloneWhole) return lackingOf(whole);
+  const silent = holdings.filter(({ listed }) => listed.size === 0);
+  const counting = countsThrough && silent.length > 0 ? [whole] : silent;
+  return [...holdings.flatMap(lackingOf), ...counting.flatMap(gapsOf)];
+}
+
+function lackingOf({ label, present, listed }: Holding): ArchiveWarning[] {
+  const lacking = [...listed].filter(([number]) => !present.has(number));
+  return lacking.map(([, name]) => ({
     code: 'SHARD_MISSING',
-    reason: `The export lists ${name}, but it is not in the archive.`,
+    reason:
+      label === ''
+        ? `The export lists ${name}, but it is not in the archive.`
+        : `${label}It lists ${name}, but does not hold it.`,
   }));
+}
+
+function gapsOf({ label, present }: Holding): ArchiveWarning[] {
+  const nameOf = (number: number) => `conversations-${String(number).padStart(3, '0')}.json`;
+  const numbers = [...present].filter((number) => number >= 0);
+  return describeGaps(numbers, 0, nameOf).map(({ code, reason }) => ({ code, reason: label + reason }));
+}
+
+const numbersOf = (entries: readonly ContainerEntry[]) =>
+  new Set(entries.flatMap(({ baseName }) => shardNumber(baseName) ?? []));
+
+function shardsListedIn(manifest: unknown): Map<number, string> {
+  const listed = new Map<number, string>();
+  for (const name of namesIn(manifest)) {
+    const baseName = baseNameOf(name);
+    const number = shardNumber(baseName);
+    if (number !== null) listed.set(number, baseName);
+  }
+  return listed;
 }
 
 /** Gaps in the numbers of the portal's zips. */

@@ -1,6 +1,6 @@
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { openExport } from '../../../src/archive/export.ts';
 import {
   bytesOf,
@@ -14,6 +14,19 @@ import {
   type ZipPart,
 } from '../builders.ts';
 import { idsIn, manifest, shard } from './parts.ts';
+
+const a = shard('conversations-000.json', 'a');
+const b = shard('conversations-001.json', 'b');
+const c = shard('conversations-002.json', 'c');
+const both = manifest('conversations-000.json', 'conversations-001.json');
+
+/** A manifest of the first two files that tells their sizes. */
+const sized = (size_bytes: number): ZipPart => ({
+  ...both,
+  data: bytesOf({
+    export_files: [0, 1].map((number) => ({ path: `conversations-00${number}.json`, size_bytes })),
+  }),
+});
 
 describe('a container of the Privacy Portal', () => {
   const part = (number: number, method: number, ...ids: string[]): ZipPart => ({
@@ -84,6 +97,72 @@ describe('a container of the Privacy Portal', () => {
       data: makeZip([shard('conversations-001.json', 'b'), listed]),
     };
     expect((await importZip(makeZip([one, two]))).problems).toEqual(['SHARD_MISSING']);
+  });
+
+  it.each<[string, ZipPart[][], string[]]>([
+    [
+      'lacks what another holds of its own',
+      [
+        [a, b, both],
+        [a, both],
+      ],
+      ['2.zip: It lists conversations-001.json'],
+    ],
+    [
+      'holds nothing of what it lists',
+      [[a, b, both], [both]],
+      ['2.zip: It lists conversations-000.json', '2.zip: It lists conversations-001.json'],
+    ],
+    [
+      'lacks what another lacks, too',
+      [
+        [a, both],
+        [a, both],
+      ],
+      ['1.zip: It lists conversations-001.json', '2.zip: It lists conversations-001.json'],
+    ],
+    [
+      'lists other sizes than another, so that each is an export of its own',
+      [
+        [a, sized(5)],
+        [b, sized(6)],
+      ],
+      ['1.zip: It lists conversations-001.json', '2.zip: It lists conversations-000.json'],
+    ],
+    [
+      'without a manifest has a gap that another fills',
+      [
+        [a, b, c],
+        [a, c],
+      ],
+      ['2.zip: The numbers'],
+    ],
+    ['without a manifest goes on where another ends', [[a, b], [c]], []],
+    [
+      'holds the rest of what one manifest lists for all',
+      [
+        [a, both],
+        [b, both],
+      ],
+      [],
+    ],
+    ['holds one of what the manifest of another lists', [[a], [b, both]], []],
+    ['is whole beside one without a manifest that goes on', [[a, b, both], [c]], []],
+    [
+      'is whole, as the other is',
+      [
+        [a, b, both],
+        [a, b, both],
+      ],
+      [],
+    ],
+  ])('misses what is missing where a part %s', async (_case, parts, expected) => {
+    const zips = parts.map((files, at) => ({ name: `Conversations__${at + 1}.zip`, data: makeZip(files) }));
+    const path = await temporaryFile(makeZip(zips));
+    const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
+    onTestFinished(() => archive.close());
+    const reasons = archive.problems.map(({ reason }) => reason);
+    expect(reasons).toEqual(expected.map((reason) => expect.stringContaining(reason)));
   });
 
   it('finds the files of its parts', async () => {
