@@ -3,6 +3,8 @@
 // Never looser: shared_conversations.json, sectioned_conversations.json and the asset names are no conversations.
 const SHARD_NAME = /^conversations(?:-(\d+))?(?: ?\(\d+\))?\.json$/i;
 const INNER_ZIP_NAME = /^Conversations_{1,2}[^/]*\.zip$/i;
+// Stricter than of conversations: somebody's own folder may be called `Files_2024`.
+const PORTAL_FILES_NAME = /^Files_(?:_|.*-files-)/i;
 const PART_NUMBER = /^(.*-)(\d{4})(?: ?\(\d+\))?\.zip$/i;
 
 /** The part after the last separator of either kind. */
@@ -27,12 +29,21 @@ export function partNumber(baseName: string): { series: string; number: number }
 
 /** Files that the code interpreter was given or wrote; one may be called like a file of conversations. */
 export function isCodeFile(name: string): boolean {
-  const folders = name.split('/').slice(0, -1);
+  const folders = foldersOf(name);
   const user = folders.findIndex((folder) => folder.startsWith('user-'));
-  return (
-    user >= 0 && folders.slice(user).some((folder, at, below) => folder === 'mnt' && below[at + 1] === 'data')
-  );
+  return user >= 0 && hasPath(folders.slice(user), 'mnt', 'data');
 }
+
+/** Files where the Privacy Portal puts what the user attached; somebody's own folders may be called so as well. */
+export const isAttachedFile = (name: string): boolean => hasPath(foldersOf(name), 'personal', 'files');
+
+/** Files in a folder into which the portal's zip of attached files was unpacked. */
+export const isPortalFile = (name: string): boolean =>
+  foldersOf(name).some((folder) => PORTAL_FILES_NAME.test(folder));
+
+const foldersOf = (name: string): string[] => name.split('/').slice(0, -1);
+const hasPath = (folders: string[], first: string, second: string): boolean =>
+  folders.some((folder, at) => folder === first && folders[at + 1] === second);
 
 /** The code of the warning that an entry was left out: conversations may be lost with one that is named so. */
 export function refusalCode(name: string): 'SHARD_REFUSED' | 'ENTRY_REFUSED' {

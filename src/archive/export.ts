@@ -2,11 +2,10 @@
 import { stat } from 'node:fs/promises';
 import { type AssetIndex, indexAssets } from './assets.ts';
 import type { ContainerEntry, ContainerLimits } from './container.ts';
-import { isCodeFile } from './entry-names.ts';
 import { openFolder } from './folder.ts';
 import { findMissingShards } from './missing-shards.ts';
 import { openInnerZips, type Part } from './portal.ts';
-import { findShards } from './shards.ts';
+import { findShards, isUserFile } from './shards.ts';
 import { createSideFiles } from './side-files.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
@@ -75,12 +74,12 @@ async function assemble(
   const problems = [...outer.warnings];
   const parts: Part[] = [{ container: outer, prefix: '' }];
   const [outerShards = []] = findShards([outer]).values();
-  if (outerShards.every((entry) => isCodeFile(entry.name))) {
+  if (outerShards.every(isUserFile)) {
     parts.push(...(await openInnerZips(outer, options, cleanup, problems)));
   }
 
   const found = findShards(parts.map((part) => part.container));
-  const sideFiles = createSideFiles(problems);
+  const sideFiles = createSideFiles(found, problems);
   const shards: Shard[] = [];
   const sources: ((signal: AbortSignal | undefined) => AsyncIterable<Buffer>)[] = [];
   let refusal: ArchiveError | null = null;

@@ -1,37 +1,55 @@
 import type { Container, ContainerEntry } from './container.ts';
-import { isCodeFile, isInnerZip, shardNumber } from './entry-names.ts';
+import { isAttachedFile, isCodeFile, isInnerZip, isPortalFile, shardNumber } from './entry-names.ts';
 
 /** Files that operating systems add to archives. */
 export function isJunk(entry: ContainerEntry): boolean {
   return entry.baseName.startsWith('._') || entry.name.split('/').includes('__MACOSX');
 }
 
+/** Neither conversations nor what an export says of them, whatever it is called. */
+export function isLeftOut(entry: ContainerEntry): boolean {
+  return isJunk(entry) || isPortalFile(entry.name);
+}
+
+/** Among the files that the user attached, or the code interpreter had: what it says is no part of the export. */
+export const isUserFile = ({ name }: ContainerEntry): boolean => isCodeFile(name) || isAttachedFile(name);
+
 /**
  * The files of conversations of each container, the single one first and the numbered ones in the order of their
- * numbers. Files of the code interpreter count only when there are no others.
+ * numbers. Files of the user's count only when there are no others, and never where the Privacy Portal packed them: users
+ * attach old exports, and a zip of attachments is not looked into either.
  */
 export function findShards<C extends Pick<Container, 'entries'>>(
   containers: readonly C[],
 ): Map<C, ContainerEntry[]> {
   const all = containers.map((container) => [container, shardsOf(container.entries)] as const);
-  const isOwn = ({ name }: ContainerEntry) => !isCodeFile(name);
-  const hasOwn = all.some(([, entries]) => entries.some(isOwn));
-  return new Map(all.map(([container, entries]) => [container, hasOwn ? entries.filter(isOwn) : entries]));
+  const counting = new Set(preferOwn(all.flatMap(([, entries]) => entries)));
+  return new Map(
+    all.map(([container, entries]) => [container, entries.filter((entry) => counting.has(entry))]),
+  );
+}
+
+/** Without files of the user's, unless there are no others. */
+function preferOwn<E extends ContainerEntry>(entries: E[]): E[] {
+  const withoutCode = entries.filter(({ name }) => !isCodeFile(name));
+  const left = withoutCode.length > 0 ? withoutCode : entries;
+  const own = left.filter(({ name }) => !isAttachedFile(name));
+  return own.length > 0 ? own : left;
 }
 
 function shardsOf(entries: readonly ContainerEntry[]): ContainerEntry[] {
   const shards = entries.flatMap((entry) => {
     const number = shardNumber(entry.baseName);
-    return number === null || isJunk(entry) ? [] : [{ entry, number }];
+    return number === null || isLeftOut(entry) ? [] : [{ entry, number }];
   });
   shards.sort((a, b) => a.number - b.number || compareText(a.entry.name, b.entry.name));
   return shards.map((shard) => shard.entry);
 }
 
-/** The zips of conversations in a container of the Privacy Portal, in the order of their parts. */
+/** The zips of conversations in a container of the Privacy Portal, in the order of their parts; see findShards. */
 export function findInnerZips<E extends ContainerEntry>(entries: readonly E[]): E[] {
-  const zips = entries.filter((entry) => isInnerZip(entry.baseName) && !isJunk(entry));
-  return zips.sort(
+  const zips = entries.filter((entry) => isInnerZip(entry.baseName) && !isLeftOut(entry));
+  return preferOwn(zips).sort(
     (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }) || compareText(a.name, b.name),
   );
 }

@@ -3,7 +3,7 @@
  * are parsed as a whole, and a few packed kilobytes can be gigabytes of empty objects.
  */
 import { type Container, type ContainerEntry, readWhole } from './container.ts';
-import { isJunk } from './shards.ts';
+import { isLeftOut, isUserFile } from './shards.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 
 export type SideFileName = 'export_manifest' | 'conversation_asset_file_names' | 'library_files';
@@ -26,12 +26,15 @@ const BRACE = 0x7b;
 const BRACKET = 0x5b;
 const COMMA = 0x2c;
 
-/** Each file that is not used becomes one of `problems`. */
-export function createSideFiles(problems: ArchiveWarning[]): SideFiles {
+/** Of containers and the files of conversations in them. Each file that is not used becomes one of `problems`. */
+export function createSideFiles(
+  shardsOf: ReadonlyMap<Container, ContainerEntry[]>,
+  problems: ArchiveWarning[],
+): SideFiles {
   let valuesLeft = MAX_TOTAL_VALUES;
   return {
     async read(container, name) {
-      const entry = findSideFile(container.entries, name);
+      const entry = findSideFile(container.entries, shardsOf.get(container) ?? [], name);
       if (entry === undefined) return undefined;
       try {
         const bytes = await readWhole(container, entry, MAX_BYTES, () => tooLarge(`${MAX_BYTES} bytes`));
@@ -51,13 +54,22 @@ export function createSideFiles(problems: ArchiveWarning[]): SideFiles {
   };
 }
 
-/** Other products have files of these names in folders of their own, and downloads get numbers: `x (1).json`. */
-function findSideFile(entries: readonly ContainerEntry[], name: SideFileName): ContainerEntry | undefined {
+/**
+ * Other products have files of these names in folders of their own, and downloads get numbers: `x (1).json`. Of files
+ * of the user's only those count that came with conversations among them.
+ */
+function findSideFile(
+  entries: readonly ContainerEntry[],
+  shards: readonly ContainerEntry[],
+  name: SideFileName,
+): ContainerEntry | undefined {
   const pattern = new RegExp(`^${name}(?: ?\\(\\d+\\))?\\.json$`, 'i');
   const distance = (entry: ContainerEntry) => entry.name.split('/').length * 1_000 + entry.baseName.length;
+  const areUserFiles = shards.some(isUserFile);
   let nearest: ContainerEntry | undefined;
   for (const entry of entries) {
-    if (!pattern.test(entry.baseName) || isJunk(entry)) continue;
+    if (!pattern.test(entry.baseName) || isLeftOut(entry)) continue;
+    if (isUserFile(entry) && !areUserFiles) continue;
     if (nearest === undefined || distance(entry) < distance(nearest)) nearest = entry;
   }
   return nearest;

@@ -22,6 +22,61 @@ describe('the files of an export', () => {
     expect(await idsIn([inner, shard(code, 'b')])).toEqual(['a']);
   });
 
+  describe('in an unpacked portal', () => {
+    const folder = 'User Online Activity/';
+    const attached = `${folder}Files__x-files-0001/personal/files/`;
+    const chats = shard(`${folder}Conversations__x-chatgpt-0001/conversations-000.json`, 'a');
+
+    it('never come from the files that were attached', async () => {
+      const result = await importZip(
+        makeZip([
+          chats,
+          shard(`${attached}conversations.json`, 'old'),
+          shard(`${attached}conversations-003.json`, 'older'),
+          { ...manifest('conversations-005.json'), name: `${attached}export_manifest.json` },
+        ]),
+      );
+      expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a']);
+      expect(result.problems).toEqual([]);
+    });
+
+    it.each([
+      'Files__x-files-0001/personal/files/conversations.json',
+      'my archive/Files__x-files-0001/conversations-000.json',
+      'Files_x-files-0002/personal/files/conversations.json',
+    ])('are not %s, even when there are no others', async (name) => {
+      await expect(importZip(makeZip([shard(name, 'old')]))).rejects.toMatchObject({
+        code: 'NO_CONVERSATIONS',
+      });
+    });
+
+    it('may stand below personal/files or in somebody’s own folder when there are no others', async () => {
+      expect(await idsIn([shard('personal/files/conversations.json', 'a')])).toEqual(['a']);
+      const code = 'personal/files/user-x/abc/mnt/data/conversations.json';
+      expect(await idsIn([shard('personal/files/conversations.json', 'a'), shard(code, 'b')])).toEqual(['a']);
+      expect(await idsIn([shard('Files_2024/conversations.json', 'a')])).toEqual(['a']);
+      expect(await idsIn([chats, shard('personal/files/conversations.json', 'old')])).toEqual(['a']);
+      const listed = { ...manifest('conversations-001.json'), name: 'personal/files/export_manifest.json' };
+      const result = await importZip(makeZip([shard('personal/files/conversations-000.json', 'a'), listed]));
+      expect(result.problems).toEqual(['SHARD_MISSING']);
+    });
+
+    it('are not taken from a zip that was attached', async () => {
+      const zip = (name: string, id: string): ZipPart => ({
+        name,
+        data: makeZip([shard('conversations.json', id)]),
+      });
+      const old = zip(`${attached}Conversations__x-chatgpt-0007.zip`, 'old');
+      const result = await importZip(makeZip([zip('Conversations__x-chatgpt-0001.zip', 'a'), old]));
+      expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a']);
+      expect(result.problems).toEqual([]);
+      await expect(importZip(makeZip([old]))).rejects.toMatchObject({ code: 'NO_CONVERSATIONS' });
+      const bare = zip('personal/files/Conversations__x-chatgpt-0001.zip', 'b');
+      expect(await idsIn([bare])).toEqual(['b']);
+      expect(await idsIn([bare, zip('Conversations__x-chatgpt-0001.zip', 'a')])).toEqual(['a']);
+    });
+  });
+
   it('are found in a wrapping folder and under a copy’s name', async () => {
     expect(await idsIn([shard('my export/conversations (1).json', 'a')])).toEqual(['a']);
     expect(await idsIn([shard('x\\y\\Conversations-000.JSON', 'a')])).toEqual(['a']);
