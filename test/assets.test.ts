@@ -86,6 +86,14 @@ test('attachments are found under either naming scheme and stored once for each 
   expect(bytes.equals(png)).toBe(true);
 });
 
+test('an attachment has the type of its own name where the export tells none', async () => {
+  const user = await server.asUser();
+  await importFiles(user, [withFiles('typed', { id: 'file-Csv', name: 'data.csv', mimeType: '' })], {
+    'file-Csv.dat': 'a,b\n1,2\n',
+  });
+  expect((await assetsOf(user))['file-Csv']).toMatchObject({ name: 'data.csv', mimeType: 'text/csv' });
+});
+
 test('an attachment is served to its owner alone', async () => {
   const [owner, other] = [await server.asUser(), await server.asUser()];
   const zip = { 'file-Own.png': png };

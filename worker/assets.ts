@@ -71,7 +71,8 @@ async function storeAsset(
       lease.userId,
       watched(archive.assets.read(found.entry, signal), reporter),
     );
-    return { id: asset.id, name: found.name, mimeType: await archive.assets.mimeType(found), ...stored };
+    const mimeType = await archive.assets.mimeType(found, asset.name);
+    return { id: asset.id, name: found.name, mimeType, ...stored };
   } catch (error) {
     if (!(error instanceof ArchiveError)) throw error;
     const reason = `The attachment ${asset.externalId} could not be read: ${error.message}`;

@@ -22,8 +22,11 @@ export interface AssetIndex {
   /** Null when the export does not hold the file, which is normal: voice expires and images are left out. */
   resolve(externalId: string, conversationExternalId?: string): ResolvedAsset | null;
   read(entry: AssetEntry, signal?: AbortSignal): AsyncIterable<Buffer>;
-  /** By the extension of the name, else by the first bytes; a hint that must not decide how a file is served. */
-  mimeType(asset: ResolvedAsset): Promise<string>;
+  /**
+   * By the extension of its name, `calledName` being what messages call it, else by the first bytes; a hint that must not
+   * decide how a file is served.
+   */
+  mimeType(asset: ResolvedAsset, calledName: string | null): Promise<string>;
 }
 
 const UNKNOWN_TYPE = 'application/octet-stream';
@@ -76,8 +79,8 @@ export async function indexAssets(
       return { entry: { container: best.container, entry: best.entry }, name };
     },
     read: ({ container, entry }, signal) => container.read(entry, signal),
-    async mimeType({ entry, name }) {
-      for (const file of [name ?? '', entry.entry.baseName]) {
+    async mimeType({ entry, name }, calledName) {
+      for (const file of [calledName ?? '', name ?? '', entry.entry.baseName]) {
         const type = lookup(extname(file));
         if (type !== false && type !== UNKNOWN_TYPE) return type;
       }

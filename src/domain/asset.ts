@@ -105,6 +105,8 @@ export interface MissingAsset {
   provider: string;
   externalId: string;
   conversationExternalId: string;
+  /** What messages call it. */
+  name: string | null;
 }
 
 /** Assets of a user whose content no export has held so far, in pages: pass the last id of the page before. */
@@ -115,7 +117,7 @@ export async function listMissingAssets(
   limit: number,
 ): Promise<MissingAsset[]> {
   return services.database.query<MissingAsset>(
-    `SELECT id, provider, external_id AS "externalId", conversation_external_id AS "conversationExternalId"
+    `SELECT id, provider, external_id AS "externalId", conversation_external_id AS "conversationExternalId", name
      FROM assets WHERE user_id = $1 AND sha256 IS NULL AND id > $2 ORDER BY id LIMIT $3`,
     [userId, afterId ?? NIL, limit],
   );

@@ -94,11 +94,26 @@ describe('a file of an export', () => {
     );
     const typeOf = async (id: string): Promise<string | null> => {
       const asset = assets.resolve(id);
-      return asset === null ? null : assets.mimeType(asset);
+      return asset === null ? null : assets.mimeType(asset, null);
     };
     expect(await typeOf('file-a')).toBe('text/html');
     expect(await typeOf('file-b')).toBe('image/png');
     expect(await typeOf('file-c')).toBe('application/octet-stream');
+  });
+
+  it('has the type of the name by which a message knows it before that of any other', async () => {
+    const names = { 'file-a.dat': 'a.txt', 'file-b.dat': 'b.txt' };
+    const assets = await indexOf(
+      { name: 'file-a.dat', data: 'what' },
+      { name: 'file-b.dat', data: 'what' },
+      { name: 'conversation_asset_file_names.json', data: bytesOf(names) },
+    );
+    const typeOf = async (id: string, calledName: string | null): Promise<string | null> => {
+      const asset = assets.resolve(id);
+      return asset === null ? null : assets.mimeType(asset, calledName);
+    };
+    expect(await typeOf('file-a', 'data.csv')).toBe('text/csv');
+    expect(await typeOf('file-b', 'data')).toBe('text/plain');
   });
 
   it('can be read', async () => {
