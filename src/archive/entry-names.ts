@@ -3,6 +3,7 @@
 // Never looser: shared_conversations.json, sectioned_conversations.json and the asset names are no conversations.
 const SHARD_NAME = /^conversations(?:-(\d+))?(?: ?\(\d+\))?\.json$/i;
 const INNER_ZIP_NAME = /^Conversations_{1,2}[^/]*\.zip$/i;
+const INNER_FOLDER_NAME = /^Conversations_/i;
 // Stricter than of conversations: somebody's own folder may be called `Files_2024`.
 const PORTAL_FILES_NAME = /^Files_(?:_|.*-files-)/i;
 const PART_NUMBER = /^(.*-)(\d{4})(?: ?\(\d+\))?\.zip$/i;
@@ -20,6 +21,13 @@ export function shardNumber(baseName: string): number | null {
 
 /** Whether the Privacy Portal calls a zip of conversations so. */
 export const isInnerZip = (baseName: string): boolean => INNER_ZIP_NAME.test(baseName);
+
+/** The folder into which a zip of conversations was unpacked, when a file lies in one; else null. */
+export function innerFolderOf(name: string): string | null {
+  const folders = foldersOf(name);
+  const at = folders.findIndex((folder) => INNER_FOLDER_NAME.test(folder));
+  return at < 0 ? null : folders.slice(0, at + 1).join('/');
+}
 
 /** `Conversations__x-chatgpt-0002.zip` is number 2 of the series `Conversations__x-chatgpt-`; null when none is told. */
 export function partNumber(baseName: string): { series: string; number: number } | null {

@@ -4,7 +4,7 @@ import { type AssetIndex, indexAssets } from './assets.ts';
 import type { ContainerEntry, ContainerLimits } from './container.ts';
 import { openFolder } from './folder.ts';
 import { findMissingShards } from './missing-shards.ts';
-import { openInnerZips, type Part } from './portal.ts';
+import { openInnerZips, splitUnpacked } from './portal.ts';
 import { findShards, isUserFile } from './shards.ts';
 import { createSideFiles } from './side-files.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
@@ -72,7 +72,7 @@ async function assemble(
   const outer = isFolder ? await openFolder(path, options.limits) : await openZip(path, options.limits);
   cleanup.push(() => outer.close());
   const problems = [...outer.warnings];
-  const parts: Part[] = [{ container: outer, prefix: '' }];
+  const parts = splitUnpacked(outer);
   const [outerShards = []] = findShards([outer]).values();
   if (outerShards.every(isUserFile)) {
     parts.push(...(await openInnerZips(outer, options, cleanup, problems)));

@@ -36,12 +36,13 @@ export async function findMissingShards(
   // Only one is kept, for together they can be large.
   let manifest: unknown;
   let isSameManifest = true;
-  // The container around the parts is no export.
-  const exports = parts.length > 1 ? parts.filter(({ prefix }) => prefix !== '') : parts;
-  for (const { container, prefix } of exports) {
+  for (const { container, name } of parts) {
+    const present = numbersOf(shards.get(container) ?? []);
+    // What lies around the parts is no export.
+    if (parts.length > 1 && name === null && present.size === 0) continue;
     const next = await sideFiles.read(container, 'export_manifest');
-    const label = prefix === '' ? '' : `${baseNameOf(prefix.slice(0, -1))}: `;
-    const holding = { label, present: numbersOf(shards.get(container) ?? []), listed: shardsListedIn(next) };
+    const label = name === null ? '' : `${name}: `;
+    const holding = { label, present, listed: shardsListedIn(next) };
     holdings.push(holding);
     if (holding.listed.size === 0) continue;
     manifest ??= next;
@@ -60,7 +61,7 @@ function compareHoldings(holdings: readonly Holding[], isSameManifest: boolean):
   const listed = [...whole.listed.keys()];
   const isAloneWhole = holdings.some(({ present }) => listed.every((number) => present.has(number)));
   if (countsThrough && isSameManifest && !isAloneWhole) return lackingOf(whole);
-  const silent = holdings.filter(({ listed }) => listed.size === 0);
+  const silent = holdings.filter(({ listed, present }) => listed.size === 0 && present.size > 0);
   const counting = countsThrough && silent.length > 0 ? [whole] : silent;
   return [...holdings.flatMap(lackingOf), ...counting.flatMap(gapsOf)];
 }

@@ -5,8 +5,9 @@
 import { open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
+import { baseNameOf, innerFolderOf } from './entry-names.ts';
 import { findMissingParts } from './missing-shards.ts';
-import { findInnerZips } from './shards.ts';
+import { compareParts, findInnerZips } from './shards.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 import { openZip, openZipAt, type ZipFile } from './zip.ts';
 
@@ -14,6 +15,8 @@ import { openZip, openZipAt, type ZipFile } from './zip.ts';
 export interface Part {
   container: Container;
   prefix: string;
+  /** What the portal calls it; null for what lies around its parts, or is no portal. */
+  name: string | null;
 }
 
 export interface PortalOptions {
@@ -21,6 +24,26 @@ export interface PortalOptions {
   /** With a number behind it, where a deflated zip is unpacked. */
   tempPath: string;
   signal?: AbortSignal | undefined;
+}
+
+/**
+ * Each folder into which a zip of conversations was unpacked is a part, as the zip would be. First comes what lies around
+ * them: all of `outer` when there are none.
+ */
+export function splitUnpacked(outer: Container): Part[] {
+  const byFolder = new Map<string | null, ContainerEntry[]>([[null, []]]);
+  for (const entry of outer.entries) {
+    const folder = innerFolderOf(entry.name);
+    const entries = byFolder.get(folder);
+    if (entries === undefined) byFolder.set(folder, [entry]);
+    else entries.push(entry);
+  }
+  const folders = [...byFolder].sort(([a], [b]) => compareParts(a ?? '', b ?? ''));
+  return folders.map(([folder, entries]) => ({
+    container: { ...outer, entries },
+    prefix: '',
+    name: folder === null ? null : baseNameOf(folder),
+  }));
 }
 
 /**
@@ -45,7 +68,7 @@ export async function openInnerZips(
       cleanup.push(() => zip.close());
       maxExpandedBytes -= zip.entries.reduce((sum, each) => sum + each.expandedBytes, 0);
       problems.push(...zip.warnings);
-      parts.push({ container: zip, prefix: `${entry.name}/` });
+      parts.push({ container: zip, prefix: `${entry.name}/`, name: entry.baseName });
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;
       problems.push(asProblem(entry, error));

@@ -49,9 +49,12 @@ function shardsOf(entries: readonly ContainerEntry[]): ContainerEntry[] {
 /** The zips of conversations in a container of the Privacy Portal, in the order of their parts; see findShards. */
 export function findInnerZips<E extends ContainerEntry>(entries: readonly E[]): E[] {
   const zips = entries.filter((entry) => isInnerZip(entry.baseName) && !isLeftOut(entry));
-  return preferOwn(zips).sort(
-    (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }) || compareText(a.name, b.name),
-  );
+  return preferOwn(zips).sort((a, b) => compareParts(a.name, b.name));
+}
+
+/** Names of the portal's parts, by their numbers. */
+export function compareParts(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true }) || compareText(a, b);
 }
 
 function compareText(a: string, b: string): number {

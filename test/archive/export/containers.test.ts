@@ -165,6 +165,30 @@ describe('a container of the Privacy Portal', () => {
     expect(reasons).toEqual(expected.map((reason) => expect.stringContaining(reason)));
   });
 
+  it('is the same when it was unpacked', async () => {
+    const inside = (folder: string, ...files: ZipPart[]) =>
+      files.map((file) => ({ ...file, name: `my data/Conversations__x-chatgpt-${folder}/${file.name}` }));
+    const map = (names: object): ZipPart => ({
+      name: 'conversation_asset_file_names.json',
+      data: bytesOf(names),
+    });
+    const zip = makeZip([
+      ...inside('0010', shard('conversations-000.json', 'last')),
+      ...inside('0002', both, map({ 'file-2.dat': 'two.png' }), shard('conversations-000.json', 'next')),
+      ...inside('0001', a, b, both, map({ 'file-1.dat': 'one.png' })),
+      { name: 'my data/Files__x-files-0001/file-1.dat' },
+    ]);
+    const path = await temporaryFile(zip);
+    const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
+    onTestFinished(() => archive.close());
+    const missing = 'Conversations__x-chatgpt-0002: It lists conversations-001.json, but does not hold it.';
+    expect(archive.problems).toEqual([{ code: 'SHARD_MISSING', reason: missing }]);
+    expect(archive.assets.resolve('file-1')).toMatchObject({ name: 'one.png' });
+    expect(archive.assets.factsOf('file-2')).toMatchObject({ name: 'two.png' });
+    const ids = (await importPath(path)).conversations.map((conversation) => conversation.externalId);
+    expect(ids).toEqual(['a', 'b', 'next', 'last']);
+  });
+
   it('finds the files of its parts', async () => {
     const path = await temporaryFile(makeZip([part(1, 0, 'a')]));
     const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
