@@ -237,6 +237,26 @@ describe.each(backends)('On %s', (backend) => {
       expect(await problemsOf(user.client, first.id)).toMatchObject([changedArchive]);
     });
 
+    test('of a broken shard that was cancelled goes on behind what it has read', async () => {
+      const user = await server.asUser();
+      const all = Array.from({ length: SEVERAL_BATCHES }, (_, index) => dialogue(`b${index}`));
+      const text = JSON.stringify(all);
+      const broken = await zipOf({ 'conversations.json': text.slice(0, 20_000) });
+      const { id } = await sync(user.client, server.exports.serve(broken).url);
+      await writeFile(keptArchive(id), await zipOf({ 'conversations.json': text }));
+      const { cancelled } = await cancelInSecondBatch(user, () => changeTask(user.client, 'retrySync', id));
+      expect(foundBy(cancelled)).toBe(await rowCount(server, user));
+      expect(foundBy(cancelled)).toBeLessThan(SEVERAL_BATCHES);
+
+      await changeTask(user.client, 'retrySync', id);
+      expect(await untilOver(user.client, id)).toMatchObject({
+        status: 'COMPLETED',
+        counts: { added: SEVERAL_BATCHES, updated: 0, unchanged: 0, skipped: 0, failed: 0 },
+        progress: { conversationsDone: SEVERAL_BATCHES, conversationsTotal: SEVERAL_BATCHES },
+      });
+      expect(await problemsOf(user.client, id)).toMatchObject([changedArchive]);
+    });
+
     test('has nothing to do for a task that brought everything, and waits for nobody', async () => {
       const user = await server.asUser();
       const done = await sync(user.client, server.exports.serve(await zipWith(['n1'], [])).url);

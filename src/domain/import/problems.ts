@@ -101,7 +101,10 @@ async function insertProblems(
   );
 }
 
-/** Takes away the problems of elements that have a new outcome. */
+/**
+ * Takes away the problems of elements that have a new outcome. What is left of a shard that broke off begins behind them: a
+ * retry that comes after this one does not count them again.
+ */
 export async function clearRetried(
   tx: Pick<Transaction, 'execute'>,
   lease: Lease,
@@ -109,9 +112,15 @@ export async function clearRetried(
 ): Promise<void> {
   if (places.length === 0) return;
   await tx.execute(
-    `DELETE FROM sync_problems p USING unnest($3::text[], $4::int[]) AS place (entry, element)
+    `WITH places AS (SELECT * FROM unnest($3::text[], $4::int[]) AS place (entry, element)), moved AS (
+       UPDATE sync_problems p SET element = written.next
+       FROM (SELECT entry, max(element) + 1 AS next FROM places GROUP BY entry) AS written
+       WHERE p.user_id = $1 AND p.task_id = $2 AND p.retrying AND p.rest_of_shard
+         AND p.entry = written.entry AND p.element < written.next
+     )
+     DELETE FROM sync_problems p USING places
      WHERE p.user_id = $1 AND p.task_id = $2 AND p.retrying AND NOT p.rest_of_shard
-       AND p.entry = place.entry AND p.element = place.element`,
+       AND p.entry = places.entry AND p.element = places.element`,
     [lease.userId, lease.taskId, places.map((place) => place.shard), places.map((place) => place.element)],
   );
 }
