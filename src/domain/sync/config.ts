@@ -3,7 +3,7 @@ import type { SyncConfig } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
 import { InvalidInputError, SyncError } from '../errors.ts';
 import { parseInput } from '../input.ts';
-import type { Services } from '../services.ts';
+import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { alignSchedule, firstDueAt, pauseReason } from './schedule.ts';
 
@@ -23,6 +23,11 @@ export const configureSyncInput = z.strictObject({
 
 export type ConfigureSyncInput = z.input<typeof configureSyncInput>;
 
+/** Of `sync_configs`, as Prisma names them. */
+const COLUMNS = `user_id AS "userId", enabled, export_url_sealed AS "exportUrlSealed", frequency_hours AS "frequencyHours",
+  last_sync_at AS "lastSyncAt", next_sync_at AS "nextSyncAt", failures_in_a_row AS "failuresInARow",
+  last_failure AS "lastFailure", paused_at AS "pausedAt", created_at AS "createdAt", updated_at AS "updatedAt"`;
+
 /** Ties a sealed URL to its row. */
 const sealContext = (userId: string) => `sync_configs/${userId}`;
 
@@ -36,7 +41,7 @@ export async function getSyncSettings(services: Services, viewer: Viewer | null)
     userId: viewer.userId,
     enabled: false,
     frequencyHours: 24,
-    lastSyncAt: await lastSyncOf(services, viewer.userId),
+    lastSyncAt: await lastSyncOf(services.database, viewer.userId),
     nextSyncAt: null,
     failuresInARow: 0,
     lastFailure: null,
@@ -62,45 +67,70 @@ export async function configureSync(
   const { enabled, exportUrl, frequencyHours } = parseInput(configureSyncInput, input);
   if (exportUrl) services.downloads.check(exportUrl);
 
-  const present = await services.prisma.syncConfig.findUnique({ where: { userId } });
-  const willHaveUrl = exportUrl === undefined ? Boolean(present?.exportUrlSealed) : Boolean(exportUrl);
-  if (enabled && !willHaveUrl) {
-    throw new InvalidInputError([
-      { path: ['exportUrl'], message: 'An export URL is needed to turn syncing on.', type: 'missing' },
-    ]);
-  }
-  const every = frequencyHours ?? present?.frequencyHours ?? 24;
-  const change = {
-    enabled,
-    nextSyncAt: enabled ? firstDueAt(userId, every, present?.lastSyncAt ?? null) : null,
-    failuresInARow: 0,
-    lastFailure: null,
-    pausedAt: null,
-    ...(frequencyHours === undefined ? {} : { frequencyHours }),
-    ...(exportUrl === undefined
-      ? {}
-      : { exportUrlSealed: exportUrl ? bytes(services.secrets.seal(exportUrl, sealContext(userId))) : null }),
-  };
-  const config = await services.prisma.syncConfig.upsert({
-    where: { userId },
-    create: { userId, lastSyncAt: present ? null : await lastSyncOf(services, userId), ...change },
-    update: change,
+  const config = await services.database.transaction(async (tx) => {
+    const present = await lockConfig(tx, userId);
+    const exportUrlSealed =
+      exportUrl === undefined ? present.exportUrlSealed : sealUrl(services, userId, exportUrl);
+    if (enabled && !exportUrlSealed) {
+      throw new InvalidInputError([
+        { path: ['exportUrl'], message: 'An export URL is needed to turn syncing on.', type: 'missing' },
+      ]);
+    }
+    const every = frequencyHours ?? present.frequencyHours;
+    const nextSyncAt = enabled ? firstDueAt(userId, every, present.lastSyncAt) : null;
+    const written = await writeConfig(tx, userId, [enabled, exportUrlSealed, every, nextSyncAt]);
+    const schedule = enabled ? `on, every ${every} hours` : 'off';
+    const url = exportUrl === undefined ? '' : `, export URL ${exportUrl ? 'set' : 'removed'}`;
+    await recordAudit(tx, viewer, 'sync.configured', `${schedule}${url}`);
+    return written;
   });
-  const schedule = config.enabled ? `on, every ${config.frequencyHours} hours` : 'off';
-  const url = exportUrl === undefined ? '' : `, export URL ${exportUrl ? 'set' : 'removed'}`;
-  await recordAudit(services.database, viewer, 'sync.configured', `${schedule}${url}`);
   await alignSchedule(services, userId);
   return toSettings(config);
 }
 
+const sealUrl = ({ secrets }: Services, userId: string, url: string | null) =>
+  url ? secrets.seal(url, sealContext(userId)) : null;
+
+/** The user's row, which is nobody else's to change until the commit; that of the defaults when there was none. */
+async function lockConfig(tx: Transaction, userId: string): Promise<SyncConfig> {
+  await tx.execute(
+    `INSERT INTO sync_configs (user_id, last_sync_at, updated_at) VALUES ($1, $2, now())
+     ON CONFLICT (user_id) DO NOTHING`,
+    [userId, await lastSyncOf(tx, userId)],
+  );
+  return onlyRow(
+    await tx.query<SyncConfig>(`SELECT ${COLUMNS} FROM sync_configs WHERE user_id = $1 FOR UPDATE`, [userId]),
+  );
+}
+
+/** `updated_at` is later than any task that was begun for what the row said before: hence the clock, behind the lock. */
+async function writeConfig(
+  tx: Transaction,
+  userId: string,
+  values: [enabled: boolean, exportUrlSealed: Uint8Array | null, every: number, nextSyncAt: Date | null],
+): Promise<SyncConfig> {
+  return onlyRow(
+    await tx.query<SyncConfig>(
+      `UPDATE sync_configs SET enabled = $2, export_url_sealed = $3, frequency_hours = $4, next_sync_at = $5,
+         failures_in_a_row = 0, last_failure = NULL, paused_at = NULL, updated_at = clock_timestamp()
+       WHERE user_id = $1 RETURNING ${COLUMNS}`,
+      [userId, ...values],
+    ),
+  );
+}
+
+function onlyRow([config]: SyncConfig[]): SyncConfig {
+  if (!config) throw new Error('The row of a schedule is gone.');
+  return config;
+}
+
 /** When a sync last brought something in, or found nothing new, for users without settings, which keep it for others. */
-async function lastSyncOf(services: Services, userId: string): Promise<Date | null> {
-  const last = await services.prisma.syncTask.findFirst({
-    where: { userId, status: { in: ['COMPLETED', 'PARTIAL'] } },
-    orderBy: { finishedAt: 'desc' },
-    select: { finishedAt: true },
-  });
-  return last?.finishedAt ?? null;
+async function lastSyncOf(database: Pick<Transaction, 'query'>, userId: string): Promise<Date | null> {
+  const [last] = await database.query<{ at: Date | null }>(
+    `SELECT max(finished_at) AS at FROM sync_tasks WHERE user_id = $1 AND status IN ('COMPLETED', 'PARTIAL')`,
+    [userId],
+  );
+  return last?.at ?? null;
 }
 
 /** Gives a user who never configured anything the settings of the environment. Throws as `configureSync` does. */
@@ -133,6 +163,3 @@ function toSettings(config: SyncConfig): SyncSettings {
   const { exportUrlSealed, ...rest } = config;
   return { ...rest, hasExportUrl: exportUrlSealed !== null, pauseReason: pauseReason(config) };
 }
-
-/** Prisma's types want a view of a plain ArrayBuffer. */
-const bytes = (sealed: Uint8Array) => new Uint8Array(sealed);
