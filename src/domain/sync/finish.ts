@@ -1,4 +1,4 @@
-import type { SyncStatus, SyncTrigger } from '../../generated/prisma/client.ts';
+import type { SyncStatus } from '../../generated/prisma/client.ts';
 import { noteWriteIn } from '../reading.ts';
 import type { Services, Transaction } from '../services.ts';
 import { rememberArchive } from './known-archive.ts';
@@ -44,14 +44,15 @@ export async function finishTask(
     found.failed += await giveUpRetries(tx, lease);
     const ending = error ? { status: 'FAILED' as const, error } : judge(found);
     const failed = ending.status === 'FAILED';
-    const [row] = await tx.query<{ seq: number; trigger: SyncTrigger }>(
+    const [row] = await tx.query<{ seq: number; begunAt: Date; isRun: boolean }>(
       `UPDATE sync_tasks SET status = $3::"SyncStatus", error_code = $4, error_message = $5, phase = 'DONE',
          fraction = CASE WHEN $6 THEN fraction ELSE 1 END,
          conversations_total = CASE WHEN $6 THEN conversations_total ELSE conversations_done END,
          per_second = NULL, eta_seconds = NULL, heartbeat_at = NULL, lease_token = NULL, finished_at = now(),
          seq = seq + 1, retrying = retrying AND $6,
          source_sealed = CASE WHEN $3::text = 'COMPLETED' THEN NULL ELSE source_sealed END
-       WHERE user_id = $1 AND id = $2 RETURNING seq, trigger`,
+       WHERE user_id = $1 AND id = $2
+       RETURNING seq, created_at AS "begunAt", trigger = 'SCHEDULED' AND queued_at = created_at AS "isRun"`,
       [
         lease.userId,
         lease.taskId,
@@ -62,8 +63,9 @@ export async function finishTask(
       ],
     );
     if (ending.error) {
-      if (row?.trigger === 'SCHEDULED') await noteFailure(tx, lease.userId, ending.error.message);
-    } else await noteSuccess(tx, lease.userId, row?.trigger !== 'UPLOAD');
+      // What its user tries again is no further run of the schedule.
+      if (row?.isRun) await noteFailure(tx, lease.userId, ending.error.message, row.begunAt);
+    } else await noteSuccess(tx, lease.userId, lease.origin?.kind === 'url');
     if (sha256) await rememberArchive(tx, lease, sha256);
     await noteWriteIn(tx, lease.userId);
     return { seq: row?.seq ?? 0, status: ending.status };

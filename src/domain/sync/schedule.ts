@@ -51,15 +51,24 @@ export function backoffMs(userId: string, failuresInARow: number, frequencyHours
 export function pauseReason({ pausedAt, failuresInARow, lastFailure }: SyncConfig): string | null {
   if (!pausedAt) return null;
   const last = lastFailure === null ? '' : ` The last said: ${lastFailure}`;
-  return `Paused after ${failuresInARow} failures in a row.${last} A successful sync or a new configuration ends the pause.`;
+  return `Paused after ${failuresInARow} failures in a row.${last} A successful sync from a URL or a new configuration ends the pause.`;
 }
 
-/** A scheduled sync failed: later again, or a pause when it is one too many. The schedule is to be aligned after the commit. */
-export async function noteFailure(tx: Transaction, userId: string, message: string): Promise<void> {
+/**
+ * A scheduled sync failed that was begun then, or was to be begun now: later again, or a pause when it is one too many. Says
+ * nothing about a schedule that was set anew since. The schedule is to be aligned after the commit.
+ */
+export async function noteFailure(
+  tx: Transaction,
+  userId: string,
+  message: string,
+  begunAt: Date | null = null,
+): Promise<void> {
   const [config] = await tx.query<{ enabled: boolean; failuresInARow: number; frequencyHours: number }>(
-    `UPDATE sync_configs SET failures_in_a_row = failures_in_a_row + 1, last_failure = $2 WHERE user_id = $1
+    `UPDATE sync_configs SET failures_in_a_row = failures_in_a_row + 1, last_failure = $2
+     WHERE user_id = $1 AND updated_at < coalesce($3, now())
      RETURNING enabled, failures_in_a_row AS "failuresInARow", frequency_hours AS "frequencyHours"`,
-    [userId, message.slice(0, 500)],
+    [userId, message.slice(0, 500), begunAt],
   );
   if (!config?.enabled) return;
   const { failuresInARow, frequencyHours } = config;
@@ -78,8 +87,8 @@ export async function noteFailure(tx: Transaction, userId: string, message: stri
 }
 
 /**
- * A sync brought something in, or found nothing new. One that `fetched` ends failures and a pause; an archive that was sent
- * says nothing about the source.
+ * A sync brought something in, or found nothing new. One that `fetched` ends failures and a pause; an archive that was sent,
+ * or lay on this server, says nothing about the source.
  */
 export async function noteSuccess(tx: Transaction, userId: string, fetched: boolean): Promise<void> {
   await tx.execute(
