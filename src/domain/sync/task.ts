@@ -7,7 +7,7 @@ import { parseInput } from '../input.ts';
 import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { configuredExportUrl } from './config.ts';
-import { readSyncTask } from './one-task.ts';
+import { readSyncTask, SYNC_TASK_COLUMNS, type SyncTaskRow, toSyncTask } from './one-task.ts';
 import { formatOrigin } from './origin.ts';
 
 export type SyncTaskSelection = Pick<Prisma.SyncTaskFindFirstArgs, 'include' | 'select'>;
@@ -76,32 +76,39 @@ interface NewTask {
   also?(tx: Transaction): Promise<void>;
 }
 
-/** Throws a ConflictError, with the unfinished task, when the viewer has one. */
+/**
+ * Throws a ConflictError, with the unfinished task, when the viewer has one. Once the task is committed nothing fails any
+ * more, and any other error tells only that it may not be there.
+ */
 export async function createTask(services: Services, viewer: Viewer, task: NewTask): Promise<SyncTask> {
   const { userId } = viewer;
   const { id } = task;
-  for (;;) {
-    // The unique index over unfinished tasks decides between callers who come at the same time.
-    const created = await services.database.transaction(async (tx) => {
-      const inserted = await tx.execute(
-        `INSERT INTO sync_tasks (user_id, id, trigger, source, source_sealed)
-         VALUES ($1, $2, $3::"SyncTrigger", $4, $5)
-         ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING`,
-        [userId, id, task.trigger, task.source, task.sourceSealed],
-      );
-      if (inserted === 0) return false;
-      await task.also?.(tx);
-      await recordAudit(tx, viewer, 'sync.started', task.source);
-      return true;
-    });
-    if (created) break;
+  let created = await insertTask(services, viewer, task);
+  while (!created) {
     await refuseSecondTask(services, userId);
+    created = await insertTask(services, viewer, task);
   }
   await enqueueTask(services, userId, id, task.requestId);
   await services.events.publish('syncTask', userId, { taskId: id, seq: 0 }).catch((error) => {
     services.logger.warn({ error, taskId: id }, 'the event of a new task was not published');
   });
-  return services.prisma.syncTask.findUniqueOrThrow({ where: { userId_id: { userId, id } } });
+  return created;
+}
+
+/** Null when the viewer has an unfinished task: the unique index over these decides between callers who come at the same time. */
+function insertTask(services: Services, viewer: Viewer, task: NewTask): Promise<SyncTask | null> {
+  return services.database.transaction(async (tx) => {
+    const [row] = await tx.query<SyncTaskRow>(
+      `INSERT INTO sync_tasks AS t (user_id, id, trigger, source, source_sealed)
+       VALUES ($1, $2, $3::"SyncTrigger", $4, $5)
+       ON CONFLICT (user_id) WHERE status IN ('QUEUED', 'RUNNING') DO NOTHING RETURNING ${SYNC_TASK_COLUMNS}`,
+      [viewer.userId, task.id, task.trigger, task.source, task.sourceSealed],
+    );
+    if (!row) return null;
+    await task.also?.(tx);
+    await recordAudit(tx, viewer, 'sync.started', task.source);
+    return toSyncTask(row);
+  });
 }
 
 /** Throws a ConflictError when the user has an unfinished task. */

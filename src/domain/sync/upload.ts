@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { readSyncTask } from './one-task.ts';
 import { createTask, refuseSecondTask } from './task.ts';
 
 interface Upload {
@@ -22,12 +23,7 @@ export async function uploadArchive(
   await beginUpload(services, viewer);
   const id = uuidv7();
   await services.workspace.saveArchive(id, upload.content);
-  try {
-    return await createUploadTask(services, viewer, id, upload);
-  } catch (error) {
-    await services.workspace.removeArchive(id);
-    throw error;
-  }
+  return createUploadTask(services, viewer, id, upload, () => services.workspace.removeArchive(id));
 }
 
 /** Asked when an upload begins. Throws as `uploadArchive` does. */
@@ -52,22 +48,34 @@ export async function importUploadedFile(
   await refuseUpload(services, viewer);
   const id = uuidv7();
   await services.workspace.adoptArchive(id, upload.path);
-  try {
-    return await createUploadTask(services, viewer, id, upload);
-  } catch (error) {
-    // Somebody else was quicker: the file goes back, so that the upload can be finished again later.
-    await rename(services.workspace.archivePath(id), upload.path);
-    throw error;
-  }
+  // When somebody else is quicker, the file goes back, so that the upload can be finished again later.
+  const giveBack = () => rename(services.workspace.archivePath(id), upload.path);
+  return createUploadTask(services, viewer, id, upload, giveBack);
 }
 
-function createUploadTask(services: Services, viewer: Viewer | null, id: string, upload: Upload) {
+/** Queues the import of what lies in the workspace. `takeAway` is called for a file that no task will read. */
+async function createUploadTask(
+  services: Services,
+  viewer: Viewer | null,
+  id: string,
+  upload: Upload,
+  takeAway: () => Promise<void>,
+): Promise<SyncTask> {
   requireScope(viewer, 'write');
-  return createTask(services, viewer, {
-    id,
-    trigger: 'UPLOAD',
-    source: upload.fileName.replaceAll(/[^\p{L}\p{N} ._()-]/gu, '').slice(0, 100) || 'upload.zip',
-    sourceSealed: null,
-    requestId: upload.requestId,
-  });
+  try {
+    return await createTask(services, viewer, {
+      id,
+      trigger: 'UPLOAD',
+      source: upload.fileName.replaceAll(/[^\p{L}\p{N} ._()-]/gu, '').slice(0, 100) || 'upload.zip',
+      sourceSealed: null,
+      requestId: upload.requestId,
+    });
+  } catch (error) {
+    // The answer of the commit may have been lost: then the file is the task's. When nobody can tell, it stays, and the
+    // sweeper removes it in time if it has no task.
+    const task = await readSyncTask(services, { userId: viewer.userId, id }).catch(() => undefined);
+    if (task) return task;
+    if (task === null) await takeAway();
+    throw error;
+  }
 }
