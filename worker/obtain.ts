@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { SyncError } from '../src/domain/errors.ts';
 import type { Services } from '../src/domain/services.ts';
@@ -19,7 +19,16 @@ const NEARLY_BYTES = 4 * 1024 * 1024;
 export interface ObtainedArchive {
   path: string;
   sha256: Buffer | null;
+  /** What is at `path` as it was before it was hashed. */
+  state: string;
 }
+
+/** Whether nobody has replaced or changed an archive since it was hashed. */
+export async function isAsHashed({ path, state }: ObtainedArchive): Promise<boolean> {
+  return (await stat(path).then(stateOf, () => null)) === state;
+}
+
+const stateOf = ({ dev, ino, size, mtimeMs, ctimeMs }: Stats) => [dev, ino, size, mtimeMs, ctimeMs].join();
 
 /**
  * The task's archive: sent here, fetched by an earlier attempt, fetched now, or in a folder of this server. Says
@@ -76,7 +85,7 @@ export async function obtainArchive(
     sha256 = Buffer.from(download.sha256, 'hex');
   }
   const known = sha256 && mayBeKnown ? await recallArchive(services, userId, sha256) : null;
-  return known ? { known } : { path, sha256 };
+  return known ? { known } : { path, sha256, state: stateOf(present ?? (await stat(path))) };
 }
 
 async function hashFile(path: string, reporter: Reporter, signal: AbortSignal): Promise<Buffer> {

@@ -11,7 +11,7 @@ import type { SyncStatus } from '../src/generated/prisma/client.ts';
 import { endRun, guardLease, inWords } from './guard.ts';
 import { importArchive } from './import.ts';
 import { indexLeftovers, openIndexer } from './indexer.ts';
-import { obtainArchive } from './obtain.ts';
+import { isAsHashed, obtainArchive } from './obtain.ts';
 import { openPlaces, type Place, sizeOf } from './places.ts';
 import { LaterError, type Processor } from './processor.ts';
 import { openReporter, type Reporter } from './reporter.ts';
@@ -152,17 +152,20 @@ async function run(
   const searches = watchSearches(services);
   const keptRowsPath = `${services.workspace.archivePath(lease.taskId)}.rows`;
   const indexer = openIndexer(services, lease.userId, keptRowsPath, searches);
+  let { sha256 } = archive;
   try {
     await importArchive(services, lease, { reporter, indexer, searches }, signal, {
       path: archive.path,
       maxExpandedBytes: options.maxExpandedBytes,
       progress: { from: DOWNLOAD_SHARE, to: DOWNLOAD_SHARE + IMPORT_SHARE },
     });
+    // Another file than the one that was hashed must not pass for that.
+    if (!(await isAsHashed(archive))) sha256 = null;
     await reporter.enter('INDEXING', DOWNLOAD_SHARE + IMPORT_SHARE, 1);
     await indexer.finish(reporter, signal);
   } finally {
     searches.close();
     await indexer.stop();
   }
-  return { sha256: archive.sha256 };
+  return { sha256 };
 }

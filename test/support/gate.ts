@@ -14,13 +14,16 @@ export interface Gate {
 const LOCK = 4711;
 
 /**
- * Stops imports of a database, in whatever process, at the first write to a table after so many conversations are
+ * Stops imports of a database, in whatever process, at the first of such writes after so many conversations are
  * committed.
  */
 export async function holdImportsAfter(
   databaseUrl: string,
   conversations: number,
-  table: 'conversations' | 'known_sources' = 'conversations',
+  write:
+    | 'INSERT ON conversations'
+    | 'INSERT ON known_sources'
+    | 'UPDATE OF archive_sha256 ON sync_tasks' = 'INSERT ON conversations',
 ): Promise<Gate> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: 'test-gate' });
   // A test may end the server.
@@ -34,7 +37,7 @@ export async function holdImportsAfter(
       END IF;
       RETURN NULL;
     END $$;
-    CREATE OR REPLACE TRIGGER test_gate BEFORE INSERT ON ${table} EXECUTE FUNCTION test_gate()`);
+    CREATE OR REPLACE TRIGGER test_gate BEFORE ${write} EXECUTE FUNCTION test_gate()`);
   let ended: Promise<void> | undefined;
   return {
     async isWaitedFor() {

@@ -4,7 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
 import { listBelow } from '../support/account.ts';
 import { exportOf } from '../support/exports.ts';
+import { holdImportsAfter } from '../support/gate.ts';
 import { startTestServer, type TestUser } from '../support/server.ts';
+import { sync } from '../support/syncs.ts';
+import { until } from '../support/until.ts';
 import { leftovers, setStage } from './stage.ts';
 
 const stage = setStage();
@@ -49,6 +52,30 @@ describe('A folder of the server', () => {
       });
     }
     await rm(join(stage.ingestRoot, 'broken.zip'));
+  });
+
+  test('is not taken for a file that was replaced before it was read', async () => {
+    const path = join(stage.ingestRoot, 'replaced.zip');
+    const old = await exportOf([dialogue('old1'), dialogue('old2')]);
+    await writeFile(path, old);
+    const gate = await holdImportsAfter(
+      stage.server.databaseUrl,
+      0,
+      'UPDATE OF archive_sha256 ON sync_tasks',
+    );
+    try {
+      const answer = ingest(stage.server, 'replaced.zip');
+      await until('the old one is hashed', () => gate.isWaitedFor());
+      await writeFile(`${path}.new`, await exportOf([dialogue('newer')]));
+      await rename(`${path}.new`, path);
+      await gate.open();
+      expect(await answer).toMatchObject({ json: { imported_conversations: 1, status: 'COMPLETED' } });
+    } finally {
+      await gate.open();
+      await rm(path);
+    }
+    const again = await sync(stage.server.client, stage.server.exports.serve(old).url);
+    expect(again).toMatchObject({ status: 'COMPLETED', counts: { added: 2 } });
   });
 
   test('is for the owner alone, whatever others may do', async () => {
