@@ -42,7 +42,7 @@ export function growTree(nodes: readonly TreeNode[], currentId: unknown): Tree {
   const warnings: ArchiveWarning[] = [];
   const parent = findParents(nodes, indexOf, warnings);
   breakCycles(parent, warnings);
-  if (isFlat(nodes, parent)) chain(nodes, parent, warnings);
+  if (isFlat(nodes, parent, indexOf)) chain(nodes, parent, warnings);
   const wanted = typeof currentId === 'string' ? indexOf.get(currentId) : undefined;
   return walk(nodes, parent, childrenOf(nodes, parent, indexOf), wanted, warnings);
 }
@@ -86,6 +86,7 @@ function findParents(
 /** Walks up from every node once, marking as it goes; meeting this walk's own mark is a cycle, whose first node becomes a root. */
 function breakCycles(parent: Int32Array, warnings: ArchiveWarning[]): void {
   const walkOf = new Int32Array(parent.length).fill(NONE);
+  let cycles = 0;
   for (let start = 0; start < parent.length; start += 1) {
     let at = start;
     while (at !== NONE && walkOf[at] === NONE) {
@@ -98,19 +99,27 @@ function breakCycles(parent: Int32Array, warnings: ArchiveWarning[]): void {
       first = Math.min(first, member);
     }
     parent[first] = NONE;
+    cycles += 1;
+  }
+  // One warning however many there are: of a task's warnings only the first thousand are kept.
+  if (cycles > 0) {
     warnings.push({
       code: 'CYCLE_BROKEN',
-      reason: 'Nodes of the conversation are their own ancestors; cut at the first.',
+      reason: `Cycles of nodes that are their own ancestors, each cut at its first: ${cycles}.`,
     });
   }
 }
 
-/** Hand-made exports list messages without any link between them. */
-function isFlat(nodes: readonly TreeNode[], parent: Int32Array): boolean {
+/** Hand-made exports list messages without any link between them; a link to nothing is none. */
+function isFlat(
+  nodes: readonly TreeNode[],
+  parent: Int32Array,
+  indexOf: ReadonlyMap<string, number>,
+): boolean {
   return (
     parent.every((at) => at === NONE) &&
     nodes.reduce((count, node) => count + (node.hasMessage ? 1 : 0), 0) > 1 &&
-    nodes.every((node) => node.children.length === 0)
+    !nodes.some(({ children }) => children.some((child) => typeof child === 'string' && indexOf.has(child)))
   );
 }
 
