@@ -31,6 +31,11 @@ export function contentPieces(content: unknown): string[] {
   return trimmed(text === thoughtsText(object) ? asArray(object.thoughts).flatMap(thoughtPieces) : [text]);
 }
 
+/** Whether all of a content's text is that of its parts: another part is then more text, and hides none. */
+export const isSaidInParts = (content: JsonObject): boolean =>
+  Array.isArray(content.parts) &&
+  contentText(contentTypeOf(content), content, emptyObject()) === partsText(content);
+
 const trimmed = (pieces: readonly unknown[]) => pieces.flatMap((piece) => asText(piece)?.trim() || []);
 const isBlank = (text: string) => text.trim() === '';
 

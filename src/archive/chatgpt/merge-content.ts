@@ -5,7 +5,7 @@
 import { asArray, asObject, asText, isObject, type JsonObject } from '../values/json.ts';
 import { emptyObject } from '../values/overlay.ts';
 import { assetsOf } from './attachments.ts';
-import { contentPieces, contentText, contentTypeOf } from './content.ts';
+import { contentPieces, contentText, contentTypeOf, isSaidInParts } from './content.ts';
 
 export function mergeContent(older: unknown, newer: unknown): unknown {
   if (!saysSomething(older)) return newer;
@@ -71,6 +71,8 @@ function holds(whole: readonly string[], pieces: readonly string[]): boolean {
 const linksOf = (content: unknown) =>
   new Set(assetsOf(content, emptyObject()).map((asset) => asset.externalId));
 
+const hasLink = (part: unknown) => linksOf({ parts: [part] }).size > 0;
+
 function withLinksOf(content: unknown, other: unknown): unknown {
   const known = linksOf(content);
   const { parts, screenshot } = asObject(other);
@@ -78,16 +80,16 @@ function withLinksOf(content: unknown, other: unknown): unknown {
     [...linksOf({ parts: [part] })].some((id) => !known.has(id)),
   );
   if (missing.length === 0) return content;
-  if (isObject(content) && Array.isArray(content.parts)) {
-    return { ...content, parts: [...content.parts, ...missing] };
+  if (isObject(content) && isSaidInParts(content)) {
+    return { ...content, parts: [...asArray(content.parts), ...missing] };
   }
-  const { thoughts, screenshot: own } = asObject(content);
+  const { thoughts, parts: kept, screenshot: own } = asObject(content);
   // Its pieces stay apart and its own link stays, so that merging the same again changes nothing.
   const texts = Array.isArray(thoughts)
     ? contentPieces(content)
     : [contentText(contentTypeOf(content), content, emptyObject())];
   return {
     content_type: 'multimodal_text',
-    parts: [...texts, ...(isObject(own) ? [own] : []), ...missing],
+    parts: [...texts, ...asArray(kept).filter(hasLink), ...(isObject(own) ? [own] : []), ...missing],
   };
 }
