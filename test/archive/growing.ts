@@ -54,7 +54,10 @@ const metadata = fc.oneof(
 const author = fc.oneof(
   {
     weight: 5,
-    arbitrary: fc.record({ role: fc.constantFrom('user', 'assistant'), name: fc.constantFrom('n', null) }),
+    arbitrary: fc.record({
+      role: fc.constantFrom('user', 'assistant', 'tool'),
+      name: fc.constantFrom('n', null),
+    }),
   },
   odd,
 );

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { conversationAt, toSlim } from '../../bench/generator/index.ts';
 import type { ArchiveConversation } from '../../src/archive/types.ts';
-import { chatGpt, type Json, node, read, say } from './builders.ts';
+import { chatGpt, type Json, node, read } from './builders.ts';
 import { merge } from './versions.ts';
 
 describe('merging full exports with slim ones, which leave tools out', () => {
@@ -34,20 +34,6 @@ describe('merging full exports with slim ones, which leave tools out', () => {
       expect(shape(merge(slim, full))).toEqual(shape(read(full)));
       expect(merge(slim, full)).toEqual(merge(full, slim));
     }
-  });
-
-  it('goes on from the end of what a slim export leaves out', () => {
-    const kept = [node('q', null, say('user', 'note it')), node('a', 'q', say('assistant', 'noted'))];
-    const call = node('call', 'a', say('assistant', 'it', { recipient: 'bio' }));
-    const out = node('out', 'call', say('tool', 'Model set context updated.'));
-    const used = chatGpt([...kept, call, out], { update_time: 1, current_node: 'out' });
-    const went = [node('q2', 'a', say('user', 'thanks')), node('a2', 'q2', say('assistant', 'welcome'))];
-    const on = chatGpt([...kept, ...went], { update_time: 2, current_node: 'a2' });
-    const merged = merge(used, on);
-    expect(merged.messages.map(({ id }) => id)).toEqual(['q', 'a', 'call', 'out', 'q2', 'a2']);
-    expect(merged).toMatchObject({ branchCount: 1, currentMessageId: 'a2' });
-    expect(merged.messages.every(({ onActivePath }) => onActivePath)).toBe(true);
-    expect(merge(used, on, { ...on, update_time: 3 })).toMatchObject({ branchCount: 1 });
   });
 });
 
@@ -96,6 +82,11 @@ describe('merging what a message said', () => {
     expect(said(text({ content: 'look' }), text({ text: 'see' })).text).toBe('see');
     expect(said(parts(image('a'), 'look'), text({ text: 'look' }))).toEqual({ text: 'look', assets: ['a'] });
     expect(said(parts(image('a')), text({ text: 'look' }))).toEqual({ text: 'look', assets: ['a'] });
+    const drawn = { ...image('a'), metadata: { dalle: { prompt: 'see' } } };
+    expect(said(text({ content: 'look, see' }), parts(drawn))).toEqual({
+      text: 'look, see\nsee',
+      assets: ['a'],
+    });
     const quote = { content_type: 'tether_quote', title: 'Page', parts: ['look'] };
     expect(said(quote, parts('look')).text).toBe('Page\nlook');
   });

@@ -1,7 +1,6 @@
 import { asArray, asObject, isObject, type JsonObject } from '../values/json.ts';
 import { emptyObject, overlay, overlayObjects } from '../values/overlay.ts';
 import { isEdited, mergeAttachments, mergeContent } from './merge-content.ts';
-import { readMessage } from './read.ts';
 
 /**
  * One value out of two versions: the union of their nodes, in which a version without a message, a text or a link never
@@ -13,12 +12,9 @@ export function mergeChatGpt(older: JsonObject, newer: JsonObject): JsonObject {
   const mapping = emptyObject();
   // What only the older has comes first: then the order hangs on the newer alone wherever that has all nodes.
   for (const id of Object.keys(before)) if (!Object.hasOwn(after, id)) mapping[id] = before[id];
-  const tail = findHiddenTail(before, after, older.current_node);
   for (const id of Object.keys(after)) {
-    const node = asObject(after[id]);
-    if (Object.hasOwn(before, id)) mapping[id] = mergeNode(asObject(before[id]), node, parentOf);
-    else
-      mapping[id] = tail !== null && node.parent === tail.below ? { ...node, parent: tail.end } : after[id];
+    const known = Object.hasOwn(before, id);
+    mapping[id] = known ? mergeNode(asObject(before[id]), asObject(after[id]), parentOf) : after[id];
   }
   const merged = overlay(older, newer);
   merged.mapping = mapping;
@@ -26,29 +22,6 @@ export function mergeChatGpt(older: JsonObject, newer: JsonObject): JsonObject {
     (id) => typeof id === 'string' && Object.hasOwn(mapping, id),
   );
   return merged;
-}
-
-/**
- * The end of the older active path when it hangs `below` a node of both on nodes that a slim export leaves out (those of
- * tools, thoughts, instructions): what a slim export hangs on that node went on from this end.
- */
-function findHiddenTail(
-  before: JsonObject,
-  after: JsonObject,
-  current: unknown,
-): { below: string; end: string } | null {
-  const walked = new Set<string>();
-  let at = current;
-  while (typeof at === 'string' && !Object.hasOwn(after, at)) {
-    if (walked.has(at) || !Object.hasOwn(before, at)) return null;
-    walked.add(at);
-    const { message, parent } = asObject(before[at]);
-    if (isObject(message) && readMessage(message, null).kind === 'VISIBLE') return null;
-    at = parent;
-  }
-  return typeof at === 'string' && typeof current === 'string' && at !== current
-    ? { below: at, end: current }
-    : null;
 }
 
 type ParentChooser = (older: JsonObject, newer: JsonObject) => unknown;

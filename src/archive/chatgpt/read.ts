@@ -125,7 +125,7 @@ type Said = Pick<
   sanitized: boolean;
 };
 
-export function readMessage(raw: JsonObject, defaultModel: string | null): Said {
+function readMessage(raw: JsonObject, defaultModel: string | null): Said {
   const metadata = asObject(raw.metadata);
   const author = asObject(raw.author);
   const role = asLabel(author.role) ?? asLabel(raw.role) ?? 'unknown';
