@@ -94,8 +94,10 @@ describe.each(['a folder', 'an S3-compatible bucket'])('Files in %s', (place) =>
   test('are unknown to another user, and once removed to everybody', async () => {
     const { sha256 } = await files.put(owner, chunksOf(Buffer.from('mine')));
     await expect(files.read(other, sha256)).rejects.toThrow(NotFoundError);
+    expect([await files.has(owner, sha256), await files.has(other, sha256)]).toEqual([true, false]);
     await files.remove(owner, sha256);
     await expect(files.read(owner, sha256)).rejects.toThrow(NotFoundError);
+    expect(await files.has(owner, sha256)).toBe(false);
   });
 
   test('all go with their user, and nobody else’s', async () => {

@@ -39,23 +39,11 @@ export async function importAssets(
       page.flatMap((asset) => toldOf(archive, asset) ?? []),
     );
     for (let from = 0; from < page.length; from += AT_ONCE) {
-      signal.throwIfAborted();
-      const several = page.slice(from, from + AT_ONCE);
-      const settled = await Promise.allSettled(
-        several.map((asset) => storeAsset(services, lease, archive, asset, reporter, signal)),
-      );
-      const outcomes = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-      const stored = outcomes.filter((outcome) => outcome !== null && 'sha256' in outcome);
-      const problems = outcomes.filter((outcome) => outcome !== null && 'outcome' in outcome);
-      try {
-        const failed = settled.find((each) => each.status === 'rejected');
-        if (failed) throw failed.reason;
-        if (stored.length > 0) reporter.written(await markAssetsStored(services, lease, stored));
-      } catch (error) {
-        await removeContentsOfDeleted(services, lease, stored);
-        throw error;
+      let several = page.slice(from, from + AT_ONCE);
+      while (several.length > 0) {
+        signal.throwIfAborted();
+        several = await storeSeveral(services, lease, archive, several, reporter, signal);
       }
-      await recordProblems(services, lease, problems);
       reporter.bytes(archive.totalBytes, archive.totalBytes);
     }
     if (page.length < PAGE) return;
@@ -67,6 +55,38 @@ export async function importAssets(
 function toldOf(archive: ExportArchive, { id, externalId }: MissingAsset): ToldAsset | null {
   const facts = archive.assets.factsOf(externalId);
   return Object.values(facts).every((fact) => fact === null) ? null : { id, ...facts };
+}
+
+/** Answers those that have to be stored again. */
+async function storeSeveral(
+  services: Services,
+  lease: Lease,
+  archive: ExportArchive,
+  several: MissingAsset[],
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<MissingAsset[]> {
+  const settled = await Promise.allSettled(
+    several.map((asset) => storeAsset(services, lease, archive, asset, reporter, signal)),
+  );
+  const outcomes = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const stored = outcomes.filter((outcome) => outcome !== null && 'sha256' in outcome);
+  const problems = outcomes.filter((outcome) => outcome !== null && 'outcome' in outcome);
+  let again: MissingAsset[] = [];
+  try {
+    const failed = settled.find((each) => each.status === 'rejected');
+    if (failed) throw failed.reason;
+    if (stored.length > 0) {
+      const { seq, lost } = await markAssetsStored(services, lease, stored);
+      reporter.written(seq);
+      again = several.filter(({ id }) => lost.has(id));
+    }
+  } catch (error) {
+    await removeContentsOfDeleted(services, lease, stored);
+    throw error;
+  }
+  await recordProblems(services, lease, problems);
+  return again;
 }
 
 /** Null when this archive does not hold it. */

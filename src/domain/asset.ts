@@ -1,6 +1,7 @@
 import { validate as isUuid, NIL } from 'uuid';
 import type { AssetFacts } from '../archive/asset-facts.ts';
 import type { Asset, Prisma } from '../generated/prisma/client.ts';
+import { keepContents } from './contents.ts';
 import { emptyTally } from './import/batch.ts';
 import { batchedLists, MAX_LISTED, type RowBudget } from './row-budget.ts';
 import type { Services, StoredFile } from './services.ts';
@@ -157,22 +158,29 @@ export async function completeMissingAssets(
   });
 }
 
-/** An asset whose content the file store now holds. */
+/** An asset whose content was put into the file store. */
 export interface StoredAsset extends StoredFile {
   id: string;
   name: string | null;
   mimeType: string;
 }
 
-/** Makes stored assets known, and counts them for the task. Answers its new seq. Throws a LeaseLostError. */
+/**
+ * Makes stored assets known, and counts them for the task. Answers its new seq, and which assets have to be stored again:
+ * those whose content somebody has removed meanwhile, who found no name for it yet. Throws a LeaseLostError.
+ */
 export async function markAssetsStored(
   services: Services,
   lease: Lease,
-  assets: StoredAsset[],
-): Promise<number> {
+  stored: StoredAsset[],
+): Promise<{ seq: number; lost: Set<string> }> {
   return services.database.transaction(async (tx) => {
+    await keepContents(tx, lease.userId);
     await lockTask(tx, lease);
-    const stored = await tx.execute(
+    const there = await Promise.all(stored.map(({ sha256 }) => services.files.has(lease.userId, sha256)));
+    const assets = stored.filter((_asset, index) => there[index]);
+    const lost = new Set(stored.filter((_asset, index) => !there[index]).map(({ id }) => id));
+    const marked = await tx.execute(
       `UPDATE assets a SET sha256 = s.sha256, size_bytes = s.size_bytes, task_id = $2,
          name = coalesce(a.name, s.name), mime_type = coalesce(nullif(a.mime_type, ''), s.mime_type)
        FROM unnest($3::uuid[], $4::bytea[], $5::int8[], $6::text[], $7::text[])
@@ -188,6 +196,7 @@ export async function markAssetsStored(
         assets.map((asset) => asset.mimeType),
       ],
     );
-    return writeTask(tx, lease, { tally: { ...emptyTally(), assetsAdded: stored } });
+    const seq = await writeTask(tx, lease, { tally: { ...emptyTally(), assetsAdded: marked } });
+    return { seq, lost };
   });
 }

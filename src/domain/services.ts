@@ -248,6 +248,7 @@ export interface Files {
     content: AsyncIterable<Uint8Array>,
     beforeKept?: (file: StoredFile) => Promise<void>,
   ): Promise<StoredFile>;
+  has(userId: string, sha256: Uint8Array): Promise<boolean>;
   /** Bytes `start` to `end`, both included; all of them without a range. Throws a NotFoundError. */
   read(userId: string, sha256: Uint8Array, range?: { start: number; end: number }): Promise<Readable>;
   remove(userId: string, sha256: Uint8Array): Promise<void>;

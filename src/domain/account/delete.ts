@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { recordAudit } from '../audit.ts';
 import { cancelBackgroundTask } from '../background/cancel.ts';
-import { removeUnlessWanted } from '../background/file.ts';
 import { backgroundJobId } from '../background/task.ts';
+import { removeUnnamed } from '../contents.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
 import type { HeldLease } from '../lease.ts';
 import type { Services, StoredFile, Transaction } from '../services.ts';
@@ -153,5 +153,5 @@ export async function removeContentsOfDeleted(
 ): Promise<void> {
   const tasks = await services.prisma.syncTask.count({ where: { userId: lease.userId, id: lease.taskId } });
   if (tasks > 0) return;
-  for (const { sha256 } of stored) await removeUnlessWanted(services, lease, sha256);
+  for (const { sha256 } of stored) await removeUnnamed(services, lease.userId, sha256);
 }

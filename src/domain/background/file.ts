@@ -1,4 +1,5 @@
 import { validate as isUuid } from 'uuid';
+import { keepContents, removeUnnamed } from '../contents.ts';
 import { NotFoundError } from '../errors.ts';
 import { type HeldLease, holdsLeased, LeaseLostError } from '../lease.ts';
 import type { Services, StoredFile } from '../services.ts';
@@ -27,36 +28,21 @@ export async function storeMadeFile(
 ): Promise<StoredFile> {
   await forgetEarlierAttempt(services, lease);
   const stored = await services.files.put(lease.userId, content, async ({ sha256, sizeBytes }) => {
-    const [row] = await services.database.query(
-      `UPDATE background_tasks SET file_sha256 = $4, file_name = $5, file_bytes = $6,
-         expires_at = now() + make_interval(days => $7), seq = seq + 1, heartbeat_at = now()
-       WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING' RETURNING seq`,
-      [lease.userId, lease.taskId, lease.token, sha256, name, sizeBytes, KEEP_FILE_DAYS],
-    );
-    if (!row) throw new LeaseLostError();
+    await services.database.transaction(async (tx) => {
+      await keepContents(tx, lease.userId);
+      const written = await tx.execute(
+        `UPDATE background_tasks SET file_sha256 = $4, file_name = $5, file_bytes = $6,
+           expires_at = now() + make_interval(days => $7), seq = seq + 1, heartbeat_at = now()
+         WHERE user_id = $1 AND id = $2 AND lease_token = $3 AND status = 'RUNNING'`,
+        [lease.userId, lease.taskId, lease.token, sha256, name, sizeBytes, KEEP_FILE_DAYS],
+      );
+      if (written === 0) throw new LeaseLostError();
+    });
   });
   // Whoever took the task away meanwhile removed what was not there yet.
   if (await holdsLeased(services, 'background_tasks', lease)) return stored;
-  await removeUnlessWanted(services, lease, stored.sha256);
+  await removeUnnamed(services, lease.userId, stored.sha256, { ownTaskId: lease.taskId });
   throw new LeaseLostError();
-}
-
-/**
- * Removes a content that a task stored in vain, unless something else has the same. The task's own row counts only when
- * it is over with success: otherwise its mention of the content is about to go.
- */
-export async function removeUnlessWanted(
-  services: Services,
-  { userId, taskId }: HeldLease,
-  sha256: Uint8Array,
-): Promise<void> {
-  const [wanted] = await services.database.query(
-    `SELECT FROM assets WHERE user_id = $1 AND sha256 = $3
-     UNION ALL SELECT FROM background_tasks
-       WHERE user_id = $1 AND file_sha256 = $3 AND (id <> $2 OR status = 'COMPLETED')`,
-    [userId, taskId, sha256],
-  );
-  if (!wanted) await services.files.remove(userId, sha256);
 }
 
 /** A worker that died after it had stored the file left it behind. */
@@ -111,21 +97,19 @@ export async function removeExpiredFiles(services: Services, userId: string | nu
   }
 }
 
-/** Removes a task's content unless something else has the same, then the mention of it. */
+/** Removes a task's content, unless something else has the same, and the mention of it. */
 async function removeContent(
   services: Services,
   userId: string,
   taskId: string,
   sha256: Uint8Array,
 ): Promise<void> {
-  const [shared] = await services.database.query(
-    `SELECT FROM assets WHERE user_id = $1 AND sha256 = $3
-     UNION ALL SELECT FROM background_tasks WHERE user_id = $1 AND id <> $2 AND file_sha256 = $3`,
-    [userId, taskId, sha256],
-  );
-  if (!shared) await services.files.remove(userId, sha256);
-  await services.database.query(
-    `UPDATE background_tasks SET file_sha256 = NULL, seq = seq + 1 WHERE user_id = $1 AND id = $2 AND file_sha256 = $3`,
-    [userId, taskId, sha256],
-  );
+  await removeUnnamed(services, userId, sha256, {
+    forget: (tx) =>
+      tx.execute(
+        `UPDATE background_tasks SET file_sha256 = NULL, seq = seq + 1
+         WHERE user_id = $1 AND id = $2 AND file_sha256 = $3`,
+        [userId, taskId, sha256],
+      ),
+  });
 }

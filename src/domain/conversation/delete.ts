@@ -1,8 +1,9 @@
 import { validate as isUuid } from 'uuid';
 import { recordAudit } from '../audit.ts';
+import { removeContents } from '../contents.ts';
 import { NotFoundError } from '../errors.ts';
 import type { Services, Transaction } from '../services.ts';
-import { onlyUnused, removeContents, tellFactsAgain } from '../sync/undo-assets.ts';
+import { onlyUnused, tellFactsAgain } from '../sync/undo-assets.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { TABLES_WITHOUT_KEY } from './tables.ts';
 

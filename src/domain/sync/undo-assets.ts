@@ -86,16 +86,3 @@ export async function tellFactsAgain(services: Services, tx: Transaction, userId
     await upsertAssets(tx, userId, linksOf(id, conversation, conversation.messages));
   }
 }
-
-/** After the commit: what is undone is undone, and a content that cannot be removed now only takes room. */
-export async function removeContents(services: Services, userId: string, hashes: Buffer[]): Promise<void> {
-  for (const sha256 of hashes) {
-    try {
-      // A sync that began since may have brought the same content again.
-      const again = await services.prisma.asset.count({ where: { userId, sha256: new Uint8Array(sha256) } });
-      if (again === 0) await services.files.remove(userId, sha256);
-    } catch (error) {
-      services.logger.warn({ error }, 'the content of an attachment could not be removed');
-    }
-  }
-}

@@ -1,5 +1,6 @@
 import type { SyncTask } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
+import { removeContents } from '../contents.ts';
 import { TABLES_WITHOUT_KEY } from '../conversation/tables.ts';
 import { NotFoundError } from '../errors.ts';
 import { mergeAllIntoExisting } from '../import/merge.ts';
@@ -8,7 +9,7 @@ import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { announce } from './lease.ts';
 import { getSyncTask, isSecondTask, refuseSecondTask } from './task.ts';
-import { listTouchedAssets, removeContents, takeBackAssets } from './undo-assets.ts';
+import { listTouchedAssets, takeBackAssets } from './undo-assets.ts';
 
 /**
  * Takes back what a task brought, in one transaction: the versions that came with it go, conversations without any

@@ -21,6 +21,14 @@ export async function openLocalFiles(dataDir: string): Promise<Files> {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 });
         await rename(part, path);
       }),
+    has: (userId, sha256) =>
+      access(pathOf(userId, sha256)).then(
+        () => true,
+        (error) => {
+          if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+          throw error;
+        },
+      ),
     async read(userId, sha256, range) {
       const path = pathOf(userId, sha256);
       await access(path).catch(() => {

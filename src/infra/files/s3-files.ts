@@ -5,8 +5,10 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   paginateListObjectsV2,
   S3Client,
+  type S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { S3Config } from '../../config.ts';
@@ -34,6 +36,16 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
         const params = { Bucket: bucket, Key: keyOf(userId, file.sha256), Body: body };
         await new Upload({ client, params }).done().finally(() => body.destroy());
       }),
+    async has(userId, sha256) {
+      try {
+        await client.send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
+        return true;
+      } catch (error) {
+        // Without a body, the answer has no code of its own.
+        if ((error as S3ServiceException).$metadata?.httpStatusCode === 404) return false;
+        throw error;
+      }
+    },
     async read(userId, sha256, range) {
       const Range = range ? `bytes=${range.start}-${range.end}` : undefined;
       try {
