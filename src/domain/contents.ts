@@ -5,6 +5,9 @@ import type { Services, Transaction } from './services.ts';
 
 const lockOf = (userId: string) => [`contents ${userId}`];
 
+const holdContents = (tx: Transaction, userId: string) =>
+  tx.execute('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', lockOf(userId));
+
 /** Until the commit no content of the user's is removed. Comes before locks of rows. */
 export async function keepContents(tx: Transaction, userId: string): Promise<void> {
   await tx.execute('SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))', lockOf(userId));
@@ -25,7 +28,7 @@ export async function removeUnnamed(
   }: { ownTaskId?: string | null; forget?(tx: Transaction): Promise<unknown> } = {},
 ): Promise<void> {
   await services.database.transaction(async (tx) => {
-    await tx.execute('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', lockOf(userId));
+    await holdContents(tx, userId);
     await forget?.(tx);
     const [named] = await tx.query(
       `SELECT FROM assets WHERE user_id = $1 AND sha256 = $2
@@ -45,4 +48,17 @@ export async function removeContents(services: Services, userId: string, hashes:
       services.logger.warn({ error }, 'the content of an attachment could not be removed');
     });
   }
+}
+
+/** Removes all that a user has in the file store, unless a row names something there. */
+export async function removeAllUnnamed(services: Services, userId: string): Promise<void> {
+  await services.database.transaction(async (tx) => {
+    await holdContents(tx, userId);
+    const [named] = await tx.query(
+      `SELECT FROM assets WHERE user_id = $1 AND sha256 IS NOT NULL
+       UNION ALL SELECT FROM background_tasks WHERE user_id = $1 AND file_sha256 IS NOT NULL LIMIT 1`,
+      [userId],
+    );
+    if (!named) await services.files.removeAll(userId);
+  });
 }

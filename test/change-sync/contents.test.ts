@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deleteAccount } from '../../src/domain/account/delete.ts';
 import { deleteConversation } from '../../src/domain/conversation/delete.ts';
 import { localId } from '../../src/domain/global-id.ts';
 import type { Services } from '../../src/domain/services.ts';
@@ -39,7 +40,7 @@ function withSlowRemoval(happens: () => Promise<void>): Services {
 }
 
 /** Begins a sync, which comes as far as it can: to its end, or to where it waits for the removal. */
-async function beginSync({ client }: TestUser, url: string): Promise<string> {
+async function beginSync({ client }: Pick<TestUser, 'client'>, url: string): Promise<string> {
   const { id } = await startSync(client, url);
   await until('the sync is over or waits for the removal', async () => {
     const waiting = await server.services.database.query(
@@ -52,7 +53,7 @@ async function beginSync({ client }: TestUser, url: string): Promise<string> {
 }
 
 /** The one row of a file names the one content that is there. */
-async function expectOneContent({ viewer: { userId } }: TestUser): Promise<void> {
+async function expectOneContent({ viewer: { userId } }: Pick<TestUser, 'viewer'>): Promise<void> {
   const assets = await server.services.prisma.asset.findMany({ where: { userId } });
   const names = assets.map(({ sha256 }) => Buffer.from(sha256 ?? []).toString('hex'));
   expect(names).toHaveLength(1);
@@ -107,4 +108,26 @@ test('a content that a file of a background task has as well outlives the undo o
   );
   await undoSync(server.services, user.viewer, localId('SyncTask', first.id));
   expect(await listFiles(server.services, user.viewer.userId)).toHaveLength(1);
+});
+
+test('a content that the owner imports while the rest of the deleted account is cleared away is there', async () => {
+  const file = server.exports.serve(await exportWith('c', 'file-Cat'));
+  await sync(server.client, file.url);
+  const { files } = server.services;
+  let clearances = 0;
+  let again = '';
+  const services: Services = {
+    ...server.services,
+    files: {
+      ...files,
+      async removeAll(userId) {
+        clearances += 1;
+        if (clearances === 2) again = await beginSync(server, file.url);
+        await files.removeAll(userId);
+      },
+    },
+  };
+  await deleteAccount(services, server.viewer, 'delete my account');
+  expect(await untilOver(server.client, again)).toMatchObject({ status: 'COMPLETED' });
+  await expectOneContent(server);
 });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { recordAudit } from '../audit.ts';
 import { cancelBackgroundTask } from '../background/cancel.ts';
 import { backgroundJobId } from '../background/task.ts';
-import { removeUnnamed } from '../contents.ts';
+import { removeAllUnnamed, removeUnnamed } from '../contents.ts';
 import { InvalidInputError, NotFoundError } from '../errors.ts';
 import type { HeldLease } from '../lease.ts';
 import type { Services, StoredFile, Transaction } from '../services.ts';
@@ -47,8 +47,8 @@ export async function deleteAccount(
     await services.files.removeAll(userId);
     tasks = await services.database.transaction((tx) => deleteRows(tx, userId));
   }
-  // What was being written while the rows went.
-  await services.files.removeAll(userId);
+  // What was being written while the rows went; to the owner's new account something may have come already.
+  await removeAllUnnamed(services, userId);
   await clearWorkspace(services, userId, tasks);
   await alignSchedule(services, userId);
   await services.events.publish('credentialEnded', userId, { userId }).catch((error) => {
