@@ -4,6 +4,7 @@ import { removeContents } from '../contents.ts';
 import { TABLES_WITHOUT_KEY } from '../conversation/tables.ts';
 import { NotFoundError } from '../errors.ts';
 import { mergeAllIntoExisting } from '../import/merge.ts';
+import { noteWriteIn } from '../reading.ts';
 import { indexSomePending } from '../search-index.ts';
 import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -22,11 +23,15 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
   const present = await getSyncTask(services, viewer, taskId);
   if (!present) throw new NotFoundError('sync task');
   await refuseSecondTask(services, userId);
-  let orphans: Buffer[] | null;
+  if (present.status === 'UNDONE') return present;
+  let taken: Taken | null;
   try {
-    orphans = await services.database.transaction(async (tx) => {
+    taken = await services.database.transaction(async (tx) => {
       const taken = await takeBack(services, tx, userId, taskId);
-      if (taken) await recordAudit(tx, viewer, 'sync.undone', present.source);
+      if (taken) {
+        await recordAudit(tx, viewer, 'sync.undone', present.source);
+        await noteWriteIn(tx, userId);
+      }
       return taken;
     });
   } catch (error) {
@@ -34,23 +39,51 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
     if (isSecondTask(error)) await refuseSecondTask(services, userId);
     throw error;
   }
-  if (!orphans) return present;
-  await removeContents(services, userId, orphans);
-  await services.workspace.removeArchive(taskId);
-  while ((await indexSomePending(services, userId)) > 0);
+  // A retry of it, or another undo, came in between.
+  if (!taken) return undoSync(services, viewer, taskId);
+  await announce(services, { userId, taskId }, taken.seq);
+  await clearAway(services, userId, taskId, taken.orphans);
   const task = await getSyncTask(services, viewer, taskId);
   if (!task) throw new NotFoundError('sync task');
-  await announce(services, { userId, taskId }, task.seq);
   return task;
 }
 
-/** Answers the hashes of contents that nothing points to any more; null when nothing of this task is there to undo. */
+interface Taken {
+  seq: number;
+  /** Hashes of contents that nothing points to any more. */
+  orphans: Buffer[];
+}
+
+/** What follows the commit: by then the task is undone, and workers sweep up what fails here of archive and search index. */
+async function clearAway(
+  services: Services,
+  userId: string,
+  taskId: string,
+  orphans: Buffer[],
+): Promise<void> {
+  await removeContents(services, userId, orphans);
+  try {
+    await services.workspace.removeArchive(taskId);
+  } catch (error) {
+    services.logger.warn(
+      { error, taskId },
+      'the archive of an undone task stays until a worker sweeps it up',
+    );
+  }
+  try {
+    while ((await indexSomePending(services, userId)) > 0);
+  } catch (error) {
+    services.logger.warn({ error, taskId }, 'what an undone task left to be indexed waits for a worker');
+  }
+}
+
+/** Null when nothing of this task is there to undo. */
 async function takeBack(
   services: Services,
   tx: Transaction,
   userId: string,
   taskId: string,
-): Promise<Buffer[] | null> {
+): Promise<Taken | null> {
   const key = [userId, taskId];
   // For the length of the transaction the task counts as unfinished, so that no sync can begin beside it.
   const begun = await tx.execute(
@@ -96,10 +129,10 @@ async function takeBack(
     remaining.map(({ id }) => id),
   );
   const orphans = await takeBackAssets(services, tx, userId, taskId);
-  await tx.execute(
+  const [undone] = await tx.query<{ seq: number }>(
     `UPDATE sync_tasks SET status = 'UNDONE', phase = 'DONE', seq = seq + 1, source_sealed = NULL
-     WHERE user_id = $1 AND id = $2`,
+     WHERE user_id = $1 AND id = $2 RETURNING seq`,
     key,
   );
-  return orphans;
+  return { seq: undone?.seq ?? 0, orphans };
 }
