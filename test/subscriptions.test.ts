@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeId } from '../src/domain/global-id.ts';
+import { encodeId, localId } from '../src/domain/global-id.ts';
+import { cancelSync } from '../src/domain/sync/cancel.ts';
+import { undoSync } from '../src/domain/sync/undo.ts';
 import { dialogue } from './archive/builders.ts';
 import type { TestClient, Transport } from './support/client.ts';
 import { exportOf } from './support/exports.ts';
@@ -124,6 +126,35 @@ test('syncActivity tells of a task that began and ended unheard', async () => {
     );
     const { value } = await events.next();
     expect(value.syncActivity).toMatchObject({ id: encodeId('SyncTask', unheard), status: 'COMPLETED' });
+    await events.return?.();
+  } finally {
+    await server.close();
+  }
+});
+
+test('syncActivity tells of an old task that was undone unheard', async () => {
+  const server = await startTestServer({ backend: 'postgres', worker: false });
+  try {
+    const { services, viewer, client } = server;
+    const old = uuidv7();
+    await services.database.query(
+      `INSERT INTO sync_tasks (user_id, id, trigger, status, phase, source, finished_at)
+       VALUES ($1, $2, 'UPLOAD', 'COMPLETED', 'DONE', 'old.zip', now() - interval '1 day')`,
+      [viewer.userId, old],
+    );
+    const events = client.subscribe<{ syncActivity: TaskAnswer }>('sse', activity);
+    const { id: waiting } = await startSync(
+      client,
+      server.exports.serve(await exportOf([dialogue('waiting')])).url,
+    );
+    expect((await events.next()).value.syncActivity).toMatchObject({ id: waiting });
+    await cancelSync(services, viewer, localId('SyncTask', waiting));
+    expect((await events.next()).value.syncActivity).toMatchObject({ id: waiting, status: 'CANCELLED' });
+
+    const unheard = { ...services.events, publish: async () => undefined };
+    await undoSync({ ...services, events: unheard }, viewer, old);
+    const { value } = await events.next();
+    expect(value.syncActivity).toMatchObject({ id: encodeId('SyncTask', old), status: 'UNDONE' });
     await events.return?.();
   } finally {
     await server.close();

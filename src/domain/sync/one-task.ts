@@ -9,7 +9,8 @@ export const SYNC_TASK_COLUMNS = `t.user_id AS "userId", t.id, t.trigger, t.stat
   t.per_second AS "perSecond", t.eta_seconds AS "etaSeconds", t.files_processed AS "filesProcessed", t.added, t.updated,
   t.unchanged, t.skipped, t.failed, t.messages_added AS "messagesAdded", t.assets_added AS "assetsAdded",
   t.error_code AS "errorCode", t.error_message AS "errorMessage", t.created_at AS "createdAt",
-  t.queued_at AS "queuedAt", t.started_at AS "startedAt", t.finished_at AS "finishedAt", t.retrying`;
+  t.queued_at AS "queuedAt", t.started_at AS "startedAt", t.finished_at AS "finishedAt",
+  t.undone_at AS "undoneAt", t.retrying`;
 
 /** A SyncTask but for its 64-bit numbers, which the driver gives as text. */
 export type SyncTaskRow = Omit<SyncTask, 'bytesDone' | 'bytesTotal'> & {

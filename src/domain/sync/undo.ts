@@ -129,8 +129,10 @@ async function takeBack(
     remaining.map(({ id }) => id),
   );
   const orphans = await takeBackAssets(services, tx, userId, taskId);
+  // By the clock: whoever watches looks for what was undone lately, and the transaction may have been long.
   const [undone] = await tx.query<{ seq: number }>(
-    `UPDATE sync_tasks SET status = 'UNDONE', phase = 'DONE', seq = seq + 1, source_sealed = NULL
+    `UPDATE sync_tasks SET status = 'UNDONE', phase = 'DONE', seq = seq + 1, source_sealed = NULL,
+       undone_at = clock_timestamp()
      WHERE user_id = $1 AND id = $2 RETURNING seq`,
     key,
   );

@@ -32,8 +32,8 @@ export async function watchSyncTask(
 }
 
 /**
- * Streams all of the viewer's tasks: the unfinished ones at once, then each that changes, also one that began and ended
- * while no event came through. Has no end of its own.
+ * Streams all of the viewer's tasks: the unfinished ones at once, then each that changes, also one that began and ended, or
+ * was undone, while no event came through. Has no end of its own.
  */
 export async function watchSyncActivity(
   services: Services,
@@ -58,6 +58,7 @@ export async function watchSyncActivity(
               { status: { in: ['QUEUED', 'RUNNING'] } },
               { id: { in: [...changed, ...unfinished] } },
               { finishedAt: { gte: since } },
+              { undoneAt: { gte: since } },
             ],
           },
           orderBy: { createdAt: 'asc' },
