@@ -2,6 +2,7 @@ import { validate as isUuid } from 'uuid';
 import { recordAudit } from '../audit.ts';
 import { removeContents } from '../contents.ts';
 import { NotFoundError } from '../errors.ts';
+import { noteWriteIn } from '../reading.ts';
 import type { Services, Transaction } from '../services.ts';
 import { onlyUnused, tellFactsAgain } from '../sync/undo-assets.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
@@ -36,8 +37,9 @@ export async function deleteConversation(
     );
     if (!deleted) throw new NotFoundError('conversation');
     await tx.execute(
-      `INSERT INTO deleted_conversations (user_id, provider, external_id) VALUES ($1, $2, $3)
-       ON CONFLICT (user_id, provider, external_id) DO UPDATE SET deleted_at = now()`,
+      `INSERT INTO deleted_conversations (user_id, provider, external_id, deleted_at)
+       VALUES ($1, $2, $3, clock_timestamp())
+       ON CONFLICT (user_id, provider, external_id) DO UPDATE SET deleted_at = excluded.deleted_at`,
       [userId, deleted.provider, deleted.externalId],
     );
     await tx.execute('CREATE TEMP TABLE touched_assets (id uuid PRIMARY KEY) ON COMMIT DROP');
@@ -55,9 +57,11 @@ export async function deleteConversation(
       'UPDATE sync_problems SET conversation_id = NULL, title = NULL WHERE user_id = $1 AND conversation_id = $2',
       [userId, id],
     );
-    // Any archive may hold it: the next time each has to be read again, to say what it leaves out.
-    await tx.execute('DELETE FROM imported_archives WHERE user_id = $1', [userId]);
     const orphans = await deleteUnlinkedAssets(services, tx, userId);
+    // Any archive may hold it: the next time each has to be read again, to say what it leaves out. A sync that is ending
+    // remembers its own before, or sees the deletion.
+    await noteWriteIn(tx, userId);
+    await tx.execute('DELETE FROM imported_archives WHERE user_id = $1', [userId]);
     await recordAudit(tx, viewer, 'conversation.deleted', `${deleted.provider} ${deleted.externalId}`);
     return { deleted, orphans };
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SyncError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { finishTask } from './finish.ts';
+import { countAnew } from './known-archive.ts';
 import { announce, type Checkpoint, type Lease, type RetryFilter } from './lease.ts';
 import { parseOrigin } from './origin.ts';
 import { taskSealContext } from './task.ts';
@@ -21,12 +22,14 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     retrying: boolean;
     checkpoint: Checkpoint | null;
     conversations_done: number;
+    begins_anew: boolean;
     source_sealed: Uint8Array | null;
   }>(
     `UPDATE sync_tasks SET status = 'RUNNING', lease_token = $3, attempt = attempt + 1, fruitless = fruitless + 1,
        started_at = coalesce(started_at, now()), heartbeat_at = now(), seq = seq + 1
      WHERE user_id = $1 AND id = $2 AND status IN ('QUEUED', 'RUNNING')
-     RETURNING seq, fruitless, retrying, checkpoint, conversations_done, source_sealed`,
+     RETURNING seq, fruitless, retrying, checkpoint, conversations_done, source_sealed,
+       checkpoint IS NULL AND NOT retrying AND conversations_done > 0 AS begins_anew`,
     [userId, taskId, token],
   );
   if (!row) return null;
@@ -40,6 +43,7 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     fruitless: row.fruitless,
     retry: row.retrying ? await loadRetryFilter(services, userId, taskId) : null,
   };
+  if (row.begins_anew) await countAnew(services, lease);
   await announce(services, lease, row.seq);
   if (row.fruitless > MAX_FRUITLESS_ATTEMPTS) {
     const message = `The import ended its worker ${MAX_FRUITLESS_ATTEMPTS} times without getting any further.`;

@@ -66,8 +66,9 @@ export async function finishTask(
       // What its user tries again is no further run of the schedule.
       if (row?.isRun) await noteFailure(tx, lease.userId, ending.error.message, row.begunAt);
     } else await noteSuccess(tx, lease.userId, lease.origin?.kind === 'url');
-    if (sha256) await rememberArchive(tx, lease, sha256);
+    // Waits for a deletion that is about to end, so that what is remembered goes by it.
     await noteWriteIn(tx, lease.userId);
+    if (sha256) await rememberArchive(tx, lease, sha256);
     return { seq: row?.seq ?? 0, status: ending.status };
   });
   services.metrics.taskEnded({ lane: 'sync', status });

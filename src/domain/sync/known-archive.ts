@@ -78,7 +78,15 @@ export async function meetArchive(services: Services, lease: Lease, sha256: Uint
   });
 }
 
-/** What came of the conversations of an archive that is to be read no more. What it brought in stays this task's. */
+/** For a task that reads its archive from the beginning again, for what an undo took away since it was stopped. */
+export async function countAnew(services: Services, lease: Lease): Promise<void> {
+  await services.database.transaction(async (tx) => {
+    await lockTask(tx, lease);
+    await forgetCounts(tx, lease);
+  });
+}
+
+/** What came of the conversations of an archive as far as it was read, which counts no more. What it brought in stays this task's. */
 async function forgetCounts(tx: Transaction, { userId, taskId }: Lease): Promise<void> {
   await tx.execute(
     `UPDATE sync_tasks SET added = 0, updated = 0, unchanged = 0, skipped = 0, failed = 0, messages_added = 0,
@@ -91,7 +99,8 @@ async function forgetCounts(tx: Transaction, { userId, taskId }: Lease): Promise
 
 /**
  * Remembers the archive of a task that read it to its end, if it has just ended COMPLETED. One in which something was skipped is not
- * remembered: every run that skips has to say what and why. Nor is one of which a retry read only what another left.
+ * remembered: every run that skips has to say what and why. Nor is one of which a retry read only what another left, or
+ * of which something may have gone since the task began: deleted, or taken back with a sync that had brought it.
  */
 export async function rememberArchive(
   tx: Pick<Transaction, 'query'>,
@@ -100,8 +109,10 @@ export async function rememberArchive(
 ): Promise<void> {
   await tx.query(
     `INSERT INTO imported_archives (user_id, sha256, conversations)
-     SELECT user_id, $3, added + updated + unchanged FROM sync_tasks
+     SELECT user_id, $3, added + updated + unchanged FROM sync_tasks t
      WHERE user_id = $1 AND id = $2 AND status = 'COMPLETED' AND skipped = 0 AND archive_sha256 = $3
+       AND NOT EXISTS (SELECT FROM deleted_conversations d WHERE d.user_id = $1 AND d.deleted_at >= t.started_at)
+       AND NOT EXISTS (SELECT FROM sync_tasks u WHERE u.user_id = $1 AND u.undone_at >= t.started_at)
      ON CONFLICT (user_id, sha256) DO NOTHING`,
     [lease.userId, lease.taskId, sha256],
   );

@@ -28,10 +28,7 @@ export async function undoSync(services: Services, viewer: Viewer | null, taskId
   try {
     taken = await services.database.transaction(async (tx) => {
       const taken = await takeBack(services, tx, userId, taskId);
-      if (taken) {
-        await recordAudit(tx, viewer, 'sync.undone', present.source);
-        await noteWriteIn(tx, userId);
-      }
+      if (taken) await recordAudit(tx, viewer, 'sync.undone', present.source);
       return taken;
     });
   } catch (error) {
@@ -119,8 +116,6 @@ async function takeBack(
     'DELETE FROM conversations WHERE user_id = $1 AND id IN (SELECT id FROM touched WHERE gone)',
     [userId],
   );
-  // Any archive may have held what now is gone: each has to be read again.
-  await tx.execute('DELETE FROM imported_archives WHERE user_id = $1', [userId]);
   const remaining = await tx.query<{ id: string }>('SELECT id FROM touched WHERE NOT gone');
   await mergeAllIntoExisting(
     services,
@@ -129,6 +124,16 @@ async function takeBack(
     remaining.map(({ id }) => id),
   );
   const orphans = await takeBackAssets(services, tx, userId, taskId);
+  // Behind all other locks, as in a deletion.
+  await noteWriteIn(tx, userId);
+  // Any archive may have held what now is gone: each has to be read again.
+  await tx.execute('DELETE FROM imported_archives WHERE user_id = $1', [userId]);
+  // So may what a task has read that was stopped: when it goes on, it does so from the beginning.
+  await tx.execute(
+    `UPDATE sync_tasks SET checkpoint = NULL
+     WHERE user_id = $1 AND id <> $2 AND checkpoint IS NOT NULL AND status IN ('CANCELLED', 'FAILED')`,
+    key,
+  );
   // By the clock: whoever watches looks for what was undone lately, and the transaction may have been long.
   const [undone] = await tx.query<{ seq: number }>(
     `UPDATE sync_tasks SET status = 'UNDONE', phase = 'DONE', seq = seq + 1, source_sealed = NULL,
