@@ -1,7 +1,7 @@
 import { validate as isUuid, NIL } from 'uuid';
 import type { AssetFacts } from '../archive/asset-facts.ts';
 import type { Asset, Prisma } from '../generated/prisma/client.ts';
-import { keepContents } from './contents.ts';
+import { keepContents, removeContents } from './contents.ts';
 import { emptyTally } from './import/batch.ts';
 import { batchedLists, MAX_LISTED, type RowBudget } from './row-budget.ts';
 import type { Services, StoredFile } from './services.ts';
@@ -167,25 +167,27 @@ export interface StoredAsset extends StoredFile {
 
 /**
  * Makes stored assets known, and counts them for the task. Answers its new seq, and which assets have to be stored again:
- * those whose content somebody has removed meanwhile, who found no name for it yet. Throws a LeaseLostError.
+ * those whose content somebody has removed meanwhile, who found no name for it yet. The content of one that is gone by
+ * now, with its conversation, goes as well. Throws a LeaseLostError.
  */
 export async function markAssetsStored(
   services: Services,
   lease: Lease,
   stored: StoredAsset[],
 ): Promise<{ seq: number; lost: Set<string> }> {
-  return services.database.transaction(async (tx) => {
+  const { seq, lost, orphans } = await services.database.transaction(async (tx) => {
     await keepContents(tx, lease.userId);
     await lockTask(tx, lease);
     const there = await Promise.all(stored.map(({ sha256 }) => services.files.has(lease.userId, sha256)));
     const assets = stored.filter((_asset, index) => there[index]);
     const lost = new Set(stored.filter((_asset, index) => !there[index]).map(({ id }) => id));
-    const marked = await tx.execute(
+    const rows = await tx.query<{ id: string }>(
       `UPDATE assets a SET sha256 = s.sha256, size_bytes = s.size_bytes, task_id = $2,
          name = coalesce(a.name, s.name), mime_type = coalesce(nullif(a.mime_type, ''), s.mime_type)
        FROM unnest($3::uuid[], $4::bytea[], $5::int8[], $6::text[], $7::text[])
          AS s (id, sha256, size_bytes, name, mime_type)
-       WHERE a.user_id = $1 AND a.id = s.id AND a.sha256 IS NULL`,
+       WHERE a.user_id = $1 AND a.id = s.id AND a.sha256 IS NULL
+       RETURNING a.id`,
       [
         lease.userId,
         lease.taskId,
@@ -196,7 +198,11 @@ export async function markAssetsStored(
         assets.map((asset) => asset.mimeType),
       ],
     );
-    const seq = await writeTask(tx, lease, { tally: { ...emptyTally(), assetsAdded: marked } });
-    return { seq, lost };
+    const seq = await writeTask(tx, lease, { tally: { ...emptyTally(), assetsAdded: rows.length } });
+    const marked = new Set(rows.map(({ id }) => id));
+    const orphans = assets.filter(({ id }) => !marked.has(id)).map(({ sha256 }) => sha256);
+    return { seq, lost, orphans };
   });
+  await removeContents(services, lease.userId, orphans);
+  return { seq, lost };
 }

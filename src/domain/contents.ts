@@ -42,7 +42,11 @@ export async function removeUnnamed(
 }
 
 /** For contents that a commit has left without a name: one that cannot be removed now only takes room. */
-export async function removeContents(services: Services, userId: string, hashes: Buffer[]): Promise<void> {
+export async function removeContents(
+  services: Services,
+  userId: string,
+  hashes: Uint8Array[],
+): Promise<void> {
   for (const sha256 of hashes) {
     await removeUnnamed(services, userId, sha256).catch((error) => {
       services.logger.warn({ error }, 'the content of an attachment could not be removed');

@@ -131,3 +131,20 @@ test('a content that the owner imports while the rest of the deleted account is 
   expect(await untilOver(server.client, again)).toMatchObject({ status: 'COMPLETED' });
   await expectOneContent(server);
 });
+
+test('a content whose conversation is deleted before the sync has named it is not left behind', async () => {
+  const user = await server.asUser();
+  const { database, prisma } = server.services;
+  const { userId } = user.viewer;
+  const file = server.exports.serve(await exportWith('c', 'file-Cat'));
+  const id = await database.transaction(async (tx) => {
+    await tx.execute('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`contents ${userId}`]);
+    const id = await beginSync(user, file.url);
+    expect(await listFiles(server.services, userId)).toHaveLength(1);
+    const conversation = await prisma.conversation.findFirst({ where: { userId } });
+    await deleteConversation(server.services, user.viewer, conversation?.id ?? '');
+    return id;
+  });
+  expect(await untilOver(user.client, id)).toMatchObject({ status: 'COMPLETED', counts: { assetsAdded: 0 } });
+  expect(await listFiles(server.services, userId)).toEqual([]);
+});
