@@ -72,7 +72,6 @@ export async function meetArchive(services: Services, lease: Lease, sha256: Uint
     if (isOther) {
       await forgetCounts(tx, lease);
       lease.checkpoint = null;
-      lease.conversationsBefore = 0;
     }
     return true;
   });
@@ -87,7 +86,8 @@ export async function countAnew(services: Services, lease: Lease): Promise<void>
 }
 
 /** What came of the conversations of an archive as far as it was read, which counts no more. What it brought in stays this task's. */
-async function forgetCounts(tx: Transaction, { userId, taskId }: Lease): Promise<void> {
+async function forgetCounts(tx: Transaction, lease: Lease): Promise<void> {
+  const { userId, taskId } = lease;
   await tx.execute(
     `UPDATE sync_tasks SET added = 0, updated = 0, unchanged = 0, skipped = 0, failed = 0, messages_added = 0,
        assets_added = 0, conversations_done = 0, conversations_total = NULL, files_processed = 0
@@ -95,6 +95,7 @@ async function forgetCounts(tx: Transaction, { userId, taskId }: Lease): Promise
     [userId, taskId],
   );
   await tx.execute('DELETE FROM sync_problems WHERE user_id = $1 AND task_id = $2', [userId, taskId]);
+  lease.conversationsBefore = 0;
 }
 
 /**
