@@ -75,6 +75,8 @@ export interface ArchiveConversation {
 export interface VersionHead {
   /** Of its bytes. */
   sha256: Uint8Array;
+  /** It came out of a shard that turned out to be damaged, so that any of it may be wrong. */
+  damaged: boolean;
   /** Length of its bytes. */
   sizeBytes: number;
   /** What the reader found in it. */

@@ -22,12 +22,14 @@ export function pickUncovered<Version extends VersionHead>(versions: readonly Ve
 
 /**
  * All of a conversation's versions, in the order in which they are merged: by their time. Of two of the same time, as those
- * are that name none, the longer one counts as newer, for a conversation grows, and the one with more nodes is to be kept.
+ * are that name none, the longer one counts as newer, for a conversation grows, and the one with more nodes is to be kept;
+ * what may be damaged comes before that.
  */
 export function inOrder<Version extends VersionHead>(versions: readonly Version[]): Version[] {
   return versions.toSorted(
     (a, b) =>
       (a.updatedAtMs ?? 0) - (b.updatedAtMs ?? 0) ||
+      Number(b.damaged) - Number(a.damaged) ||
       a.sizeBytes - b.sizeBytes ||
       Buffer.compare(a.sha256, b.sha256),
   );
@@ -54,11 +56,11 @@ export function* mergeVersions<Version extends KeptVersion>(
   let last: Read | undefined;
   let lastHash: Uint8Array | undefined;
   for (const version of inOrder(versions)) {
-    const { sha256, sizeBytes, updatedAtMs } = version;
+    const { sha256, damaged, sizeBytes, updatedAtMs } = version;
     if (lastHash && isSameHash(lastHash, sha256)) continue;
     lastHash = sha256;
     yield version;
-    const head: VersionHead = { sha256, sizeBytes, updatedAtMs, coveredBy: null };
+    const head: VersionHead = { sha256, damaged, sizeBytes, updatedAtMs, coveredBy: null };
     heads.push(head);
     const value = parseObject(version.read());
     const provider = value && providerOf(value);

@@ -9,6 +9,7 @@ export const keep = (bytes: Buffer): KeptVersion => {
   const result = readConversation(bytes);
   return {
     sha256: createHash('sha256').update(bytes).digest(),
+    damaged: false,
     sizeBytes: bytes.length,
     updatedAtMs: result.kind === 'conversation' ? result.conversation.updatedAtMs : null,
     coveredBy: null,

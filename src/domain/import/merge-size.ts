@@ -5,7 +5,7 @@ import { findVersions } from './versions.ts';
 /** Versions are read again to merge a new one, so that they bound how long a worker takes. In bytes of JSON. */
 export const MAX_MERGED_BYTES = 1024 ** 3;
 
-type NewVersion = Omit<VersionHead, 'coveredBy'>;
+type NewVersion = Omit<VersionHead, 'coveredBy' | 'damaged'>;
 
 /** What merging conversations would read, while new versions of them come one after the other. */
 export interface MergeSizes {
@@ -50,6 +50,7 @@ const headOf = ({ sha256, updatedAtMs, sizeBytes }: NewVersion): VersionHead => 
   updatedAtMs,
   sizeBytes,
   coveredBy: null,
+  damaged: false,
 });
 
 const sumOf = (versions: VersionHead[]) => versions.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

@@ -70,7 +70,7 @@ export async function findVersions(
 ): Promise<Map<string, StoredVersion[]>> {
   const found = new Map<string, StoredVersion[]>();
   const rows = await tx.query<Omit<StoredVersion, 'raw' | 'read'> & { conversationId: string }>(
-    `SELECT conversation_id AS "conversationId", sha256, covered_by AS "coveredBy", size_bytes AS "sizeBytes",
+    `SELECT conversation_id AS "conversationId", sha256, covered_by AS "coveredBy", damaged, size_bytes AS "sizeBytes",
        octet_length(raw) AS "rawBytes", (extract(epoch FROM updated_at) * 1000)::float8 AS "updatedAtMs"
      FROM conversation_versions WHERE user_id = $1 AND conversation_id = ANY($2::uuid[])`,
     [userId, ids],

@@ -2,6 +2,7 @@ import { validate as isUuid } from 'uuid';
 import type { SyncStatus, SyncTask } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
 import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
+import { DAMAGE_CODES } from '../import/damaged.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { announce } from './lease.ts';
@@ -11,6 +12,8 @@ interface Retriable {
   status: SyncStatus;
   source: string;
   retrying: boolean;
+  /** A shard of its archive was. */
+  damaged: boolean;
   /** Its archive was read to the end. */
   read: boolean;
   failures: number;
@@ -18,7 +21,7 @@ interface Retriable {
 
 /**
  * Queues a task again: what failed of one that ended PARTIAL, the rest of one that was cancelled or could not go on.
- * What is in stays as it is counted. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
+ * What is in stays as it is counted, unless the archive was damaged: then all is read again. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
  * ConflictError when another task of the viewer's is unfinished, and a TooManyRequestsError.
  */
 export async function retrySync(
@@ -34,17 +37,20 @@ export async function retrySync(
   try {
     await services.database.transaction(async (tx) => {
       const [task] = await tx.query<Retriable>(
-        `SELECT status, source, retrying, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
+        `SELECT status, source, retrying, EXISTS (SELECT FROM sync_problems p WHERE p.user_id = $1 AND p.task_id = $2
+             AND p.rest_of_shard AND p.code = ANY($3)) AS damaged, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
            (SELECT count(*)::int FROM sync_problems p
            WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
          FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
-        [userId, taskId],
+        [userId, taskId, DAMAGE_CODES],
       );
       if (!task) throw new NotFoundError('sync task');
       if (task.status === 'QUEUED' || task.status === 'RUNNING') throw new ConflictError(taskId);
       // Whether its archive was read to the end before, so that only the failures are left.
       const stopped = task.status === 'CANCELLED' || task.status === 'FAILED';
       const resumes = stopped && !task.read;
+      // Any of what came out of a damaged shard may be wrong: all is read again, and counted anew.
+      const anew = task.damaged && !resumes;
       // A retry that was stopped has its attachments and the search index still to do, though it has mended all failures.
       const onlyFailures =
         (task.status === 'PARTIAL' && task.failures > 0) ||
@@ -61,10 +67,10 @@ export async function retrySync(
          ), counted AS (SELECT count(*) FILTER (WHERE NOT rest_of_shard)::int AS conversations FROM marked)
          UPDATE sync_tasks SET status = 'QUEUED', phase = 'WAITING', fraction = 0, fruitless = 0, seq = seq + 1,
            failed = failed - conversations, conversations_done = conversations_done - conversations,
-           retrying = $3, checkpoint = CASE WHEN $3 THEN NULL ELSE checkpoint END,
+           retrying = $3, checkpoint = CASE WHEN $3 OR $4 THEN NULL ELSE checkpoint END,
            error_code = NULL, error_message = NULL, finished_at = NULL, queued_at = now()
          FROM counted WHERE user_id = $1 AND id = $2`,
-        [userId, taskId, !resumes],
+        [userId, taskId, !resumes && !anew, anew],
       );
       await recordAudit(tx, viewer, 'sync.retried', task.source);
     });
