@@ -5,9 +5,14 @@
 import type { Services, Transaction } from '../services.ts';
 import type { Lease } from '../sync/lease.ts';
 import { mergeAllIntoExisting } from './merge.ts';
+import type { Problem } from './problems.ts';
 
 /** What is wrong with a shard of which any conversation may be wrong. */
 export const DAMAGE_CODES = ['ZIP_BAD_CRC', 'ZIP_BAD_DATA', 'ZIP_BAD_SIZE'];
+
+/** Whether a shard turned out to be damaged of which some is in. */
+export const isDamage = ({ code, element, restOfShard }: Problem): boolean =>
+  restOfShard === true && (element ?? 0) > 0 && DAMAGE_CODES.includes(code);
 
 /**
  * Notes that all which a task has brought so far may be damaged, and merges anew what was known before. Which shard each came from

@@ -2,7 +2,7 @@ import { giveBack } from '../../own-memory.ts';
 import type { Services, Transaction } from '../services.ts';
 import { type Lease, lockTask, type Tally, type TaskChange, writeTask } from '../sync/lease.ts';
 import { emptyTally, knownHashes, type PreparedBatch, type Version } from './batch.ts';
-import { DAMAGE_CODES, markDamaged } from './damaged.ts';
+import { isDamage, markDamaged } from './damaged.ts';
 import { mergeAllIntoExisting } from './merge.ts';
 import { createMergeSizes, MAX_MERGED_BYTES } from './merge-size.ts';
 import { partsOf } from './prepare.ts';
@@ -34,8 +34,7 @@ export async function writeBatch(
       if (lease.retry) await clearRetried(tx, lease, batch.places);
       await clearBrokenShards(tx, lease, batch.ended);
       await writeProblems(tx, lease, written.problems);
-      if (written.problems.some(({ code }) => DAMAGE_CODES.includes(code)))
-        await markDamaged(services, tx, lease);
+      if (written.problems.some(isDamage)) await markDamaged(services, tx, lease);
       const seq = await writeTask(tx, lease, { ...change, tally: written.tally });
       return { seq, added: written.added, tally: written.tally };
     });

@@ -12,7 +12,7 @@ interface Retriable {
   status: SyncStatus;
   source: string;
   retrying: boolean;
-  /** A shard of its archive was. */
+  /** A shard of its archive was, of which some is in. */
   damaged: boolean;
   /** Its archive was read to the end. */
   read: boolean;
@@ -38,7 +38,7 @@ export async function retrySync(
     await services.database.transaction(async (tx) => {
       const [task] = await tx.query<Retriable>(
         `SELECT status, source, retrying, EXISTS (SELECT FROM sync_problems p WHERE p.user_id = $1 AND p.task_id = $2
-             AND p.rest_of_shard AND p.code = ANY($3)) AS damaged, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
+             AND p.rest_of_shard AND p.element > 0 AND p.code = ANY($3)) AS damaged, retrying OR coalesce(error_code IN ('NOTHING_IMPORTED', 'NOTHING_FOUND'), false) AS read,
            (SELECT count(*)::int FROM sync_problems p
            WHERE p.user_id = $1 AND p.task_id = $2 AND p.outcome = 'FAILED' AND p.entry IS NOT NULL) AS failures
          FROM sync_tasks WHERE user_id = $1 AND id = $2 FOR UPDATE`,
