@@ -94,44 +94,6 @@ test('an attachment has the type of its own name where the export tells none', a
   expect((await assetsOf(user))['file-Csv']).toMatchObject({ name: 'data.csv', mimeType: 'text/csv' });
 });
 
-test('a missing attachment is known by what the export tells of it', async () => {
-  const user = await server.asUser();
-  const conversation = withFiles(
-    'told',
-    { id: 'file-Lib' },
-    { id: 'file-Map', sizeBytes: 12 },
-    { id: 'file-Own', name: 'own.csv', mimeType: 'text/x-mine', sizeBytes: 3 },
-    { id: 'file-Name', name: 'notes.txt' },
-    { id: 'file-None' },
-  );
-  const told = ['Lib', 'Own'].map((name) => ({
-    file_id: `file-${name}`,
-    file_name: `${name}.pdf`,
-    mime_type: 'application/pdf',
-    file_size_bytes: 1_234,
-  }));
-  const sides = {
-    'conversation_asset_file_names.json': '{"file-Map.dat": "dalle-generations/map.webp"}',
-    'library_files.json': JSON.stringify(told),
-  };
-  const task = await importFiles(user, [conversation], sides);
-  expect(task).toMatchObject({ status: 'COMPLETED', counts: { added: 1, assetsAdded: 0 } });
-  const none = { sha256: null, url: null, missing: true };
-  const assets = await assetsOf(user);
-  expect(assets).toMatchObject({
-    'file-Lib': { name: 'Lib.pdf', mimeType: 'application/pdf', sizeBytes: 1_234, ...none },
-    'file-Map': { name: 'map.webp', mimeType: null, sizeBytes: 12, ...none },
-    'file-Own': { name: 'own.csv', mimeType: 'text/x-mine', sizeBytes: 3, ...none },
-    'file-Name': { name: 'notes.txt', mimeType: null, sizeBytes: null, ...none },
-    'file-None': { name: null, mimeType: null, sizeBytes: null, ...none },
-  });
-
-  const later = await importFiles(user, [conversation, dialogue('more')], { 'file-Lib.dat': png });
-  expect(later).toMatchObject({ counts: { assetsAdded: 1 } });
-  const found = (await assetsOf(user))['file-Lib'];
-  expect(found).toMatchObject({ name: 'Lib.pdf', mimeType: 'application/pdf', sizeBytes: png.length });
-});
-
 test('an attachment is served to its owner alone', async () => {
   const [owner, other] = [await server.asUser(), await server.asUser()];
   const zip = { 'file-Own.png': png };

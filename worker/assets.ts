@@ -2,12 +2,10 @@ import type { ExportArchive } from '../src/archive/export.ts';
 import { ArchiveError } from '../src/archive/types.ts';
 import { removeContentsOfDeleted } from '../src/domain/account/delete.ts';
 import {
-  completeMissingAssets,
   listMissingAssets,
   type MissingAsset,
   markAssetsStored,
   type StoredAsset,
-  type ToldAsset,
 } from '../src/domain/asset.ts';
 import { type Problem, recordProblems } from '../src/domain/import/problems.ts';
 import type { Services } from '../src/domain/services.ts';
@@ -20,8 +18,7 @@ const AT_ONCE = 8;
 
 /**
  * Stores every attachment that the user's messages point to and this archive holds, also for conversations that an
- * earlier export brought without it. One that cannot be read is a warning, and stays missing. What the archive tells of
- * files is noted for those that it lacks as well.
+ * earlier export brought without it. One that cannot be read is a warning, and stays missing.
  */
 export async function importAssets(
   services: Services,
@@ -33,11 +30,6 @@ export async function importAssets(
   let last: string | null = null;
   for (;;) {
     const page: MissingAsset[] = await listMissingAssets(services, lease.userId, last, PAGE);
-    await completeMissingAssets(
-      services,
-      lease,
-      page.flatMap((asset) => toldOf(archive, asset) ?? []),
-    );
     for (let from = 0; from < page.length; from += AT_ONCE) {
       let several = page.slice(from, from + AT_ONCE);
       while (several.length > 0) {
@@ -49,12 +41,6 @@ export async function importAssets(
     if (page.length < PAGE) return;
     last = page.at(-1)?.id ?? null;
   }
-}
-
-/** Null when this archive tells nothing of it. */
-function toldOf(archive: ExportArchive, { id, externalId }: MissingAsset): ToldAsset | null {
-  const facts = archive.assets.factsOf(externalId);
-  return Object.values(facts).every((fact) => fact === null) ? null : { id, ...facts };
 }
 
 /** Answers those that have to be stored again. */

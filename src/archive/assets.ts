@@ -1,10 +1,10 @@
 /** Finds the file that a message points to: two naming schemes live side by side, and often the file is not there. */
 import { extname } from 'node:path';
 import { lookup } from 'mime-types';
-import { type AssetFacts, readAssetFacts, UNKNOWN_TYPE } from './asset-facts.ts';
 import { type Container, type ContainerEntry, readStart } from './container.ts';
 import { isJunk } from './shards.ts';
 import type { SideFiles } from './side-files.ts';
+import { asArray, asObject, asText, isObject } from './values/json.ts';
 import { asName, safeId } from './values/text.ts';
 
 export interface AssetEntry {
@@ -21,8 +21,6 @@ export interface ResolvedAsset {
 export interface AssetIndex {
   /** Null when the export does not hold the file, which is normal: voice expires and images are left out. */
   resolve(externalId: string, conversationExternalId?: string): ResolvedAsset | null;
-  /** Of a file that need not be in the export. */
-  factsOf(externalId: string): AssetFacts;
   read(entry: AssetEntry, signal?: AbortSignal): AsyncIterable<Buffer>;
   /**
    * By the extension of its name, `calledName` being what messages call it, else by the first bytes; a hint that must not
@@ -31,6 +29,7 @@ export interface AssetIndex {
   mimeType(asset: ResolvedAsset, calledName: string | null): Promise<string>;
 }
 
+const UNKNOWN_TYPE = 'application/octet-stream';
 /** What file-type asks for to tell every format that it knows. */
 const MAGIC_BYTES = 4100;
 /** The id is the shortest prefix: original names may hold dashes, dots, anything. */
@@ -46,9 +45,11 @@ export async function indexAssets(
   sideFiles: SideFiles,
 ): Promise<AssetIndex> {
   const byId = new Map<string, Located[]>();
-  const factsOf = await readAssetFacts(shardsOf.keys(), sideFiles);
+  const names = new Map<string, string>();
   const all: Located[] = [];
   for (const [container, shards] of shardsOf) {
+    addNames(names, await sideFiles.read(container, 'conversation_asset_file_names'));
+    addNames(names, await sideFiles.read(container, 'library_files'));
     const roots = new Set(['', ...shards.map(folderOf)]);
     const isSideFile = (entry: ContainerEntry): boolean =>
       roots.has(folderOf(entry)) && /\.json$/i.test(entry.baseName) && !ASSET_ID.test(entry.baseName);
@@ -74,10 +75,9 @@ export async function indexAssets(
       const own = (located: Located): boolean => `/${located.entry.name}`.includes(inside);
       const best = list.find((located) => located.rank < IN_FOLDER || own(located)) ?? list[0];
       if (best === undefined) return null;
-      const name = factsOf(externalId).name ?? nameOf(best.entry.baseName, externalId);
+      const name = names.get(externalId) ?? nameOf(best.entry.baseName, externalId);
       return { entry: { container: best.container, entry: best.entry }, name };
     },
-    factsOf,
     read: ({ container, entry }, signal) => container.read(entry, signal),
     async mimeType({ entry, name }, calledName) {
       for (const file of [calledName ?? '', name ?? '', entry.entry.baseName]) {
@@ -158,4 +158,24 @@ function nameOf(baseName: string, externalId: string): string | null {
   const id = ASSET_ID.exec(baseName)?.[0] ?? (baseName.startsWith(`${externalId}-`) ? externalId : undefined);
   if (id === undefined) return asName(baseName);
   return baseName.startsWith(`${id}-`) ? asName(baseName.slice(id.length + 1)) : null;
+}
+
+/** The map of the export first: what the library says only fills its gaps. */
+function addNames(names: Map<string, string>, value: unknown): void {
+  const add = (id: string, file: string, replace: boolean): void => {
+    const name = asName(file.slice(file.lastIndexOf('/') + 1));
+    const key = safeId(id);
+    if (name !== null && (replace || !names.has(key))) names.set(key, name);
+  };
+  if (isObject(value)) {
+    for (const key of Object.keys(value)) {
+      const file = asText(value[key]);
+      if (file !== null) add(key.replace(/\.dat$/, ''), file, true);
+    }
+  }
+  for (const each of asArray(value)) {
+    const { file_id, file_name } = asObject(each);
+    const [id, file] = [asText(file_id), asText(file_name)];
+    if (id !== null && file !== null) add(id, file, false);
+  }
 }

@@ -1,5 +1,4 @@
 import { validate as isUuid, NIL } from 'uuid';
-import type { AssetFacts } from '../archive/asset-facts.ts';
 import type { Asset, Prisma } from '../generated/prisma/client.ts';
 import { keepContents, removeContents } from './contents.ts';
 import { emptyTally } from './import/batch.ts';
@@ -123,39 +122,6 @@ export async function listMissingAssets(
      FROM assets WHERE user_id = $1 AND sha256 IS NULL AND id > $2 ORDER BY id LIMIT $3`,
     [userId, afterId ?? NIL, limit],
   );
-}
-
-/** What an export tells of a missing asset, whether it holds its content or not. */
-export interface ToldAsset extends AssetFacts {
-  id: string;
-}
-
-/** Completes what is known of missing assets; what messages told stays. Throws a LeaseLostError. */
-export async function completeMissingAssets(
-  services: Services,
-  lease: Lease,
-  assets: ToldAsset[],
-): Promise<void> {
-  if (assets.length === 0) return;
-  await services.database.transaction(async (tx) => {
-    await lockTask(tx, lease);
-    await tx.execute(
-      `UPDATE assets a SET name = coalesce(a.name, t.name), mime_type = coalesce(nullif(a.mime_type, ''), t.mime_type),
-         size_bytes = coalesce(a.size_bytes, t.size_bytes), task_id = coalesce(a.task_id, $2)
-       FROM unnest($3::uuid[], $4::text[], $5::text[], $6::int8[]) AS t (id, name, mime_type, size_bytes)
-       WHERE a.user_id = $1 AND a.id = t.id AND a.sha256 IS NULL
-         AND (a.name IS NULL AND t.name IS NOT NULL OR a.size_bytes IS NULL AND t.size_bytes IS NOT NULL
-           OR coalesce(a.mime_type, '') = '' AND t.mime_type IS NOT NULL)`,
-      [
-        lease.userId,
-        lease.taskId,
-        assets.map((asset) => asset.id),
-        assets.map((asset) => asset.name),
-        assets.map((asset) => asset.mimeType),
-        assets.map((asset) => asset.sizeBytes),
-      ],
-    );
-  });
 }
 
 /** An asset whose content was put into the file store. */

@@ -116,33 +116,6 @@ describe('a file of an export', () => {
     expect(await typeOf('file-b', 'data')).toBe('text/plain');
   });
 
-  it('is told of by the map and the library, also when it is not there', async () => {
-    const library = [
-      { file_id: 'file-a', file_name: 'a.pdf', mime_type: 'application/pdf', file_size_bytes: 7 },
-      {
-        file_id: 'file-b',
-        file_name: 'library.png',
-        mime_type: 'application/octet-stream',
-        file_size_bytes: -1,
-      },
-      { file_id: 'file-c', file_name: '', mime_type: 'image/png' },
-      { file_id: 'file-c', file_name: 'c.png', mime_type: 5 },
-      null,
-    ];
-    const names = { 'file-b.dat': 'x/b.png', 'file-d.dat': 'd' };
-    const assets = await indexOf(
-      { name: 'library_files.json', data: bytesOf(library) },
-      { name: 'conversation_asset_file_names.json', data: bytesOf(names) },
-    );
-    expect(assets.resolve('file-a')).toBeNull();
-    const none = { name: null, mimeType: null, sizeBytes: null };
-    expect(assets.factsOf('file-a')).toEqual({ name: 'a.pdf', mimeType: 'application/pdf', sizeBytes: 7 });
-    expect(assets.factsOf('file-b')).toEqual({ ...none, name: 'b.png' });
-    expect(assets.factsOf('file-c')).toEqual({ ...none, name: 'c.png', mimeType: 'image/png' });
-    expect(assets.factsOf('file-d')).toEqual({ ...none, name: 'd' });
-    expect(assets.factsOf('__proto__')).toEqual(none);
-  });
-
   it('can be read', async () => {
     const assets = await indexOf({ name: 'file-a.dat', data: 'bytes', method: 0 });
     const asset = assets.resolve('file-a');

@@ -78,39 +78,6 @@ describe.each(backends)('On %s', (backend) => {
       expect(again).toMatchObject({ status: 'COMPLETED', counts: { added: 2, updated: 1, assetsAdded: 2 } });
     });
 
-    test('takes back what an export told of missing files, and nothing of what another told', async () => {
-      const user = await server.asUser();
-      const told = (...names: string[]) => ({
-        'library_files.json': JSON.stringify(
-          names.map((name) => ({
-            file_id: `file-${name}`,
-            file_name: `${name}.pdf`,
-            mime_type: 'application/pdf',
-            file_size_bytes: 1_234,
-          })),
-        ),
-      });
-      const points = withFiles('points', { id: 'file-Early' }, { id: 'file-Late' });
-      await sync(
-        user.client,
-        server.exports.serve(
-          await zipOf({ 'conversations.json': JSON.stringify([points]), ...told('Early') }),
-        ).url,
-      );
-      const before = await dumpRows(server.services, user.viewer.userId);
-      expect(JSON.stringify(before)).toContain('Early.pdf');
-
-      const also = withFiles('also', { id: 'file-Early' });
-      const second = await sync(
-        user.client,
-        server.exports.serve(await zipOf({ 'conversations.json': JSON.stringify([also]), ...told('Late') }))
-          .url,
-      );
-      expect(JSON.stringify(await dumpRows(server.services, user.viewer.userId))).toContain('Late.pdf');
-      await changeTask(user.client, 'undoSync', second.id);
-      expect(await dumpRows(server.services, user.viewer.userId)).toEqual(before);
-    });
-
     test('of the first of two exports keeps what the second one brought', async () => {
       const user = await server.asUser();
       const first = await sync(

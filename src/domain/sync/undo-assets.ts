@@ -18,8 +18,8 @@ export async function listTouchedAssets(tx: Transaction, userId: string, taskId:
 }
 
 /**
- * Takes back the contents that a task brought and what its export or its messages told of files; files to which no
- * message points any more go. Answers the hashes of contents that nothing points to any more.
+ * Takes back the contents that a task brought and what it told of files; files to which no message points any more go.
+ * Answers the hashes of contents that nothing points to any more.
  */
 export async function takeBackAssets(
   services: Services,
@@ -27,7 +27,7 @@ export async function takeBackAssets(
   userId: string,
   taskId: string,
 ): Promise<Buffer[]> {
-  const brought = await tx.query<{ sha256: Buffer | null }>(
+  const brought = await tx.query<{ sha256: Buffer }>(
     `WITH brought AS (
        SELECT id, sha256 FROM assets WHERE user_id = $1 AND task_id = $2 FOR UPDATE
      )
@@ -59,12 +59,12 @@ export async function onlyUnused(tx: Transaction, userId: string, hashes: Buffer
 
 /**
  * What is known of a touched file is again what the conversations that stay tell of it. Needs the table
- * `touched_assets` of files. One of which a task's export told stays as it is: only another import could tell it again.
+ * `touched_assets` of files.
  */
 export async function tellFactsAgain(services: Services, tx: Transaction, userId: string): Promise<void> {
   await tx.execute(
     `UPDATE assets a SET name = NULL, mime_type = NULL, size_bytes = NULL
-     FROM touched_assets t WHERE a.user_id = $1 AND a.id = t.id AND a.sha256 IS NULL AND a.task_id IS NULL`,
+     FROM touched_assets t WHERE a.user_id = $1 AND a.id = t.id AND a.sha256 IS NULL`,
     [userId],
   );
   await tx.execute(

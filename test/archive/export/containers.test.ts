@@ -177,6 +177,7 @@ describe('a container of the Privacy Portal', () => {
       ...inside('0002', both, map({ 'file-2.dat': 'two.png' }), shard('conversations-000.json', 'next')),
       ...inside('0001', a, b, both, map({ 'file-1.dat': 'one.png' })),
       { name: 'my data/Files__x-files-0001/file-1.dat' },
+      { name: 'my data/Files__x-files-0001/file-2.dat' },
     ]);
     const path = await temporaryFile(zip);
     const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
@@ -184,7 +185,7 @@ describe('a container of the Privacy Portal', () => {
     const missing = 'Conversations__x-chatgpt-0002: It lists conversations-001.json, but does not hold it.';
     expect(archive.problems).toEqual([{ code: 'SHARD_MISSING', reason: missing }]);
     expect(archive.assets.resolve('file-1')).toMatchObject({ name: 'one.png' });
-    expect(archive.assets.factsOf('file-2')).toMatchObject({ name: 'two.png' });
+    expect(archive.assets.resolve('file-2')).toMatchObject({ name: 'two.png' });
     const ids = (await importPath(path)).conversations.map((conversation) => conversation.externalId);
     expect(ids).toEqual(['a', 'b', 'next', 'last']);
   });
