@@ -107,6 +107,7 @@ function readClaude(value: JsonObject): ArchiveConversation {
     ];
   });
   const times = messages.flatMap((message) => message.createdAtMs ?? []);
+  const latestMs = times.reduce<number | null>((a, b) => Math.max(a ?? b, b), null);
   const createdMs = toMs(value.created_at);
   const updatedMs = toMs(value.updated_at);
   return {
@@ -115,7 +116,8 @@ function readClaude(value: JsonObject): ArchiveConversation {
     title: titleOf(value.name, messages),
     model,
     createdAtMs: createdMs ?? updatedMs ?? times.reduce<number | null>((a, b) => Math.min(a ?? b, b), null),
-    updatedAtMs: updatedMs ?? createdMs ?? times.reduce<number | null>((a, b) => Math.max(a ?? b, b), null),
+    updatedAtMs: updatedMs ?? createdMs ?? latestMs,
+    asOfMs: updatedMs ?? (latestMs === null ? createdMs : Math.max(latestMs, createdMs ?? latestMs)),
     archived: value.is_archived === true,
     starred: value.is_starred === true,
     currentMessageId: idOf(tree.current),

@@ -59,6 +59,8 @@ export interface ArchiveConversation {
   model: string | null;
   createdAtMs: number | null;
   updatedAtMs: number | null;
+  /** Of what time this form is: where no update is told, of its newest message, for a conversation grows. */
+  asOfMs: number | null;
   archived: boolean;
   starred: boolean;
   /** The end of the active path; null when there is no message. */
@@ -79,7 +81,7 @@ export interface VersionHead {
   damaged: boolean;
   /** Length of its bytes. */
   sizeBytes: number;
-  /** What the reader found in it. */
+  /** Of what time the form is; `asOfMs` of what was read. */
   updatedAtMs: number | null;
   /** The hash of another version right before which this one adds nothing. */
   coveredBy: Uint8Array | null;

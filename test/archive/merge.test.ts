@@ -116,31 +116,6 @@ describe('merging versions of a ChatGPT conversation', () => {
     expect(merge(full, full)).toEqual(read(full));
   });
 
-  it('decides by content when the times are the same', () => {
-    const one = chatGpt([node('m', null, say('user', 'one'))], { update_time: 5 });
-    const two = chatGpt([node('m', null, say('user', 'two'))], { update_time: 5 });
-    expect(merge(one, two)).toEqual(merge(two, one));
-  });
-
-  it('takes the longer one for the newer when the times are the same, or there are none', () => {
-    for (let tried = 0; tried < 20; tried += 1) {
-      const times = { create_time: 5, update_time: null };
-      const [asked, answer] = [node('q', null, say('user', 'why?')), node('a', 'q', say('assistant', 'so'))];
-      const before = chatGpt([asked, answer], {
-        ...times,
-        title: 'A title of some length',
-        current_node: 'a',
-      });
-      const more = [node('q2', 'a', say('user', 'and?')), node('a2', 'q2', say('assistant', `${tried}`))];
-      const grown = chatGpt([asked, answer, ...more], { ...times, title: 'Renamed', current_node: 'a2' });
-      expect(merge(grown, before)).toMatchObject({
-        title: 'Renamed',
-        currentMessageId: 'a2',
-        branchCount: 1,
-      });
-    }
-  });
-
   it('leaves a branch a branch where the older one went on with something visible', () => {
     const edited = chatGpt(
       [node('q', null, say('user', 'question')), node('q2', 'q', say('user', 'another question'))],

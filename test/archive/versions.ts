@@ -11,7 +11,7 @@ export const keep = (bytes: Buffer): KeptVersion => {
     sha256: createHash('sha256').update(bytes).digest(),
     damaged: false,
     sizeBytes: bytes.length,
-    updatedAtMs: result.kind === 'conversation' ? result.conversation.updatedAtMs : null,
+    updatedAtMs: result.kind === 'conversation' ? result.conversation.asOfMs : null,
     coveredBy: null,
     read: () => bytes,
   };

@@ -109,6 +109,7 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
     model: defaultModel ?? messages.findLast((message) => message.model !== null)?.model ?? null,
     createdAtMs: createMs ?? updateMs ?? minMs,
     updatedAtMs: updateMs ?? createMs ?? maxMs,
+    asOfMs: updateMs ?? (maxMs === null ? createMs : Math.max(maxMs, createMs ?? maxMs)),
     archived: value.is_archived === true,
     starred: value.is_starred === true,
     currentMessageId: idOf(tree.current),

@@ -29,8 +29,10 @@ export class OutOfMemoryError extends Error {
 
 /** Encoded as if it were new, so that nothing of its objects outlives the thread's work on it. */
 export interface NewConversation
-  extends Pick<ArchiveConversation, 'provider' | 'externalId' | 'title' | 'updatedAtMs' | 'warnings'> {
+  extends Pick<ArchiveConversation, 'provider' | 'externalId' | 'title' | 'warnings'> {
   kind: 'conversation';
+  /** Of this form: in that order forms are merged. */
+  updatedAtMs: number | null;
   /** What it gets when it is new. */
   id: string;
   encoded: EncodedConversation;
@@ -57,7 +59,7 @@ export function prepareConversations(
     const raw = exact(compress(slice));
     const result = read(slice);
     if (result.kind !== 'conversation') return result;
-    const { provider, externalId, title, updatedAtMs, warnings } = result.conversation;
+    const { provider, externalId, title, asOfMs, warnings } = result.conversation;
     const id = uuidv7();
     // Of a large conversation the memory is needed for its rows.
     if (index === ends.length - 1) giveBack(bytes);
@@ -68,7 +70,7 @@ export function prepareConversations(
       provider,
       externalId,
       title,
-      updatedAtMs,
+      updatedAtMs: asOfMs,
       warnings,
       encoded,
       raw,
