@@ -65,13 +65,6 @@ async function closeOnError<T>(handle: FileHandle, work: () => Promise<T>): Prom
 
 async function openRange(path: string, range: FileRange, limits: ZipLimits): Promise<ZipFile> {
   const location = await locateTable(range);
-  const maxEntries = limits.maxEntries ?? defaultMaxEntries;
-  if (location.entryCount > maxEntries) {
-    throw new ArchiveError(
-      'ZIP_TOO_LARGE',
-      `The zip lists ${location.entryCount} entries; at most ${maxEntries} are accepted.`,
-    );
-  }
   if (location.tableBytes > MAX_TABLE_BYTES) {
     throw new ArchiveError(
       'ZIP_TOO_LARGE',
@@ -81,6 +74,7 @@ async function openRange(path: string, range: FileRange, limits: ZipLimits): Pro
   const { entries, warnings } = await readTable(
     await readAt(range, location.tableOffset, location.tableBytes),
     location,
+    limits.maxEntries ?? defaultMaxEntries,
   );
   checkTotals(entries, range.bytes, limits);
   if (location.prefixBytes > 0) {

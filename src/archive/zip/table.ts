@@ -36,18 +36,31 @@ interface TableRow {
 }
 
 /**
- * Reads the entries of a located table. Throws ZIP_INVALID for a table that does not hold together and ZIP_OVERLAP when
- * two entries share bytes; a single bad name only loses its entry.
+ * Reads the entries of a located table. Throws ZIP_INVALID for a table that does not hold together, ZIP_TOO_LARGE for one
+ * of more than `maxEntries`, and ZIP_OVERLAP when two entries share bytes; a single bad name only loses its entry.
  */
 export async function readTable(
   table: Buffer,
   location: TableLocation,
+  maxEntries: number,
 ): Promise<{ entries: ZipEntry[]; warnings: ArchiveWarning[] }> {
-  checkHeaders(table, location.entryCount);
-  const rows = await readRows(table, location.entryCount);
+  const { entryCount, endOffset } = walkHeaders(table, location.entryCount);
+  if (entryCount > maxEntries) {
+    throw new ArchiveError(
+      'ZIP_TOO_LARGE',
+      `The zip lists ${entryCount} entries; at most ${maxEntries} are accepted.`,
+    );
+  }
+  const rows = await readRows(table.subarray(0, endOffset), entryCount);
   checkRanges(rows, location.tableOffset - location.prefixBytes);
 
   const warnings: ArchiveWarning[] = [];
+  if (endOffset < table.length) {
+    warnings.push({
+      code: 'ZIP_TABLE_REST',
+      reason: `The list of entries in the zip goes on for ${table.length - endOffset} bytes that name none; files may be missing.`,
+    });
+  }
   const byName = new Map<string, ZipEntry>();
   for (const row of rows) {
     const name = decodeName(row);
@@ -81,21 +94,27 @@ export async function readTable(
   return { entries: [...byName.values()], warnings };
 }
 
-/** Walks the headers, so that whoever reads the table next cannot run out of bytes. */
-function checkHeaders(table: Buffer, entryCount: number): void {
+/**
+ * Walks the headers, so that whoever reads the table next cannot run out of bytes. There may be more than the end record
+ * claims: writers without 64-bit fields let its 16 bits go round (APPNOTE 4.4.22 wants 0xffff and a ZIP64 record there).
+ */
+function walkHeaders(table: Buffer, claimedCount: number): { entryCount: number; endOffset: number } {
+  let entryCount = 0;
   let offset = 0;
-  for (let entry = 0; entry < entryCount; entry += 1) {
-    if (offset + TABLE_HEADER_BYTES > table.length || table.readUInt32LE(offset) !== TABLE_HEADER_SIGNATURE) {
-      throw damaged();
-    }
+  while (isHeader(table, offset)) {
+    entryCount += 1;
     offset +=
       TABLE_HEADER_BYTES +
       table.readUInt16LE(offset + 28) +
       table.readUInt16LE(offset + 30) +
       table.readUInt16LE(offset + 32);
   }
-  if (offset > table.length) throw damaged();
+  if (entryCount < claimedCount || offset > table.length) throw damaged();
+  return { entryCount, endOffset: offset };
 }
+
+const isHeader = (table: Buffer, offset: number): boolean =>
+  offset + TABLE_HEADER_BYTES <= table.length && table.readUInt32LE(offset) === TABLE_HEADER_SIGNATURE;
 
 /**
  * unzipper (0.12) reads the rows from a copy of the table that it cannot misread: given the file itself it takes the

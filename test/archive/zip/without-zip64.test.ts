@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { openZip } from '../../../src/archive/zip.ts';
+import { importZip, limits, makeZip, temporaryFile } from '../builders.ts';
+import { shard } from '../export/parts.ts';
+import { open, twoParts } from './parts.ts';
+
+describe('a zip whose end counts fewer entries than its table lists', () => {
+  it('gives all of them', async () => {
+    const shards = ['a', 'b', 'c'].map((id, at) => shard(`conversations-00${at}.json`, id));
+    for (const entryCount of [0, 1, 2]) {
+      const { conversations, problems } = await importZip(makeZip(shards, { entryCount }));
+      expect(conversations.map(({ externalId }) => externalId)).toEqual(['a', 'b', 'c']);
+      expect(problems).toEqual([]);
+    }
+  });
+
+  it('does so where the count went round at 65,536, as with writers without 64-bit fields', async () => {
+    const files = Array.from({ length: 65_539 }, (_, index) => ({ name: `f${index}`, method: 0 }));
+    const parts = [...files, shard('conversations.json', 'a')];
+    const zip = await open(parts, { entryCount: parts.length % 65_536 });
+    expect(zip.entries).toHaveLength(65_540);
+    expect(zip.entries.at(-1)?.name).toBe('conversations.json');
+    await zip.close();
+  }, 60_000);
+
+  it('is held to the limit by what it lists', async () => {
+    const path = await temporaryFile(makeZip(twoParts, { entryCount: 1 }));
+    await expect(openZip(path, { ...limits, maxEntries: 1 })).rejects.toMatchObject({
+      code: 'ZIP_TOO_LARGE',
+    });
+  });
+
+  it('is refused when its table ends within an entry', async () => {
+    const bytes = makeZip(twoParts, { entryCount: 1 });
+    const second = bytes.lastIndexOf('PK\x01\x02');
+    bytes.writeUInt16LE(60_000, second + 28);
+    await expect(openZip(await temporaryFile(bytes), limits)).rejects.toMatchObject({ code: 'ZIP_INVALID' });
+  });
+});
+
+it('A zip with other bytes behind the last entry of its table says so', async () => {
+  const bytes = makeZip(twoParts);
+  const end = bytes.lastIndexOf('PK\x05\x06');
+  const longer = Buffer.concat([bytes.subarray(0, end), Buffer.alloc(50, 'x'), bytes.subarray(end)]);
+  longer.writeUInt32LE(longer.readUInt32LE(end + 50 + 12) + 50, end + 50 + 12);
+  const zip = await openZip(await temporaryFile(longer), limits);
+  expect(zip.entries).toHaveLength(2);
+  expect(zip.warnings.map((warning) => warning.code)).toEqual(['ZIP_TABLE_REST']);
+  await zip.close();
+});
