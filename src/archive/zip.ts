@@ -35,8 +35,8 @@ export interface ZipFile extends Container {
 const MAX_TABLE_BYTES = 32 * 1024 * 1024;
 
 /**
- * Opens a zip and checks its table. Throws an ArchiveError: NOT_A_ZIP, ZIP_TRUNCATED, ZIP_INVALID, ZIP_OVERLAP,
- * ZIP_TOO_LARGE or ZIP_BOMB. Encrypted or oddly packed entries are listed, and fail when they are read.
+ * Opens a zip and checks its table. Throws an ArchiveError: NOT_A_ZIP, ZIP_TRUNCATED, ZIP_NOT_64_BIT, ZIP_INVALID,
+ * ZIP_OVERLAP, ZIP_TOO_LARGE or ZIP_BOMB. Encrypted or oddly packed entries are listed, and fail when they are read.
  */
 export async function openZip(path: string, limits: ZipLimits): Promise<ZipFile> {
   const handle = await open(path, 'r');

@@ -15,6 +15,7 @@ export const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 
 /** Where the table of entries lies, checked against the bytes that are there. */
 export interface TableLocation {
+  /** As claimed; the table may list more. */
   entryCount: number;
   /** From the start of the range. */
   tableOffset: number;
@@ -32,7 +33,7 @@ interface EndClaims {
 }
 
 /**
- * Finds the end-of-central-directory record. Throws NOT_A_ZIP, ZIP_TRUNCATED or ZIP_INVALID; reads 64 KiB and does no
+ * Finds the end-of-central-directory record. Throws NOT_A_ZIP, ZIP_TRUNCATED, ZIP_NOT_64_BIT or ZIP_INVALID; reads 64 KiB and does no
  * work that depends on what the record claims.
  */
 export async function locateTable(range: FileRange): Promise<TableLocation> {
@@ -51,6 +52,7 @@ export async function locateTable(range: FileRange): Promise<TableLocation> {
   }
   const prefixBytes = claims.endOffset - claims.tableBytes - claims.tableOffset;
   if (prefixBytes < 0) throw truncated();
+  if (prefixBytes > 0 && prefixBytes % 2 ** 32 === 0) throw wrapped();
   // A cut outer zip can end in the intact end record of a zip stored in it: what follows a real prefix is not a zip.
   if (prefixBytes > 0 && head.length >= 4 && head.readUInt32LE(0) === LOCAL_HEADER_SIGNATURE)
     throw truncated();
@@ -145,6 +147,14 @@ function truncated(): ArchiveError {
   return new ArchiveError(
     'ZIP_TRUNCATED',
     'The zip is incomplete: its end is missing. Download the export again.',
+  );
+}
+
+/** The offset of the table went round: some packers, such as older ones of macOS, write no ZIP64 records. */
+function wrapped(): ArchiveError {
+  return new ArchiveError(
+    'ZIP_NOT_64_BIT',
+    'The program that packed the zip cannot do more than 4 GiB. Unpack it, and pack the files with another program, such as 7-Zip.',
   );
 }
 

@@ -1,3 +1,4 @@
+import { open as openFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { openZip } from '../../../src/archive/zip.ts';
 import { importZip, limits, makeZip, temporaryFile } from '../builders.ts';
@@ -47,4 +48,17 @@ it('A zip with other bytes behind the last entry of its table says so', async ()
   expect(zip.entries).toHaveLength(2);
   expect(zip.warnings.map((warning) => warning.code)).toEqual(['ZIP_TABLE_REST']);
   await zip.close();
+});
+
+it('A zip of more than 4 GiB without 64-bit fields says that another program must pack it', async () => {
+  // A hole of 4 GiB before the table: its offset goes round to what it was.
+  const bytes = makeZip(twoParts);
+  const table = bytes.indexOf('PK\x01\x02');
+  const path = await temporaryFile(bytes.subarray(0, table));
+  await using handle = await openFile(path, 'r+');
+  await handle.write(bytes, table, bytes.length - table, table + 2 ** 32);
+  await expect(openZip(path, limits)).rejects.toMatchObject({
+    code: 'ZIP_NOT_64_BIT',
+    message: expect.stringMatching(/4 GiB.*another program/),
+  });
 });
