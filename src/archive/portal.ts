@@ -4,12 +4,15 @@
  */
 import { open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
+import { type Container, type ContainerEntry, type ContainerLimits, defaultMaxEntries } from './container.ts';
 import { baseNameOf, innerFolderOf } from './entry-names.ts';
 import { findMissingParts } from './missing-shards.ts';
 import { compareParts, findInnerZips } from './shards.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 import { openZip, openZipAt, type ZipFile } from './zip.ts';
+
+/** Each is an open file until the export is closed; real ones have a few, of gigabytes each. */
+const MAX_INNER_ZIPS = 200;
 
 /** A container and what stands in front of the names of its shards. */
 export interface Part {
@@ -58,15 +61,17 @@ export async function openInnerZips(
 ): Promise<Part[]> {
   const parts: Part[] = [];
   const zips = findInnerZips(outer.entries);
-  problems.push(...findMissingParts(zips));
-  let maxExpandedBytes = options.limits.maxExpandedBytes;
-  for (const entry of zips) {
+  problems.push(...findMissingParts(zips), ...findTooMany(zips));
+  let { maxExpandedBytes, maxEntries = defaultMaxEntries } = options.limits;
+  for (const entry of zips.slice(0, MAX_INNER_ZIPS)) {
     const tempPath = `${options.tempPath}.${parts.length}`;
     try {
-      const limits = { ...options.limits, maxExpandedBytes };
+      const limits = { ...options.limits, maxExpandedBytes, maxEntries };
       const zip = await openInnerZip(outer, entry, { ...options, limits, tempPath }, cleanup, problems);
       cleanup.push(() => zip.close());
       maxExpandedBytes -= zip.entries.reduce((sum, each) => sum + each.expandedBytes, 0);
+      // What was refused is kept, too: as a warning.
+      maxEntries = Math.max(0, maxEntries - zip.entries.length - zip.warnings.length);
       problems.push(...zip.warnings);
       parts.push({ container: zip, prefix: `${entry.name}/`, name: entry.baseName });
     } catch (error) {
@@ -75,6 +80,13 @@ export async function openInnerZips(
     }
   }
   return parts;
+}
+
+function findTooMany(zips: readonly ContainerEntry[]): ArchiveWarning[] {
+  const [first, last] = [zips[MAX_INNER_ZIPS], zips.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const reason = `The archive holds ${zips.length} zips of conversations, of which ${MAX_INNER_ZIPS} are read. Left out: ${first.baseName} to ${last.baseName}. Import them by themselves.`;
+  return [{ code: 'PARTS_TOO_MANY', reason }];
 }
 
 /** In place where it is stored as it is, else unpacked to the path that the caller named. */

@@ -86,6 +86,37 @@ describe('a container of the Privacy Portal', () => {
     expect(result.problems).toEqual(['ZIP_TOO_LARGE']);
   });
 
+  it('is held as a whole to the number of entries of one zip', async () => {
+    const inner = (id: string): ZipPart => ({
+      name: `Conversations__${id}.zip`,
+      // Entries that were refused take their room, too.
+      data: makeZip([shard('conversations.json', id), { name: '/refused' }]),
+    });
+    const result = await importZip(makeZip(['a', 'b', 'c'].map(inner)), { ...limits, maxEntries: 4 });
+    expect(result.conversations.map((conversation) => conversation.externalId)).toEqual(['a', 'b']);
+    expect(result.problems).toEqual(['ENTRY_REFUSED', 'ENTRY_REFUSED', 'ZIP_TOO_LARGE']);
+  });
+
+  it('names the parts that are more than can be open at once', async () => {
+    const parts = Array.from({ length: 203 }, (_, at) => ({
+      name: `Conversations__${at}.zip`,
+      data: makeZip([shard('conversations.json', `c${at}`)]),
+      method: 0,
+    }));
+    const path = await temporaryFile(makeZip(parts));
+    const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
+    onTestFinished(() => archive.close());
+    expect(archive.shards).toHaveLength(200);
+    expect(archive.problems).toEqual([
+      {
+        code: 'PARTS_TOO_MANY',
+        reason: expect.stringMatching(
+          /203 zips.* Left out: Conversations__200\.zip to Conversations__202\.zip/,
+        ),
+      },
+    ]);
+  });
+
   it('does not miss in one part what another holds', async () => {
     const listed = manifest('conversations-000.json', 'conversations-001.json', 'conversations-002.json');
     const one = {
