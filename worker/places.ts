@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { walkFolder } from '../src/archive/folder-files.ts';
 import { LaterError } from './processor.ts';
 
 /** How long a large import waits before it asks again, so that those that wait do not all ask at once. */
@@ -57,11 +57,9 @@ export async function sizeOf(path: string, enough: number): Promise<number> {
   const found = await stat(path);
   if (!found.isDirectory()) return found.size;
   let bytes = 0;
-  for (const entry of await readdir(path, { withFileTypes: true })) {
+  for await (const { file } of walkFolder(path)) {
+    bytes += file?.sizeBytes ?? 0;
     if (bytes >= enough) break;
-    // Links are not followed when it is read either.
-    if (entry.isSymbolicLink()) continue;
-    bytes += await sizeOf(join(path, entry.name), enough - bytes);
   }
   return bytes;
 }

@@ -1,7 +1,7 @@
-import type { Dirent } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { watch } from 'chokidar';
+import { walkFolder } from '../src/archive/folder-files.ts';
 import type { Services } from '../src/domain/services.ts';
 import { importWatched, type WatchedExport } from '../src/domain/sync/watched.ts';
 
@@ -69,15 +69,18 @@ async function describe(directory: string, name: string): Promise<WatchedExport 
     return { name, sizeBytes: found.size, modifiedAtMs: Math.floor(found.mtimeMs) };
   }
   if (!found?.isDirectory()) return null;
-  const entries: Dirent[] = await readdir(path, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const isExport = files.some(({ name: file }) => /^conversations.*\.json$/.test(file));
-  if (!isExport || files.length > MAX_FILES) return null;
-  let [sizeBytes, modifiedAtMs] = [0, 0];
-  for (const file of files) {
-    const { size, mtimeMs } = await lstat(join(file.parentPath, file.name));
-    sizeBytes += size;
-    modifiedAtMs = Math.max(modifiedAtMs, Math.floor(mtimeMs));
+  return describeFolder(path, name);
+}
+
+async function describeFolder(path: string, name: string): Promise<WatchedExport | null> {
+  let [files, sizeBytes, modifiedAtMs, isExport] = [0, 0, 0, false];
+  for await (const { file } of walkFolder(path)) {
+    if (!file) continue;
+    files += 1;
+    if (files > MAX_FILES) return null;
+    sizeBytes += file.sizeBytes;
+    modifiedAtMs = Math.max(modifiedAtMs, file.modifiedAtMs);
+    isExport ||= /^conversations.*\.json$/.test(file.baseName);
   }
-  return { name, sizeBytes, modifiedAtMs };
+  return isExport ? { name, sizeBytes, modifiedAtMs } : null;
 }

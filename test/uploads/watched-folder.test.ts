@@ -64,3 +64,25 @@ test.concurrent.for(backends)(
     );
   },
 );
+
+test('A folder in the watched folder is imported whatever else lies in it', { timeout: 60_000 }, async ({
+  onTestFinished,
+}) => {
+  const directory = await mkdtemp(join(tmpdir(), 'sidecar-watched-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const write = async (folder: string, name: string, bytes: Buffer | string) => {
+    await mkdir(join(directory, folder), { recursive: true });
+    // Linux keeps names as bytes; other systems refuse such as are not UTF-8.
+    await writeFile(Buffer.from(join(directory, folder, name), 'latin1'), bytes);
+  };
+  await write('odd', 'conversations.json', JSON.stringify([dialogue('odd')]));
+  if (process.platform === 'linux') await write('odd', 'caf\xe9.png', 'png');
+  const server = await startTestServer({ backend: 'postgres', env: { WATCH_DIR: directory } });
+  onTestFinished(() => server.close());
+  const where = { userId: server.viewer.userId, finishedAt: { not: null } };
+  const tasks = await until('all are imported', async () => {
+    const found = await server.services.prisma.syncTask.findMany({ where, orderBy: { source: 'asc' } });
+    return found.length === 1 ? found : null;
+  });
+  expect(tasks.map(({ source, added }) => [source, added])).toEqual([['odd', 1]]);
+});

@@ -250,6 +250,21 @@ describe('a folder', () => {
     expect((await importPath(folder)).problems).toEqual(['FOLDER_TOO_DEEP']);
   });
 
+  // Linux keeps names as bytes; other systems refuse to make such a one.
+  it.runIf(process.platform === 'linux')('names what has a name that is not UTF-8', async () => {
+    const folder = await temporaryFolder();
+    const odd = (name: string) => Buffer.from(`${folder}/${name}`, 'latin1');
+    await writeFile(join(folder, 'conversations.json'), bytesOf([dialogue('a')]));
+    await writeFile(odd('caf\xe9.png'), 'png');
+    await mkdir(odd('\xe9t\xe9'));
+    const archive = await openExport(folder, { limits, tempPath: `${folder}.inner` });
+    expect(archive.shards).toHaveLength(1);
+    expect(archive.problems.toSorted((a, b) => a.code.localeCompare(b.code))).toEqual([
+      { code: 'ENTRY_REFUSED', reason: expect.stringMatching(/caf\ufffd\.png: .*not UTF-8.*rename/) },
+      { code: 'FOLDER_UNREADABLE', reason: expect.stringMatching(/\ufffdt\ufffd: .*not UTF-8.*rename/) },
+    ]);
+  });
+
   it('may hold the zips of the Privacy Portal', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'Conversations__1.zip'), makeZip([shard('conversations.json', 'a')]));
