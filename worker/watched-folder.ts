@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { watch } from 'chokidar';
+import { holdsConversations } from '../src/archive/entry-names.ts';
 import { walkFolder } from '../src/archive/folder-files.ts';
 import type { Services } from '../src/domain/services.ts';
 import { importWatched, type WatchedExport } from '../src/domain/sync/watched.ts';
@@ -80,7 +81,7 @@ async function describeFolder(path: string, name: string): Promise<WatchedExport
     if (files > MAX_FILES) return null;
     sizeBytes += file.sizeBytes;
     modifiedAtMs = Math.max(modifiedAtMs, file.modifiedAtMs);
-    isExport ||= /^conversations.*\.json$/.test(file.baseName);
+    isExport ||= holdsConversations(file.baseName);
   }
   return isExport ? { name, sizeBytes, modifiedAtMs } : null;
 }

@@ -22,6 +22,10 @@ export function shardNumber(baseName: string): number | null {
 /** Whether the Privacy Portal calls a zip of conversations so. */
 export const isInnerZip = (baseName: string): boolean => INNER_ZIP_NAME.test(baseName);
 
+/** Whether a file holds conversations, by itself or in a zip of the portal. */
+export const holdsConversations = (baseName: string): boolean =>
+  shardNumber(baseName) !== null || isInnerZip(baseName);
+
 /** The folder into which a zip of conversations was unpacked, when a file lies in one; else null. */
 export function innerFolderOf(name: string): string | null {
   const folders = foldersOf(name);
@@ -55,6 +59,5 @@ const hasPath = (folders: string[], first: string, second: string): boolean =>
 
 /** The code of the warning that an entry was left out: conversations may be lost with one that is named so. */
 export function refusalCode(name: string): 'SHARD_REFUSED' | 'ENTRY_REFUSED' {
-  const baseName = baseNameOf(name);
-  return shardNumber(baseName) !== null || isInnerZip(baseName) ? 'SHARD_REFUSED' : 'ENTRY_REFUSED';
+  return holdsConversations(baseNameOf(name)) ? 'SHARD_REFUSED' : 'ENTRY_REFUSED';
 }

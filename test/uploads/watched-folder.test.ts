@@ -65,7 +65,7 @@ test.concurrent.for(backends)(
   },
 );
 
-test('A folder in the watched folder is imported whatever else lies in it', { timeout: 60_000 }, async ({
+test('A folder in the watched folder is imported as it would be by its path', { timeout: 60_000 }, async ({
   onTestFinished,
 }) => {
   const directory = await mkdtemp(join(tmpdir(), 'sidecar-watched-'));
@@ -76,13 +76,20 @@ test('A folder in the watched folder is imported whatever else lies in it', { ti
     await writeFile(Buffer.from(join(directory, folder, name), 'latin1'), bytes);
   };
   await write('odd', 'conversations.json', JSON.stringify([dialogue('odd')]));
+  const portal = 'portal/User Online Activity';
+  await write(portal, 'Conversations__abc-chatgpt-0001.zip', await exportOf([dialogue('portal')]));
+  await write('upper', 'Conversations.json', JSON.stringify([dialogue('upper')]));
   if (process.platform === 'linux') await write('odd', 'caf\xe9.png', 'png');
   const server = await startTestServer({ backend: 'postgres', env: { WATCH_DIR: directory } });
   onTestFinished(() => server.close());
   const where = { userId: server.viewer.userId, finishedAt: { not: null } };
   const tasks = await until('all are imported', async () => {
     const found = await server.services.prisma.syncTask.findMany({ where, orderBy: { source: 'asc' } });
-    return found.length === 1 ? found : null;
+    return found.length === 3 ? found : null;
   });
-  expect(tasks.map(({ source, added }) => [source, added])).toEqual([['odd', 1]]);
+  expect(tasks.map(({ source, added }) => [source, added])).toEqual([
+    ['odd', 1],
+    ['portal', 1],
+    ['upper', 1],
+  ]);
 });
