@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chatGpt, node, read, readMessage, say } from './builders.ts';
+import { parseByNodes } from '../../src/archive/chatgpt/by-nodes.ts';
+import { readConversation } from '../../src/archive/conversation.ts';
+import { bytesOf, chatGpt, node, read, readMessage, say } from './builders.ts';
+import { keep, mergeKept } from './versions.ts';
 
 describe('characters that cannot be stored', () => {
   it('are taken out of every string, with one warning', () => {
@@ -78,6 +81,30 @@ describe('characters that cannot be stored', () => {
         );
       }),
     );
+  });
+});
+
+describe('bytes that are not UTF-8', () => {
+  const value = chatGpt([node('m', null, say('user', 'caf\xe9')), node('n', 'm', say('user', 'na\xefve'))]);
+  const latin1 = Buffer.from(JSON.stringify(value), 'latin1');
+
+  it.each([
+    ['at once', latin1.length + 1],
+    ['node by node', 0],
+  ])('are read with a warning, parsed %s', (_how, largeBytes) => {
+    expect(parseByNodes(latin1)).not.toBeNull();
+    const result = readConversation(latin1, largeBytes);
+    expect(result).toMatchObject({
+      conversation: {
+        messages: [{ text: 'caf\ufffd' }, { text: 'na\ufffdve' }],
+        warnings: [{ code: 'TEXT_NOT_UTF8', reason: expect.stringMatching(/UTF-8.*import it again/) }],
+      },
+    });
+  });
+
+  it('are replaced by the same conversation in UTF-8', () => {
+    const { messages } = mergeKept([keep(bytesOf(value)), keep(latin1)]);
+    expect(messages.map(({ text }) => text)).toEqual(['caf\xe9', 'na\xefve']);
   });
 });
 
