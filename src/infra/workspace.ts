@@ -48,9 +48,11 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
         const unneeded = taskId && idleMs > UPLOAD_GRACE_MS && !(await isNeeded(taskId));
         if (unneeded || (!taskId && idleMs > ABANDONED_MS)) await rm(path, { force: true });
       }
-      for (const name of await readdir(uploadsPath)) await removeAbandoned(join(uploadsPath, name));
+      const uploads = Map.groupBy(await readdir(uploadsPath), (name) => name.replace(/\.json$/, ''));
+      for (const names of uploads.values())
+        await removeAbandoned(names.map((name) => join(uploadsPath, name)));
       for await (const name of glob(['files/*/*.part', 'spool/*.part'], { cwd: dataDir })) {
-        await removeAbandoned(join(dataDir, name));
+        await removeAbandoned([join(dataDir, name)]);
       }
     },
   };
@@ -61,8 +63,13 @@ const ABANDONED_MS = 24 * 60 * 60_000;
 
 const UPLOAD_GRACE_MS = 60 * 60_000;
 
-async function removeAbandoned(path: string): Promise<void> {
-  if ((await sinceWritten(path)) > ABANDONED_MS) await rm(path, { force: true });
+/**
+ * Files that are of use together alone, such as an upload and the note about it, `<id>.json`, which tus writes when it
+ * begins and never again.
+ */
+async function removeAbandoned(paths: string[]): Promise<void> {
+  const idleMs = Math.min(...(await Promise.all(paths.map(sinceWritten))));
+  if (idleMs > ABANDONED_MS) await Promise.all(paths.map((path) => rm(path, { force: true })));
 }
 
 /** In milliseconds; 0 for a file that is gone. */

@@ -36,6 +36,9 @@ test('C12: a sweep removes what is old and of no use, and spares the rest', asyn
     await makeFile(`archives/${randomUUID()}.zip`, 0),
     await makeFile(`archives/${randomUUID()}.zip.part`, 2),
     await makeFile('uploads/growing', 2),
+    // Written when the upload began, which still grows.
+    await makeFile('uploads/growing.json', 100),
+    await makeFile('uploads/begun.json', 2),
     await makeFile('files/user/growing.part', 2),
     await makeFile('files/user/ab/abcdef', 100),
     await makeFile('spool/growing.part', 2),
@@ -44,6 +47,8 @@ test('C12: a sweep removes what is old and of no use, and spares the rest', asyn
     await makeFile(`archives/${randomUUID()}.zip`, 2),
     await makeFile(`archives/${randomUUID()}.zip.part`, 25),
     await makeFile('uploads/given-up', 25),
+    await makeFile('uploads/given-up.json', 100),
+    await makeFile('uploads/lone.json', 25),
     await makeFile('files/user/crashed.part', 25),
     await makeFile('spool/crashed.part', 25),
   ];

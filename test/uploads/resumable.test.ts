@@ -1,3 +1,4 @@
+import { utimes } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -40,6 +41,9 @@ function resumable(user: TestUser | null, server = stage.server.url) {
   };
 }
 
+/** Files of uploads that are under way. */
+const uploadsOf = () => join(dataDirOf(stage.server.services), 'uploads');
+
 const locationOf = (created: Response) =>
   new URL(created.headers.get('location') ?? '', stage.server.url).href;
 
@@ -64,8 +68,7 @@ describe('A resumable upload', () => {
     cut.on('error', () => undefined);
     cut.write(zip.subarray(0, 2_000));
     await until('a part has arrived', async () => {
-      const names = await listBelow(join(dataDirOf(stage.server.services), 'uploads'));
-      return names.length > 0;
+      return (await listBelow(uploadsOf())).length > 0;
     });
     cut.destroy();
     const offset = await until('the lock of the cut request is gone', async () => {
@@ -82,6 +85,22 @@ describe('A resumable upload', () => {
     expect(await untilOver(user.client, task_id)).toMatchObject({ source: 'my export.zip' });
     await expectImported(stage, user, task_id);
     expect((await tus.head(url)).status).toBeGreaterThanOrEqual(404);
+  });
+
+  test('that takes longer than a day is spared while its bytes arrive', async () => {
+    const user = await stage.server.asUser();
+    const tus = resumable(user);
+    const zip = new Uint8Array(await exportOf(conversations));
+    const url = locationOf(await tus.create(zip.length));
+    expect((await tus.patch(url, 0, zip.subarray(0, 1_000))).status).toBe(204);
+    const yesterday = new Date(Date.now() - 25 * 60 * 60_000);
+    const [note = ''] = (await listBelow(uploadsOf())).filter((name) => name.endsWith('.json'));
+    await utimes(join(uploadsOf(), note), yesterday, yesterday);
+    await stage.server.services.workspace.sweep(async () => true);
+    expect((await tus.head(url)).headers.get('upload-offset')).toBe('1000');
+    const last = await tus.patch(url, 1_000, zip.subarray(1_000));
+    expect(last.status).toBe(200);
+    await expectImported(stage, user, ((await last.json()) as { task_id: string }).task_id);
   });
 
   test('of another user cannot be seen, gone on with or ended', async () => {
