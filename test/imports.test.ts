@@ -167,7 +167,7 @@ const homes: Record<string, Part[]> = {
   '@tus/file-store': ['rest'],
   '@tus/server': ['rest'],
   'content-disposition': ['rest'],
-  'range-parser': ['rest'],
+  fresh: ['rest'],
   'file-type': ['archive'],
   'mime-types': ['archive'],
   'graphql-sse': ['cli', 'web'],

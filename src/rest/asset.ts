@@ -16,7 +16,7 @@ export const assetRoutes: Route[] = [
     about: {
       summary: 'An attachment.',
       details:
-        'Under its own media type when a browser may show it, else as a download. One range at a time may be asked for.',
+        'Under its own media type when a browser may show it, else as a download. One range at a time may be asked for, with If-Range to go on with the same bytes alone. Ask with If-None-Match before you use a copy: 304 says that it is still right.',
       scope: 'read',
       answer: {
         mediaTypes: [
@@ -43,7 +43,8 @@ export const assetRoutes: Route[] = [
         // An attachment is somebody's file: it must not run, frame or fetch anything.
         'Content-Security-Policy': "sandbox; default-src 'none'; style-src 'unsafe-inline'",
         'Cross-Origin-Resource-Policy': 'same-origin',
-        'Cache-Control': 'private, max-age=31536000, immutable',
+        // After an undo, a later import may bring other bytes for the same id.
+        'Cache-Control': 'private, no-cache',
       });
     },
   },

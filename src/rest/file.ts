@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import parseRange from 'range-parser';
+import fresh from 'fresh';
 import type { Services } from '../domain/services.ts';
+import { rangeOf } from './range.ts';
 import type { Answer } from './router.ts';
 
 /** A file of the file store. */
@@ -10,16 +11,22 @@ export interface StoredContent {
   sizeBytes: number;
 }
 
-/** Sends a file, or the one range of it that is asked for, under headers that say what it is. */
+/**
+ * Sends a file, or the one range of it that is asked for, under headers that say what it is; nothing of it to a client
+ * that has it already. The conditions are tried in the order of RFC 9110, section 13.2.2.
+ */
 export async function answerFile(
   services: Services,
   { userId, sha256, sizeBytes }: StoredContent,
-  { range: asked }: IncomingHttpHeaders,
-  headers: Record<string, string>,
+  asked: IncomingHttpHeaders,
+  about: Record<string, string>,
 ): Promise<Answer> {
-  const ranges = asked ? parseRange(sizeBytes, asked) : -2;
-  const [range] = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges : [];
-  if (ranges === -1) {
+  const etag = `"${Buffer.from(sha256).toString('hex')}"`;
+  const headers = { ...about, 'X-Content-Type-Options': 'nosniff', 'Accept-Ranges': 'bytes', ETag: etag };
+  // The condition alone: a `Cache-Control: no-cache`, which browsers send beside one of a page's own, is for caches.
+  if (fresh({ 'if-none-match': asked['if-none-match'] }, { etag })) return { status: 304, headers, body: {} };
+  const range = rangeOf(sizeBytes, asked, etag);
+  if (range === 'outside') {
     return {
       status: 416,
       headers: { 'Content-Range': `bytes */${sizeBytes}` },
@@ -31,9 +38,6 @@ export async function answerFile(
     stream: await services.files.read(userId, sha256, range),
     headers: {
       ...headers,
-      'X-Content-Type-Options': 'nosniff',
-      'Accept-Ranges': 'bytes',
-      ETag: `"${Buffer.from(sha256).toString('hex')}"`,
       'Content-Length': range ? range.end - range.start + 1 : sizeBytes,
       ...(range ? { 'Content-Range': `bytes ${range.start}-${range.end}/${sizeBytes}` } : {}),
     },
