@@ -49,6 +49,7 @@ describe('A page of another origin', () => {
   const calls = [
     ['/graphql', 'POST', 'content-type,x-graphql-yoga-csrf'],
     ['/sync/config', 'POST', 'content-type,x-api-key'],
+    ['/assets/x', 'GET', 'x-api-key,range,if-range,if-none-match'],
     ['/sync/upload/resumable', 'POST', 'tus-resumable,upload-length,upload-metadata'],
     ['/sync/upload/resumable/x', 'PATCH', 'tus-resumable,upload-offset,content-type'],
   ] as const;
@@ -108,6 +109,7 @@ describe('A page of another origin', () => {
       expect(sent.get('access-control-allow-origin')).toBe(FRIEND);
       expect(sent.get('vary')).toContain('Origin');
       expect(sent.get('access-control-expose-headers')).toContain('X-Request-Id');
+      expect(sent.get('access-control-expose-headers')).toContain('ETag');
     }
     await stream.body?.cancel();
   });
