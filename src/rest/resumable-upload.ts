@@ -41,6 +41,9 @@ export function createResumableUpload(
       if (request.method === 'OPTIONS' || request.method === 'POST') return;
       if (!uploadId.startsWith(`${currentViewer()?.userId}_`)) throw ERRORS.FILE_NOT_FOUND;
     },
+    // The library answers 500 when it meets the remains of an upload, one of its two files.
+    onResponseError: (_request, error) =>
+      'code' in error && error.code === 'ENOENT' ? ERRORS.FILE_NOT_FOUND : undefined,
     async onUploadFinish(_request, upload) {
       const task = await importUploadedFile(services, currentViewer(), {
         path: join(directory, upload.id),

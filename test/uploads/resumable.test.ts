@@ -1,4 +1,4 @@
-import { utimes } from 'node:fs/promises';
+import { rm, utimes } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -28,6 +28,7 @@ function resumable(user: TestUser | null, server = stage.server.url) {
         },
       }),
     head: (url: string) => fetch(url, { method: 'HEAD', headers }),
+    end: (url: string) => fetch(url, { method: 'DELETE', headers }),
     patch: (url: string, offset: number, body: Uint8Array<ArrayBuffer>) =>
       fetch(url, {
         method: 'PATCH',
@@ -101,6 +102,21 @@ describe('A resumable upload', () => {
     const last = await tus.patch(url, 1_000, zip.subarray(1_000));
     expect(last.status).toBe(200);
     await expectImported(stage, user, ((await last.json()) as { task_id: string }).task_id);
+  });
+
+  test('can be ended once, and is gone then', async () => {
+    const tus = resumable(await stage.server.asUser());
+    const url = locationOf(await tus.create(1_000));
+    expect((await tus.end(url)).status).toBe(204);
+    expect((await tus.end(url)).status).toBe(404);
+    expect(await leftovers(stage)).toEqual([]);
+
+    const lost = locationOf(await tus.create(1_000));
+    const [note = ''] = (await listBelow(uploadsOf())).filter((name) => name.endsWith('.json'));
+    await rm(join(uploadsOf(), note));
+    expect((await tus.end(lost)).status).toBe(404);
+    expect((await tus.head(lost)).status).toBe(404);
+    expect(await leftovers(stage)).toEqual([]);
   });
 
   test('of another user cannot be seen, gone on with or ended', async () => {
