@@ -11,9 +11,12 @@ export interface UploadedPart {
 export const isMultipart = (headers: IncomingHttpHeaders) =>
   headers['content-type']?.toLowerCase().startsWith('multipart/form-data') ?? false;
 
+/** So many may a form have, the archive among them; those beyond are not looked at. */
+const MAX_FILES = 10;
+
 /**
- * The part named `file` of a multipart/form-data body (RFC 7578), as it comes in. Throws an InvalidInputError when the
- * body is none or has no such part; reading the part throws one when the body ends within it.
+ * The first file named `file` of a multipart/form-data body (RFC 7578), as it comes in; others are passed over. Throws an
+ * InvalidInputError when the body is none or has no such part; reading the part throws one when the body ends within it.
  */
 export async function openFilePart(
   headers: IncomingHttpHeaders,
@@ -24,14 +27,14 @@ export async function openFilePart(
     try {
       const parser = new Busboy({
         headers: headers as BusboyHeaders,
-        limits: { files: 1, fieldSize: 1_000 },
+        limits: { files: MAX_FILES, fieldSize: 1_000 },
       });
       const source = Readable.from(body);
       let taken: Readable | null = null;
       parser.on('file', (field, content, fileName) => {
         // Of a body that ends within the part, perhaps before anybody reads it: the part keeps the error for who does.
         content.on('error', () => content.destroy(invalid('The form ends within its part.', 'truncated')));
-        if (field !== 'file') return content.resume();
+        if (field !== 'file' || taken) return content.resume();
         taken = content;
         // Who takes the part may have enough of it.
         content.on('close', () => source.destroy());

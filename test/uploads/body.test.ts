@@ -36,6 +36,13 @@ function beginUpload(user: TestUser, headers: Record<string, string>, first: Buf
 }
 
 const formHead = (name: string) =>
+/** With so many files that are not the archive. */
+function formOf(others: number): FormData {
+  const form = new FormData();
+  for (let index = 0; index < others; index++) form.append('other', new Blob(['hi']), `${index}.txt`);
+  return form;
+}
+
   `--line\r\nContent-Disposition: form-data; name="${name}"; filename="mine.zip"\r\nContent-Type: application/zip\r\n\r\n`;
 const formType = { 'content-type': 'multipart/form-data; boundary=line' };
 
@@ -59,6 +66,22 @@ describe('An upload', () => {
   });
 
   test('without the file, or of somebody unknown, is refused', async () => {
+  test('as a form with other files before it is imported', async () => {
+    const user = await stage.server.asUser();
+    const form = formOf(9);
+    form.append('file', new Blob([new Uint8Array(await exportOf(conversations))]), 'mine.zip');
+    form.append('file', new Blob(['another']), 'another.zip');
+    form.append('other', new Blob(['one behind it']), 'behind.txt');
+    const { status, json } = await post(user, '/sync/upload', form);
+    expect(status).toBe(202);
+    expect(await untilOver(user.client, json.task_id)).toMatchObject({ source: 'mine.zip' });
+    await expectImported(stage, user, json.task_id);
+
+    const full = formOf(10);
+    full.append('file', new Blob([new Uint8Array(await exportOf(conversations))]), 'mine.zip');
+    expect((await post(user, '/sync/upload', full)).status).toBe(422);
+  });
+
     const user = await stage.server.asUser();
     const form = new FormData();
     form.append('other', new Blob(['x']), 'x.zip');
