@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import {
   ChatUnavailableError,
@@ -100,6 +101,11 @@ export const unsupportedEncoding = () =>
     status: 415,
     expose: true,
   });
+
+/** Refuses a body that comes compressed (RFC 9110, section 8.4), for routes that keep its bytes as they are. */
+export function refuseEncoded({ 'content-encoding': encoding = 'identity' }: IncomingHttpHeaders): void {
+  if (encoding.toLowerCase() !== 'identity') throw unsupportedEncoding();
+}
 
 /** For a path that no route knows. */
 export const notFound = () => new NotFoundError('page');

@@ -12,7 +12,7 @@ import type { Services } from '../domain/services.ts';
 import { beginUpload, importUploadedFile } from '../domain/sync/upload.ts';
 import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
-import { bodyOf, statuses } from './errors.ts';
+import { bodyOf, refuseEncoded, statuses } from './errors.ts';
 
 export const RESUMABLE_UPLOAD_PATH = '/sync/upload/resumable';
 
@@ -66,6 +66,7 @@ export function createResumableUpload(
     // Here and not in the library's hooks, whose errors are plain text and have no headers.
     if (request.method === 'POST') await beginUpload(services, viewer);
     else if (request.method !== 'OPTIONS') requireScope(viewer, 'write');
+    refuseEncoded(request.headers);
     await viewers.run(viewer, () => server.handle(request, response));
   };
 }

@@ -68,7 +68,7 @@ export const manual: RouteDescription = {
 export const upload: RouteDescription = {
   summary: 'Import an export that is sent.',
   details:
-    'The zip is the body, or the file of a form. For a resumable upload speak tus 1.0 with /sync/upload/resumable.',
+    'The zip is the body, or the part `file` of a form, with at most nine other files before it; without Content-Encoding. For a resumable upload speak tus 1.0 with /sync/upload/resumable.',
   scope: 'write',
   query: z.object({
     file_name: z.string().optional().meta({ description: 'Shown in the history; `upload.zip` without it.' }),

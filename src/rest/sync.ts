@@ -14,6 +14,7 @@ import {
 } from '../domain/sync/task.ts';
 import { refuseUpload, uploadArchive } from '../domain/sync/upload.ts';
 import type { BackgroundTask, SyncTask } from '../generated/prisma/client.ts';
+import { refuseEncoded } from './errors.ts';
 import { isMultipart, openFilePart } from './multipart.ts';
 import type { Route } from './router.ts';
 import * as descriptions from './sync-descriptions.ts';
@@ -93,6 +94,7 @@ export const syncRoutes: Route[] = [
     readsStream: true,
     async handle(services, { viewer, query, headers, stream, requestId }) {
       await refuseUpload(services, viewer);
+      refuseEncoded(headers);
       const part = isMultipart(headers)
         ? await openFilePart(headers, stream)
         : { fileName: null, content: stream };

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { dialogue, makeZip } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
@@ -35,7 +36,6 @@ function beginUpload(user: TestUser, headers: Record<string, string>, first: Buf
   return upload;
 }
 
-const formHead = (name: string) =>
 /** With so many files that are not the archive. */
 function formOf(others: number): FormData {
   const form = new FormData();
@@ -43,6 +43,7 @@ function formOf(others: number): FormData {
   return form;
 }
 
+const formHead = (name: string) =>
   `--line\r\nContent-Disposition: form-data; name="${name}"; filename="mine.zip"\r\nContent-Type: application/zip\r\n\r\n`;
 const formType = { 'content-type': 'multipart/form-data; boundary=line' };
 
@@ -65,7 +66,6 @@ describe('An upload', () => {
     await expectImported(stage, user, json.task_id);
   });
 
-  test('without the file, or of somebody unknown, is refused', async () => {
   test('as a form with other files before it is imported', async () => {
     const user = await stage.server.asUser();
     const form = formOf(9);
@@ -82,6 +82,27 @@ describe('An upload', () => {
     expect((await post(user, '/sync/upload', full)).status).toBe(422);
   });
 
+  test('that is compressed is refused with advice, as a body and in pieces', async () => {
+    const user = await stage.server.asUser();
+    const zip = gzipSync(await exportOf(conversations));
+    for (const [path, headers] of [
+      ['/sync/upload', {}],
+      ['/sync/upload/resumable', { 'tus-resumable': '1.0.0', 'upload-length': String(zip.length) }],
+    ] as const) {
+      const body = new Uint8Array(zip);
+      expect(await post(user, path, body, { ...headers, 'content-encoding': 'gzip' })).toMatchObject({
+        status: 415,
+        json: { detail: 'Send the body as it is, without Content-Encoding.' },
+      });
+    }
+    expect(await leftovers(stage)).toEqual([]);
+    const plain = new Uint8Array(await exportOf(conversations));
+    const { status, json } = await post(user, '/sync/upload', plain, { 'content-encoding': 'identity' });
+    expect(status).toBe(202);
+    await expectImported(stage, user, json.task_id);
+  });
+
+  test('without the file, or of somebody unknown, is refused', async () => {
     const user = await stage.server.asUser();
     const form = new FormData();
     form.append('other', new Blob(['x']), 'x.zip');

@@ -92,6 +92,7 @@ function responsesOf({ about, readsStream }: DescribedRoute, hasIds: boolean): Z
   return {
     [`${status}`]: { description: 'Success.', content },
     ...(body && !readsStream ? unreadableBody : {}),
+    ...(readsStream ? { '415': unreadableBody['415'] } : {}),
     ...Object.fromEntries(codes.map((code) => [`${statuses[code]}`, failures[code]])),
     ...Object.fromEntries(
       Object.entries(otherAnswers).map(([other, schema]) => [
