@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -117,6 +120,38 @@ describe.each(['a folder', 'an S3-compatible bucket'])('Files in %s', (place) =>
     const left = await readdir(directory, { recursive: true });
     expect(left.filter((name) => name.endsWith('.part'))).toEqual([]);
   });
+});
+
+test('A bucket that keeps a file of a user is not taken for one without any', async () => {
+  const key = `${owner}/${'ab'.repeat(32)}`;
+  const bucket = createServer((request, response) => {
+    request.resume();
+    response.setHeader('content-type', 'application/xml');
+    response.end(
+      request.method === 'POST'
+        ? `<DeleteResult><Error><Key>${key}</Key><Code>AccessDenied</Code><Message>Denied</Message></Error></DeleteResult>`
+        : `<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>${key}</Key></Contents></ListBucketResult>`,
+    );
+  }).listen(0, '127.0.0.1');
+  await once(bucket, 'listening');
+  const { port } = bucket.address() as AddressInfo;
+  const files = openS3Files(
+    {
+      bucket: 'sidecar',
+      region: 'us-east-1',
+      endpoint: `http://127.0.0.1:${port}`,
+      accessKeyId: 'KEY',
+      secretAccessKey: 'SECRET',
+    },
+    tmpdir(),
+  );
+  try {
+    const removal = files.removeAll(owner);
+    await expect(removal).rejects.toThrow("did not delete 1 of a user's files: AccessDenied.");
+  } finally {
+    await files.close();
+    bucket.close();
+  }
 });
 
 async function* chunksOf(content: Buffer): AsyncGenerator<Buffer> {

@@ -66,7 +66,9 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
       for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${userId}/` })) {
         const Objects = (page.Contents ?? []).map(({ Key }) => ({ Key }));
         if (Objects.length > 0) {
-          await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }));
+          const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
+          const { Errors = [] } = await client.send(command);
+          if (Errors.length > 0) throw new Error(keptMessage(Errors));
         }
       }
     },
@@ -74,4 +76,10 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
       client.destroy();
     },
   };
+}
+
+/** DeleteObjects answers 200, whatever it could not delete. Names no key: keys are of a user. */
+function keptMessage(errors: { Code?: string | undefined }[]): string {
+  const codes = [...new Set(errors.map(({ Code }) => Code ?? 'no code'))];
+  return `The bucket did not delete ${errors.length} of a user's files: ${codes.join(', ')}.`;
 }
