@@ -63,8 +63,16 @@ describe('a marker with citations in the metadata', () => {
     const cited = (start_ix: number, name: string): Json => ({ start_ix, metadata: { name } });
 
     it('takes the citations in their order', () => {
-      const citations = [cited(200, 'B'), cited(100, 'A')];
-      expect(textOf('a【1†x】 b【2†x】 c【3†x】', { citations })).toBe('a (A) b (B) c');
+      const citations = [cited(200, 'B'), cited(300, 'C'), cited(100, 'A')];
+      expect(textOf('a【1†x】 b【2†x】 c【3†x】', { citations })).toBe('a (A) b (B) c (C)');
+    });
+
+    it('takes none where there are not as many as markers, for it could be that of another', () => {
+      expect(textOf('a【1†x】 b【2†x】', { citations: [cited(40, 'B')] })).toBe('a b');
+      const more = [cited(40, 'A'), cited(50, 'B'), cited(60, 'C')];
+      expect(textOf('a【1†x】 b【2†x】', { citations: more })).toBe('a b');
+      const fitted = [cited(0, 'A'), cited(12, 'B or C'), cited(15, 'D'), cited(30, 'E')];
+      expect(textOf('【1†a】【2†b】【3†c】【4†d】【5†e】', { citations: fitted })).toBe(' (A) (D) (E)');
     });
 
     it('takes what is left between its neighbours', () => {

@@ -2,8 +2,9 @@ import { asArray, asObject, isObject, type JsonObject } from '../values/json.ts'
 
 /**
  * What each marker cites, by where the marker starts. The offsets of citations are a hint only: most count code units,
- * some code points, and some count from one. The way of counting that fits most markers holds for all of them; what it
- * leaves over is paired in its order, between those that it fits.
+ * some code points, and some count from one. The way of counting that fits most markers holds for all of them. Between two
+ * markers that it fits, or one and an end, the others are paired in their order where as many citations are left; where
+ * not, nothing tells which of them is whose, and no source is better than that of another sentence.
  */
 export function pairCitations(
   text: string,
@@ -11,17 +12,27 @@ export function pairCitations(
   metadata: JsonObject,
 ): Map<number, JsonObject> {
   const citations = citationsByOffset(metadata);
-  const paired = pairByOffset(text, starts, new Map(citations.map(([offset], index) => [offset, index])));
-  const taken = new Set(paired.values());
+  const fitted = pairByOffset(text, starts, new Map(citations.map(([offset], index) => [offset, index])));
   const targets = new Map<number, JsonObject>();
+  let between: number[] = [];
   let next = 0;
+  const pairUpTo = (index: number): void => {
+    const left = citations.slice(next, index);
+    for (const [at, [, target]] of left.entries()) {
+      const start = between[at];
+      if (start !== undefined && between.length === left.length) targets.set(start, target);
+    }
+    between = [];
+    next = index;
+  };
   for (const start of starts) {
-    const index = paired.get(start) ?? (taken.has(next) ? undefined : next);
-    const citation = index === undefined ? undefined : citations[index];
-    if (index === undefined || citation === undefined) continue;
-    targets.set(start, citation[1]);
-    next = index + 1;
+    const index = fitted.get(start);
+    // One that fits is alone with its citation.
+    if (index !== undefined) pairUpTo(index);
+    between.push(start);
+    if (index !== undefined) pairUpTo(index + 1);
   }
+  pairUpTo(citations.length);
   return targets;
 }
 
