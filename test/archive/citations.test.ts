@@ -158,6 +158,15 @@ describe('a citation marker', () => {
     expect(textOf(`${page}${mark('cite', 'turn0search1')}`, {}, 'tool')).toBe(page);
   });
 
+  it('of the older form is one in a message that does not say whose it is', () => {
+    const citations = [{ start_ix: 1, end_ix: 12, metadata: { title: 'T', url: 'https://t.org' } }];
+    for (const author of [undefined, {}, { role: 'bot' }]) {
+      const message = { author, content: 'a【11†source】', metadata: { citations } };
+      expect(readMessage(message).text).toBe('a ([T](https://t.org))');
+    }
+    expect(textOf('a【11†source】', { citations }, 'function')).toBe('a【11†source】');
+  });
+
   it('never takes a character that is not its own, in any text', () => {
     const piece = fc.oneof(
       fc.constantFrom('\ue200', '\ue201', '\ue202', '\ue203', '\n', '【', '】', '†'),

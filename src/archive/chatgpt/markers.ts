@@ -9,6 +9,11 @@ const SEPARATOR = '\ue202';
 const MARKER_LENGTH = 2000;
 /** Markers past the bound are looked up one by one, so only a few are. */
 const MAX_LONG_MARKERS = 16;
+/**
+ * Nobody of these cites in the old form: in what a tool fetched it is a link of the page, whose label is the page's text.
+ * Whose role is not known may be the one that answers.
+ */
+const uncitingRoles = new Set(['user', 'tool', 'function']);
 
 export interface Marker {
   text: string;
@@ -27,8 +32,7 @@ export function* markersIn(text: string, role: string, known: readonly string[])
   let done = 0;
   for (const match of text.matchAll(MARKERS)) {
     if (match.index < done) continue;
-    // Only answers cite in the old form. In what a tool fetched it is a link of the page, whose label is the page's text.
-    if (match[0].startsWith('\u3010') && role !== 'assistant') continue;
+    if (match[0].startsWith('\u3010') && uncitingRoles.has(role)) continue;
     const marker =
       match[0] === '\ue200'
         ? (long.find((each) => text.startsWith(each, match.index)) ?? match[0])
