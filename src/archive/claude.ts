@@ -9,6 +9,8 @@ import { titleOf } from './values/title.ts';
 
 /** What first messages name as their parent. */
 const ROOT_ID = '00000000-0000-4000-8000-000000000000';
+/** See messageId. */
+const PLACE_ID = /^message-\d+$/;
 /** Stands in `text` where the page shows a block that the export has in `content`. */
 const FILLER = /(?:```\s*)?This block is not supported on your current device yet\.(?:\s*```)?/g;
 
@@ -30,11 +32,21 @@ function identifyClaude(value: JsonObject): { externalId: string; updatedAtMs: n
   };
 }
 
-/** Its id, or what it says. */
+/**
+ * Its id and what it says, for its id alone may be in other conversations, too, where somebody counted them. One that a
+ * merge wrote counts as none, so that a merge is the conversation that its forms are.
+ */
 function firstMessageOf(value: JsonObject): unknown {
-  const first = asObject(asArray(value.chat_messages)[0]);
-  const texts = () => segmentsOf(first, '', '', new Set()).map(({ message }) => message.text);
-  return asText(first.uuid) ?? [first.sender ?? null, first.created_at ?? null, texts()];
+  const first = asObject(asArray(value.chat_messages).find(isObject));
+  const id = asText(first.uuid);
+  const texts = segmentsOf(first, '', '', new Set()).map(({ message }) => message.text);
+  const ownId = id === null || PLACE_ID.test(id) ? null : id;
+  return [ownId, first.sender ?? null, first.created_at ?? null, texts];
+}
+
+/** A message without an id gets one from its place among the others, which a merge writes down. */
+function messageId(message: JsonObject, index: number): string {
+  return asText(message.uuid) ?? `message-${index}`;
 }
 
 /** A run of blocks of one kind: a turn that thinks, calls a tool and then answers becomes three messages in a chain. */
@@ -54,7 +66,7 @@ function readClaude(value: JsonObject): ArchiveConversation {
   let previous: string | null = null;
   for (const [index, each] of asArray(value.chat_messages).entries()) {
     if (!isObject(each)) continue;
-    const id = asText(each.uuid) ?? `message-${index}`;
+    const id = messageId(each, index);
     if (lastSegment.has(id)) continue;
     const declared: string | null = asText(each.parent_message_uuid) ?? previous;
     // With the conversation's id, for a message without one is known by its position, before and after a merge.
@@ -237,7 +249,7 @@ function mergeClaude(older: JsonObject, newer: JsonObject): JsonObject {
   for (const version of [older, newer]) {
     for (const [index, each] of asArray(version.chat_messages).entries()) {
       if (!isObject(each)) continue;
-      const id = asText(each.uuid) ?? `message-${index}`;
+      const id = messageId(each, index);
       const known = byId.get(id);
       byId.set(id, known === undefined ? { ...each, uuid: id } : overlay(known, each));
     }

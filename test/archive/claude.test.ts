@@ -166,6 +166,14 @@ describe('a Claude conversation', () => {
     ]);
     // Also once there are two versions, whose merge names messages without an id.
     expect(idsOf(merge(value, { ...value, name: 'Renamed' }))).toEqual(idsOf(read(value)));
+    const unnamed = {
+      ...value,
+      uuid: undefined,
+      chat_messages: [{ sender: 'human', text: 'y', attachments }],
+    };
+    const grown = { ...unnamed, chat_messages: [...unnamed.chat_messages, human('2', 'z')] };
+    expect(idsOf(read(unnamed))).toHaveLength(2);
+    expect(idsOf(merge(unnamed, grown))).toEqual(idsOf(read(unnamed)));
   });
 
   it('tells the summaries of thoughts that are left out', () => {

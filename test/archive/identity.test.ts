@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { conversationAt, toSlim } from '../../bench/generator/index.ts';
+import { claude } from '../../src/archive/claude.ts';
 import { readConversation } from '../../src/archive/conversation.ts';
 import { chatGpt, type Json, node, read, say } from './builders.ts';
 import { merge } from './versions.ts';
@@ -106,6 +107,22 @@ describe('a Claude conversation that names no id', () => {
     expect(of(one)).not.toBe(of(two));
     expect(of(one)).not.toBe(of({ ...one, created_at: '2025-01-01T00:00:00Z' }));
     expect(of(one, two)).toBe(of(one));
+  });
+
+  it('is not another one whose messages are counted alike', () => {
+    expect(of({ ...one, uuid: '1' })).not.toBe(of({ ...two, uuid: '1' }));
+    expect(of({ ...one, uuid: '1' })).not.toBe(of({ ...one, uuid: '1', sender: 'assistant' }));
+    expect(of({ ...one, uuid: '1' })).not.toBe(of({ ...one, uuid: '2' }));
+  });
+
+  it('keeps it when its forms are merged, which names messages without an id', () => {
+    const answer: Json = { sender: 'assistant', text: 'two' };
+    for (const begin of [[one], [{ ...one, uuid: '1' }], [5, one], [{ ...one, uuid: 7 }]] as Json[][]) {
+      const older = { name: '', chat_messages: begin };
+      const newer = { name: '', chat_messages: [...begin, answer] };
+      expect(idOf(newer)).toBe(idOf(older));
+      expect(idOf(claude.merge(older, newer))).toBe(idOf(older));
+    }
   });
 
   it('fails alone when what it begins with cannot be read', () => {
