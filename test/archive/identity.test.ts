@@ -77,6 +77,20 @@ describe('a ChatGPT conversation that names no id', () => {
     }
   });
 
+  it('keeps it when the sources of what it begins with are left out', () => {
+    const marker = '\ue200cite\ue202turn0search1\ue201';
+    const sources = {
+      content_references: [{ matched_text: marker, alt: '([Site](https://s.org))' }],
+      citations: [{ start_ix: 4, metadata: { title: 'T', url: 'https://t.org' } }],
+    };
+    const begun = (text: string, metadata: Json) =>
+      idOf(unnamed([node('1', null, say('assistant', text, { metadata })), answer]));
+    for (const text of [`See ${marker}.`, 'See 【1†source】.', marker]) {
+      expect(begun(text, sources)).toBe(begun(text, {}));
+      expect(begun(text, sources)).not.toBe(begun(`Please ${text}`, sources));
+    }
+  });
+
   it('has one without any message that is shown, too', () => {
     const silent = (text: string) => unnamed([node('s', null, say('system', text))]);
     expect(idOf(silent('rules'))).not.toBe(idOf(silent('other rules')));

@@ -22,7 +22,7 @@ export function identifyChatGpt(value: JsonObject): { externalId: string; update
 /**
  * Of the first message what all forms of a conversation agree on: first in the tree, for the order of keys says nothing, and
  * of those that are shown, for slim exports leave out the others. Its id alone may be in other conversations, too, where
- * somebody counted them.
+ * somebody counted them. Nor do sources count, which slim exports leave out, too.
  */
 function firstMessageOf(value: JsonObject): unknown {
   const mapping = asObject(value.mapping);
@@ -30,7 +30,9 @@ function firstMessageOf(value: JsonObject): unknown {
   let first: unknown = null;
   for (const index of tree.order) {
     const { id = '', timeMs = null } = nodes[index] ?? {};
-    const { role, kind, text } = readMessage(asObject(asObject(mapping[id]).message), null);
+    const message = asObject(asObject(mapping[id]).message);
+    const metadata = { ...asObject(message.metadata), content_references: null, citations: null };
+    const { role, kind, text } = readMessage({ ...message, metadata }, null);
     const isShown = kind === 'VISIBLE' && (role === 'user' || role === 'assistant');
     if (isShown || first === null) first = [id, role, timeMs, text];
     if (isShown) break;
