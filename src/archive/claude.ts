@@ -243,20 +243,29 @@ function assetsOf(raw: JsonObject, owner: string): AssetReference[] {
   return [...byId.values()];
 }
 
-/** Union of the messages by id, in the order in which they first appear; see overlay for who decides. */
+/**
+ * Union of the messages by id, in the order in which they first appear; see overlay for who decides. Of those of one id in
+ * one form the first counts, as it does where that form is read alone.
+ */
 function mergeClaude(older: JsonObject, newer: JsonObject): JsonObject {
-  const byId = new Map<string, JsonObject>();
-  for (const version of [older, newer]) {
-    for (const [index, each] of asArray(version.chat_messages).entries()) {
-      if (!isObject(each)) continue;
-      const id = messageId(each, index);
-      const known = byId.get(id);
-      byId.set(id, known === undefined ? { ...each, uuid: id } : overlay(known, each));
-    }
+  const byId = messagesById(older);
+  for (const [id, each] of messagesById(newer)) {
+    const known = byId.get(id);
+    byId.set(id, known === undefined ? each : overlay(known, each));
   }
   const merged = overlay(older, newer);
-  merged.chat_messages = [...byId.values()];
+  merged.chat_messages = [...byId].map(([id, each]) => ({ ...each, uuid: id }));
   return merged;
+}
+
+function messagesById(version: JsonObject): Map<string, JsonObject> {
+  const byId = new Map<string, JsonObject>();
+  for (const [index, each] of asArray(version.chat_messages).entries()) {
+    if (!isObject(each)) continue;
+    const id = messageId(each, index);
+    if (!byId.has(id)) byId.set(id, each);
+  }
+  return byId;
 }
 
 /** Only where the newer begins with the older's messages, so that their order is the same without the older. */

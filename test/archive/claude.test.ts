@@ -227,4 +227,13 @@ describe('a Claude conversation', () => {
       { id: 'message-2', role: 'unknown', kind: 'HIDDEN', text: '' },
     ]);
   });
+
+  it('has of messages of one id the first, also once there are two versions', () => {
+    const older = { name: '', chat_messages: [5, human('1', 'one'), human('1', 'other')] };
+    const newer = { ...older, chat_messages: [...older.chat_messages, human('2', 'two')] };
+    expect(read(newer).messages).toMatchObject([{ text: 'one' }, { text: 'two' }]);
+    expect(merge(older, newer)).toEqual(read(newer));
+    const uncounted = { name: '', chat_messages: [5, { sender: 'human', text: 'x', uuid: 7 }] };
+    expect(merge(uncounted, { ...uncounted, is_starred: false })).toEqual(read(uncounted));
+  });
 });

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conversationAt, toSlim } from '../../bench/generator/index.ts';
 import { claude } from '../../src/archive/claude.ts';
 import { readConversation } from '../../src/archive/conversation.ts';
 import { chatGpt, type Json, node, read, say } from './builders.ts';
+import { growingClaudeForms } from './growing.ts';
 import { merge } from './versions.ts';
 
 const idOf = (value: unknown) => read(value).externalId;
@@ -137,6 +139,17 @@ describe('a Claude conversation that names no id', () => {
       expect(idOf(newer)).toBe(idOf(older));
       expect(idOf(claude.merge(older, newer))).toBe(idOf(older));
     }
+  });
+
+  it('keeps it when any forms of it are merged', () => {
+    fc.assert(
+      fc.property(growingClaudeForms, (forms) => {
+        const [older = {}, newer = {}] = forms.map((form): Json => ({ ...form, uuid: null }));
+        const { externalId } = claude.identify(older);
+        fc.pre(claude.identify(newer).externalId === externalId);
+        expect(claude.identify(claude.merge(older, newer)).externalId).toBe(externalId);
+      }),
+    );
   });
 
   it('fails alone when what it begins with cannot be read', () => {
