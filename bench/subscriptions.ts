@@ -69,7 +69,7 @@ async function beginTask(stage: Stage): Promise<Watched> {
   const { key } = await createApiKey(stage.services, viewer, { name: 'bench', scopes: ['read'] });
   const { userId } = viewer;
   const lease = {
-    ...{ userId, taskId, token, checkpoint: null, conversationsBefore: 0 },
+    ...{ userId, taskId, token, checkpoint: null, conversationsBefore: 0, beginsAnew: false },
     ...{ origin: null, fruitless: 0, retry: null },
   };
   return { lease, client: (url) => createTestClient(url, key) };

@@ -87,7 +87,8 @@ test.concurrent('A job that a worker is just fetching when it closes is handed b
   await startSync(server.client, file.url);
   const worker = await server.startWorker();
   await until('the job is being fetched', async () => {
-    const { rowCount } = await own.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`);
+    const { rowCount } = await own.query(`SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+       WHERE locktype = 'advisory' AND NOT granted AND objid = 1 AND datname = current_database()`);
     return rowCount !== 0;
   });
   const closed = worker.close();

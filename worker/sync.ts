@@ -5,7 +5,7 @@ import { watchSearches } from '../src/domain/search/activity.ts';
 import type { Services } from '../src/domain/services.ts';
 import { claimTask, MAX_FRUITLESS_ATTEMPTS } from '../src/domain/sync/claim.ts';
 import { finishTask } from '../src/domain/sync/finish.ts';
-import { isBrokenDownload, meetArchive } from '../src/domain/sync/known-archive.ts';
+import { countAnew, isBrokenDownload, meetArchive } from '../src/domain/sync/known-archive.ts';
 import { type Lease, releaseTask, type Tally } from '../src/domain/sync/lease.ts';
 import type { SyncStatus } from '../src/generated/prisma/client.ts';
 import { endRun, guardLease, inWords } from './guard.ts';
@@ -141,6 +141,7 @@ async function run(
     onSize: grow,
     signal,
   });
+  if (lease.beginsAnew) await countAnew(services, lease);
   if ('known' in archive) {
     return { sha256: null, tally: { ...emptyTally(), unchanged: archive.known.conversations } };
   }

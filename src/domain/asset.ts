@@ -143,8 +143,9 @@ export async function markAssetsStored(
 ): Promise<{ seq: number; lost: Set<string> }> {
   const { seq, lost, orphans } = await services.database.transaction(async (tx) => {
     await keepContents(tx, lease.userId);
-    await lockTask(tx, lease);
+    // Before the task's row is locked, for which a cancel would wait as long as the store takes.
     const there = await Promise.all(stored.map(({ sha256 }) => services.files.has(lease.userId, sha256)));
+    await lockTask(tx, lease);
     const assets = stored.filter((_asset, index) => there[index]);
     const lost = new Set(stored.filter((_asset, index) => !there[index]).map(({ id }) => id));
     const rows = await tx.query<{ id: string }>(

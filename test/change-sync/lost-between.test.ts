@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deleteConversation } from '../../src/domain/conversation/delete.ts';
-import { encodeId } from '../../src/domain/global-id.ts';
+import { encodeId, localId } from '../../src/domain/global-id.ts';
 import type { Services } from '../../src/domain/services.ts';
 import { dialogue } from '../archive/builders.ts';
 import { exportOf } from '../support/exports.ts';
@@ -163,3 +163,16 @@ test.each(['while it was imported', 'as its import ended'])(
     expect(await problemsOf(user.client, again.id)).toMatchObject([{ code: 'DELETED_BY_YOU' }]);
   },
 );
+
+test('A task that is to read anew keeps its counts when its archive cannot be had', async () => {
+  const user = await server.asUser();
+  const first = await sync(user.client, server.exports.serve(await exportOf(known)).url);
+  const file = server.exports.serve(await exportOf([...known, ...news], { perShard: 300 }));
+  const id = await cancelBehindKnown(user, async () => (await startSync(user.client, file.url)).id);
+  const { counts } = await readTask(user.client, id);
+  await changeTask(user.client, 'undoSync', first.id);
+  await rm(server.services.workspace.archivePath(localId('SyncTask', id)), { force: true });
+  file.replace(Buffer.from('<!doctype html><p>Sign in</p>'.repeat(50)));
+  await changeTask(user.client, 'retrySync', id);
+  expect(await untilOver(user.client, id)).toMatchObject({ status: 'FAILED', counts });
+});

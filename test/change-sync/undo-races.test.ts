@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ConflictError } from '../../src/domain/errors.ts';
 import { localId } from '../../src/domain/global-id.ts';
 import type { Services } from '../../src/domain/services.ts';
+import { retrySync } from '../../src/domain/sync/retry.ts';
 import { undoSync } from '../../src/domain/sync/undo.ts';
 import { dialogue } from '../archive/builders.ts';
 import { grown } from '../support/conversations.ts';
@@ -91,4 +92,46 @@ test('Of two undos at the same time both answer that it is undone', async () => 
   const id = await insertTask(user);
   const undone = afterTheLook(() => undoSync(server.services, user.viewer, id));
   expect(await undoSync(undone, user.viewer, id)).toMatchObject({ status: 'UNDONE' });
+});
+
+test('A retry of a stopped task waits for an undo that runs, and neither fails', async () => {
+  const user = await server.asUser();
+  const { id } = await sync(user.client, server.exports.serve(await exportOf([dialogue('b')])).url);
+  const stopped = await insertTask(user);
+  const { database } = server.services;
+  await database.query(
+    `UPDATE sync_tasks SET status = 'CANCELLED', checkpoint = '{"shard":"conversations.json","element":1}' WHERE id = $1`,
+    [stopped],
+  );
+  let retried: Promise<string> | undefined;
+  const services: Services = {
+    ...server.services,
+    database: {
+      ...database,
+      transaction: (work) =>
+        database.transaction((tx) =>
+          work({
+            ...tx,
+            query: tx.query.bind(tx),
+            async execute(text, values) {
+              if (text.startsWith('CREATE TEMP TABLE touched (')) {
+                retried = retrySync(server.services, user.viewer, stopped).then(
+                  ({ status }) => status,
+                  String,
+                );
+                await until('the retry waits for the undo', async () => {
+                  const rows = await database.query(
+                    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+                  );
+                  return rows.length > 0;
+                });
+              }
+              return tx.execute(text, values);
+            },
+          }),
+        ),
+    },
+  };
+  expect(await undoSync(services, user.viewer, localId('SyncTask', id))).toMatchObject({ status: 'UNDONE' });
+  expect(await retried).toBe('QUEUED');
 });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { SyncError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { finishTask } from './finish.ts';
-import { countAnew } from './known-archive.ts';
 import { announce, type Checkpoint, type Lease, type RetryFilter } from './lease.ts';
 import { parseOrigin } from './origin.ts';
 import { taskSealContext } from './task.ts';
@@ -39,11 +38,11 @@ export async function claimTask(services: Services, userId: string, taskId: stri
     token,
     checkpoint: row.checkpoint,
     conversationsBefore: row.conversations_done,
+    beginsAnew: row.begins_anew,
     origin: null,
     fruitless: row.fruitless,
     retry: row.retrying ? await loadRetryFilter(services, userId, taskId) : null,
   };
-  if (row.begins_anew) await countAnew(services, lease);
   await announce(services, lease, row.seq);
   if (row.fruitless > MAX_FRUITLESS_ATTEMPTS) {
     const message = `The import ended its worker ${MAX_FRUITLESS_ATTEMPTS} times without getting any further.`;

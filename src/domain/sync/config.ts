@@ -68,6 +68,8 @@ export async function configureSync(
   if (exportUrl) services.downloads.check(exportUrl);
 
   const config = await services.database.transaction(async (tx) => {
+    // As in the deletion of an account: its row first, which the audit's points to.
+    await tx.query('SELECT FROM users WHERE id = $1 FOR KEY SHARE', [userId]);
     const present = await lockConfig(tx, userId);
     const exportUrlSealed =
       exportUrl === undefined ? present.exportUrlSealed : sealUrl(services, userId, exportUrl);

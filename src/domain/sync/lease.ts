@@ -27,6 +27,8 @@ export interface Lease extends HeldLease {
   checkpoint: Checkpoint | null;
   /** Conversations that earlier runs have dealt with. */
   conversationsBefore: number;
+  /** What those came to is to be counted again, once the archive is there. */
+  beginsAnew: boolean;
   /** Where the archive comes from, in clear for the worker alone; null when it was sent here. */
   origin: Origin | null;
   /** Beginnings that got no further than an earlier one, this one included. */

@@ -21,7 +21,8 @@ interface Retriable {
 
 /**
  * Queues a task again: what failed of one that ended PARTIAL, the rest of one that was cancelled or could not go on.
- * What is in stays as it is counted, unless the archive was damaged: then all is read again. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
+ * What is in stays as it is counted, unless the archive was damaged or another sync was undone since:
+ * then all is read again. Throws a NotFoundError, an InvalidInputError when nothing is left to do, and a
  * ConflictError when another task of the viewer's is unfinished, and a TooManyRequestsError.
  */
 export async function retrySync(

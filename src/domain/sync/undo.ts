@@ -82,6 +82,8 @@ async function takeBack(
   taskId: string,
 ): Promise<Taken | null> {
   const key = [userId, taskId];
+  // Before anything that a retry of another task waits for: that has its row, and the end of this wants it as well.
+  await tx.query('SELECT FROM sync_tasks WHERE user_id = $1 ORDER BY id FOR NO KEY UPDATE', [userId]);
   // For the length of the transaction the task counts as unfinished, so that no sync can begin beside it.
   const begun = await tx.execute(
     `UPDATE sync_tasks SET status = 'RUNNING'

@@ -16,6 +16,9 @@ import { NotFoundError } from '../../domain/errors.ts';
 import type { Files } from '../../domain/services.ts';
 import { spool } from './spool.ts';
 
+/** A question without content is answered by then, for whoever asks may hold a lock. In milliseconds. */
+const SHORT_MS = 10_000;
+
 /** Attachments in a bucket of any S3-compatible store: `<user>/<sha256>`. */
 export function openS3Files(config: S3Config, dataDir: string): Files & { close(): Promise<void> } {
   const { bucket } = config;
@@ -27,6 +30,7 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
+  const soon = () => ({ abortSignal: AbortSignal.timeout(SHORT_MS) });
   const keyOf = (userId: string, sha256: Uint8Array) => `${userId}/${Buffer.from(sha256).toString('hex')}`;
   return {
     put: (userId, content, beforeKept) =>
@@ -38,7 +42,7 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
       }),
     async has(userId, sha256) {
       try {
-        await client.send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
+        await client.send(new HeadObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }), soon());
         return true;
       } catch (error) {
         // Without a body, the answer has no code of its own.
@@ -60,7 +64,7 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
       }
     },
     async remove(userId, sha256) {
-      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }), soon());
     },
     async removeAll(userId) {
       for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${userId}/` })) {
