@@ -87,6 +87,7 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
           isAllowed,
           part,
           version: { etag: null, lastModified: null },
+          sameVersion: null,
           totalBytes: null,
           known,
           maxBytes: config.maxArchiveBytes,

@@ -4,6 +4,7 @@ import type { DownloadProgress, FileVersion } from '../../domain/services.ts';
 import { notAZip, statusFailure, TransientError, tooLarge, useAnother } from './failures.ts';
 import type { PartFile } from './part-file.ts';
 import { type HostRule, parseRedirect } from './url.ts';
+import { header, isSameVersion, otherVersionHeaders, sameVersionHeaders, versionOf } from './version.ts';
 import { type PaceLimits, startWatchdog, type Watchdog } from './watchdog.ts';
 
 const maxRedirects = 5;
@@ -17,6 +18,8 @@ export interface Transfer {
   part: PartFile;
   /** Of what `part` holds; set by every answer that begins the file. */
   version: FileVersion;
+  /** Headers that ask for more of that version; null when it has to be begun anew. */
+  sameVersion: Record<string, string> | null;
   totalBytes: number | null;
   known: FileVersion | undefined;
   maxBytes: number;
@@ -75,21 +78,10 @@ async function requestFile(
 }
 
 /** Headers that ask for the rest of the same version, or for the whole unless it is the known one. RFC 9110, 13.1. */
-async function conditions(transfer: Transfer): Promise<Record<string, string>> {
-  const { part, version, known } = transfer;
-  const range = `bytes=${part.bytes()}-`;
-  if (part.bytes() > 0 && isStrong(version.etag)) return { range, 'if-match': version.etag };
-  if (part.bytes() > 0 && version.lastModified !== null) return { range, 'if-range': version.lastModified };
+async function conditions({ part, sameVersion, known }: Transfer): Promise<Record<string, string>> {
+  if (part.bytes() > 0 && sameVersion !== null) return { range: `bytes=${part.bytes()}-`, ...sameVersion };
   await part.restart();
-  return {
-    ...(known?.etag ? { 'if-none-match': known.etag } : {}),
-    ...(known?.lastModified ? { 'if-modified-since': known.lastModified } : {}),
-  };
-}
-
-/** A weak tag names content that is alike, not bytes that are equal. */
-function isStrong(etag: string | null): etag is string {
-  return etag !== null && !etag.startsWith('W/');
+  return known ? otherVersionHeaders(known) : {};
 }
 
 async function receive(
@@ -102,6 +94,11 @@ async function receive(
   const resuming = part.bytes() > 0;
   if (status === 304 && !resuming && transfer.known) return 'notModified';
   if (resuming && (status === 412 || status === 416)) throw await changed(part);
+  // From a server that cannot read conditions; without them it answers what is meant.
+  if (status === 400 && (resuming || transfer.known)) {
+    transfer.known = undefined;
+    throw await changed(part);
+  }
   if (status !== 200 && status !== 206)
     throw statusFailure(status, header(response, 'retry-after') ?? undefined);
 
@@ -132,6 +129,7 @@ async function receive(
 async function begin(transfer: Transfer, response: Dispatcher.ResponseData): Promise<void> {
   await transfer.part.restart();
   transfer.version = versionOf(response);
+  transfer.sameVersion = sameVersionHeaders(response);
   const length = header(response, 'content-length');
   transfer.totalBytes = length === null ? null : Number(length);
 }
@@ -140,10 +138,7 @@ async function begin(transfer: Transfer, response: Dispatcher.ResponseData): Pro
 async function checkContinues(transfer: Transfer, response: Dispatcher.ResponseData): Promise<void> {
   const { part, version, totalBytes } = transfer;
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header(response, 'content-range') ?? '');
-  const now = versionOf(response);
-  const sameVersion = isStrong(version.etag)
-    ? now.etag === version.etag
-    : version.lastModified !== null && now.lastModified === version.lastModified;
+  const sameVersion = isSameVersion(version, versionOf(response));
   const total = range?.[2] === undefined || range[2] === '*' ? null : Number(range[2]);
   const sameTotal = total === null || totalBytes === null || total === totalBytes;
   if (part.bytes() === 0 || Number(range?.[1]) !== part.bytes() || !sameVersion || !sameTotal) {
@@ -157,15 +152,6 @@ async function changed(part: PartFile): Promise<TransientError> {
   return new TransientError('FILE_CHANGED', 'The archive changed on its server while it was fetched.', {
     waitMs: 0,
   });
-}
-
-function versionOf(response: Dispatcher.ResponseData): FileVersion {
-  return { etag: header(response, 'etag'), lastModified: header(response, 'last-modified') };
-}
-
-function header(response: Dispatcher.ResponseData, name: string): string | null {
-  const value = response.headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
 }
 
 const zipSignatureBytes = 4;
