@@ -89,6 +89,7 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
           version: { etag: null, lastModified: null },
           sameVersion: null,
           totalBytes: null,
+          mayBeWhole: false,
           known,
           maxBytes: config.maxArchiveBytes,
           pace,

@@ -6,7 +6,7 @@ const putItYourself =
 /** What to do where the link's server is at fault. */
 export const useAnother =
   'Download the zip in your browser and upload it, or put it on another server and use its link.';
-const tryLater = 'Try again later; if it stays so, download the zip in your browser and upload it.';
+export const tryLater = 'Try again later; if it stays so, download the zip in your browser and upload it.';
 const diskCodes = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EFBIG']);
 const networkCalls = new Set(['connect', 'getaddrinfo']);
 const tlsCode = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;

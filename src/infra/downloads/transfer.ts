@@ -1,7 +1,8 @@
 import { type Agent, type Dispatcher, request } from 'undici';
 import { SyncError } from '../../domain/errors.ts';
 import type { DownloadProgress, FileVersion } from '../../domain/services.ts';
-import { notAZip, statusFailure, TransientError, tooLarge, useAnother } from './failures.ts';
+import { type Extent, extentOf, lengthOfUnsatisfied } from './extent.ts';
+import { notAZip, statusFailure, TransientError, tooLarge, tryLater, useAnother } from './failures.ts';
 import type { PartFile } from './part-file.ts';
 import { type HostRule, parseRedirect } from './url.ts';
 import { header, isSameVersion, otherVersionHeaders, sameVersionHeaders, versionOf } from './version.ts';
@@ -21,6 +22,8 @@ export interface Transfer {
   /** Headers that ask for more of that version; null when it has to be begun anew. */
   sameVersion: Record<string, string> | null;
   totalBytes: number | null;
+  /** Whether `part` holds all that was announced, of a file whose length nobody has told. */
+  mayBeWhole: boolean;
   known: FileVersion | undefined;
   maxBytes: number;
   pace: PaceLimits;
@@ -93,6 +96,7 @@ async function receive(
   const { part, maxBytes } = transfer;
   const resuming = part.bytes() > 0;
   if (status === 304 && !resuming && transfer.known) return 'notModified';
+  if (resuming && status === 416 && isWhole(transfer, response)) return 'complete';
   if (resuming && (status === 412 || status === 416)) throw await changed(part);
   // From a server that cannot read conditions; without them it answers what is meant.
   if (status === 400 && (resuming || transfer.known)) {
@@ -107,10 +111,29 @@ async function receive(
     const message = `The server compresses the archive though it was asked not to. ${useAnother}`;
     throw new SyncError('CONTENT_ENCODED', message);
   }
-  if (status === 206) await checkContinues(transfer, response);
-  else await begin(transfer, response);
+  const extent = extentOf(response);
+  if (extent === null || (status === 206 && extent.start !== part.bytes())) throw await wrongRange(part);
+  if (status === 206 && resuming) await checkContinues(transfer, response, extent);
+  else await begin(transfer, response, extent);
   if (transfer.totalBytes !== null && transfer.totalBytes > maxBytes) throw tooLarge(maxBytes);
 
+  await readBody(transfer, response, watchdog);
+  if (extent.end !== null && part.bytes() < extent.end) throw cut();
+  if (extent.end !== null && part.bytes() > extent.end) throw await wrongRange(part);
+  transfer.mayBeWhole = status === 206 && transfer.totalBytes === null;
+  // All that the server wanted to send at once: there is nothing to wait for.
+  if (transfer.mayBeWhole || part.bytes() < (transfer.totalBytes ?? 0)) throw cut({ waitMs: 0 });
+  if (part.bytes() < zipSignatureBytes) throw notAZip();
+  return 'complete';
+}
+
+async function readBody(
+  transfer: Transfer,
+  response: Dispatcher.ResponseData,
+  watchdog: Watchdog,
+): Promise<void> {
+  const { part, maxBytes } = transfer;
+  transfer.mayBeWhole = false;
   watchdog.awaitBody();
   for await (const chunk of response.body as AsyncIterable<Buffer>) {
     watchdog.received(chunk.length);
@@ -119,32 +142,47 @@ async function receive(
     if (!mayBeZip(part.head())) throw notAZip();
     transfer.onProgress({ bytesDone: part.bytes(), bytesTotal: transfer.totalBytes });
   }
-  if (transfer.totalBytes !== null && part.bytes() !== transfer.totalBytes) {
-    throw new TransientError('DOWNLOAD_CUT', 'The server of the export sent less than it announced.');
-  }
-  if (part.bytes() < zipSignatureBytes) throw notAZip();
-  return 'complete';
 }
 
-async function begin(transfer: Transfer, response: Dispatcher.ResponseData): Promise<void> {
+/** Whether a 416 to a request for more says that there is no more. */
+function isWhole({ part, totalBytes, mayBeWhole }: Transfer, response: Dispatcher.ResponseData): boolean {
+  const length = lengthOfUnsatisfied(response);
+  return length === null ? mayBeWhole : totalBytes === null && length === part.bytes();
+}
+
+async function begin(
+  transfer: Transfer,
+  response: Dispatcher.ResponseData,
+  { total }: Extent,
+): Promise<void> {
   await transfer.part.restart();
   transfer.version = versionOf(response);
   transfer.sameVersion = sameVersionHeaders(response);
-  const length = header(response, 'content-length');
-  transfer.totalBytes = length === null ? null : Number(length);
+  transfer.totalBytes = total;
 }
 
-/** Throws unless a partial answer begins where the part file ends and is of the same version. */
-async function checkContinues(transfer: Transfer, response: Dispatcher.ResponseData): Promise<void> {
+/** Throws unless a partial answer is of the same version as what the part file holds. */
+async function checkContinues(
+  transfer: Transfer,
+  response: Dispatcher.ResponseData,
+  { end, total }: Extent,
+): Promise<void> {
   const { part, version, totalBytes } = transfer;
-  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header(response, 'content-range') ?? '');
-  const sameVersion = isSameVersion(version, versionOf(response));
-  const total = range?.[2] === undefined || range[2] === '*' ? null : Number(range[2]);
-  const sameTotal = total === null || totalBytes === null || total === totalBytes;
-  if (part.bytes() === 0 || Number(range?.[1]) !== part.bytes() || !sameVersion || !sameTotal) {
-    throw await changed(part);
-  }
+  const isSameTotal = totalBytes === null || (total ?? totalBytes) === totalBytes;
+  const isWithin = totalBytes === null || (end ?? 0) <= totalBytes;
+  if (!isSameTotal || !isWithin || !isSameVersion(version, versionOf(response))) throw await changed(part);
   transfer.totalBytes = totalBytes ?? total;
+}
+
+function cut(options?: { waitMs: number }): TransientError {
+  const message = `The server of the export sent only a part of the archive. ${tryLater}`;
+  return new TransientError('DOWNLOAD_CUT', message, options);
+}
+
+async function wrongRange(part: PartFile): Promise<TransientError> {
+  await part.restart();
+  const message = `The server sends other parts of the archive than it is asked for. ${useAnother}`;
+  return new TransientError('RANGE_WRONG', message, { waitMs: 0 });
 }
 
 async function changed(part: PartFile): Promise<TransientError> {
