@@ -26,8 +26,8 @@ export interface DownloadsConfig {
   resolve?: Resolve;
 }
 
-/** So much in one attempt is progress: a server that sends a byte before each failure must not go on for ever. */
-const progressBytes = 1_000_000;
+/** So much more than ever before is progress: a server that sends a byte before each failure must not go on for ever. */
+const progressBytes = 65_536;
 const maxPauseMs = 60_000;
 /** A server that asks for more is left to a later sync. */
 const maxRetryAfterMs = 10 * 60_000;
@@ -50,16 +50,23 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
   const maxAttempts = config.maxAttempts ?? 6;
   const retryDelayMs = config.retryDelayMs ?? 1000;
 
+  /** Less than the slowest speed allows is none, even when it stood still only at the end. */
+  const isProgress = (bytes: number, ms: number) =>
+    bytes >= progressBytes && bytes >= (pace.minBytesPerSecond * ms) / 1000;
+
   async function run(transfer: Transfer): Promise<'complete' | 'notModified'> {
+    let furthest = 0;
     for (let failures = 0; ; ) {
-      const bytesBefore = transfer.part.bytes();
+      const startedAt = performance.now();
       try {
         return await attemptTransfer(transfer);
       } catch (error) {
         transfer.signal.throwIfAborted();
         const failure = toSyncError(error);
         if (!(failure instanceof TransientError)) throw failure;
-        failures = transfer.part.bytes() - bytesBefore >= progressBytes ? 1 : failures + 1;
+        const gained = transfer.part.bytes() - furthest;
+        furthest = Math.max(furthest, transfer.part.bytes());
+        failures = isProgress(gained, performance.now() - startedAt) ? 1 : failures + 1;
         const backoffMs =
           Math.min(maxPauseMs, retryDelayMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
         const pauseMs = failure.waitMs ?? backoffMs;

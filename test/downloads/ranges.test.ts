@@ -52,6 +52,22 @@ test('D3: a file that breaks off and is shorter then is begun anew', async () =>
   expect(await fetchWith(server.url)).toMatchObject({ bytes: 400_000, etag: '"v3"' });
 });
 
+test('D3: a server that sends little at a time is asked until the file is whole', async () => {
+  const server = await serveCut((response, start) => sendCapped(response, start, 100_000, archive.length));
+  expect(await fetchWith(server.url)).toMatchObject({ bytes: archive.length, sha256: archiveSha256 });
+});
+
+test('D3: a server that sends next to nothing at a time is given up', async () => {
+  const server = await serveCut((response, start) => sendCapped(response, start, 1, archive.length));
+  expect(await failureOf(server.url)).toMatchObject({ code: 'DOWNLOAD_CUT', retryable: true });
+  expect(server.requests).toHaveLength(6);
+});
+
+test('D3: a server that breaks off at the same place each time is given up', async () => {
+  const server = await serveCut((response) => response.writeHead(412).end(), 2_000_000);
+  expect(await failureOf(server.url)).toMatchObject({ retryable: true });
+});
+
 test('D3: all of a file is taken for that, even when it comes as a range that nobody asked for', async () => {
   const server = await serve((_request, response) => sendCapped(response, 0, archive.length, archive.length));
   expect(await fetchWith(server.url)).toMatchObject({ bytes: archive.length, sha256: archiveSha256, etag });
