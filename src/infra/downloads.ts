@@ -22,6 +22,8 @@ export interface DownloadsConfig {
   maxAttempts?: number;
   /** The pause after a first failure; it doubles with each further one. */
   retryDelayMs?: number;
+  /** Between two signs that a download which waits for its server has not come to a standstill. */
+  waitingSignMs?: number;
   /** Looks names up; the system's resolver when missing. */
   resolve?: Resolve;
 }
@@ -49,6 +51,7 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
   };
   const maxAttempts = config.maxAttempts ?? 6;
   const retryDelayMs = config.retryDelayMs ?? 1000;
+  const waitingSignMs = config.waitingSignMs ?? 30_000;
 
   /** Less than the slowest speed allows is none, even when it stood still only at the end. */
   const isProgress = (bytes: number, ms: number) =>
@@ -71,9 +74,17 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
           Math.min(maxPauseMs, retryDelayMs * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
         const pauseMs = failure.waitMs ?? backoffMs;
         if (failures >= maxAttempts || pauseMs > maxRetryAfterMs) throw failure;
-        await delay(pauseMs, undefined, { signal: transfer.signal });
+        await pause(transfer, pauseMs);
       }
     }
+  }
+
+  /** Tells all the while how far the download is: who watches over it must not take the wait for a standstill. */
+  async function pause({ part, totalBytes, onProgress, signal }: Transfer, pauseMs: number): Promise<void> {
+    const tell = () => onProgress({ bytesDone: part.bytes(), bytesTotal: totalBytes });
+    tell();
+    const telling = setInterval(tell, waitingSignMs);
+    await delay(pauseMs, undefined, { signal }).finally(() => clearInterval(telling));
   }
 
   return {

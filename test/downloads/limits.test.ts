@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import type { DownloadProgress } from '../../src/domain/services.ts';
 import { archive, closers, failureOf, fetchWith, folder, serve, setStage, sha256 } from './stage.ts';
 
 setStage();
@@ -127,4 +128,18 @@ test('An aborted download stops with the reason of the signal, whatever it waits
   await expect(fetchWith(calm.url, {}, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   expect(calm.connections()).toBe(0);
   expect(await readdir(folder)).toEqual([]);
+});
+
+test('D2: who watches a download hears that it waits, at once and from time to time', async () => {
+  const reason = new Error('heard enough');
+  const controller = new AbortController();
+  const busy = await serve((_request, response) => response.writeHead(503, { 'retry-after': '300' }).end());
+  const heard: DownloadProgress[] = [];
+  const onProgress = (progress: DownloadProgress) => {
+    if (heard.push(progress) === 3) controller.abort(reason);
+  };
+  const fetching = fetchWith(busy.url, { waitingSignMs: 10 }, { signal: controller.signal, onProgress });
+  await expect(fetching).rejects.toBe(reason);
+  expect(heard).toEqual(Array(3).fill({ bytesDone: 0, bytesTotal: null }));
+  expect(busy.requests).toHaveLength(1);
 });
