@@ -9,6 +9,8 @@ export const useAnother =
 export const tryLater = 'Try again later; if it stays so, download the zip in your browser and upload it.';
 const diskCodes = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EFBIG']);
 const networkCalls = new Set(['connect', 'getaddrinfo']);
+/** What only files are asked for. Sockets are written to as well. */
+const fileCalls = new Set(['open', 'fstat', 'ftruncate', 'fsync', 'close', 'rename']);
 const tlsCode = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/;
 
 /** A failure after which the same download goes on; `code` and `message` are what stays when it never does. */
@@ -64,18 +66,15 @@ export function toSyncError(error: unknown): SyncError {
   if (error instanceof InvalidInputError) {
     return new SyncError('REDIRECT_REFUSED', `A redirect of the server cannot be followed. ${error.message}`);
   }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const { code, syscall } = failedCall(error);
   // A firewall gives EACCES and EPERM, too.
-  const isNetwork = error instanceof Error && 'syscall' in error && networkCalls.has(String(error.syscall));
-  if (diskCodes.has(code) && !isNetwork) {
-    return new SyncError(
-      'NO_SPACE',
-      'The server has no room for the archive, or may not write to its data folder.',
-      {
-        cause: error,
-        retryable: true,
-      },
-    );
+  if (diskCodes.has(code) && !networkCalls.has(syscall)) {
+    const message = 'The server has no room for the archive, or may not write to its data folder.';
+    return new SyncError('NO_SPACE', message, { cause: error, retryable: true });
+  }
+  if (code === 'EIO' || fileCalls.has(syscall)) {
+    const message = `The server could not write the archive to its disk (${code}). Its operator has to see to that; then retry.`;
+    return new SyncError('DISK_FAILED', message, { cause: error, retryable: true });
   }
   if (tlsCode.test(code)) {
     const message = `The server's certificate cannot be trusted. ${useAnother}`;
@@ -83,4 +82,12 @@ export function toSyncError(error: unknown): SyncError {
   }
   const message = `The connection to the server of the export failed. Check the link's host. ${tryLater}`;
   return new TransientError('DOWNLOAD_FAILED', message, { cause: error });
+}
+
+/** What the system says of a failure; '' where it says nothing. */
+function failedCall(error: unknown): { code: string; syscall: string } {
+  // Of all addresses of a name: with the code of the first, and without a call.
+  const reason: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  const { code = '', syscall = '' } = (reason ?? {}) as NodeJS.ErrnoException;
+  return { code: String(code), syscall };
 }
