@@ -67,6 +67,7 @@ export async function importArchive(
     limits: { maxExpandedBytes: options.maxExpandedBytes },
     tempPath: `${services.workspace.archivePath(lease.taskId)}.inner`,
     signal,
+    onUnpacking: reporter.moved,
   });
   try {
     if (!lease.checkpoint && !lease.retry)

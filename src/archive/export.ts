@@ -43,6 +43,8 @@ export interface ExportOptions {
   tempPath: string;
   /** Stops the unpacking of a zip within the zip. */
   signal?: AbortSignal;
+  /** Hears with every piece that its unpacking goes on. */
+  onUnpacking?: () => void;
 }
 
 /**

@@ -27,6 +27,7 @@ export interface PortalOptions {
   /** With a number behind it, where a deflated zip is unpacked. */
   tempPath: string;
   signal?: AbortSignal | undefined;
+  onUnpacking?: (() => void) | undefined;
 }
 
 /**
@@ -93,7 +94,7 @@ function findTooMany(zips: readonly ContainerEntry[]): ArchiveWarning[] {
 async function openInnerZip(
   outer: Container,
   entry: ContainerEntry,
-  { limits, tempPath, signal }: PortalOptions,
+  { limits, tempPath, signal, onUnpacking }: PortalOptions,
   cleanup: (() => Promise<void>)[],
   problems: ArchiveWarning[],
 ): Promise<ZipFile> {
@@ -105,7 +106,10 @@ async function openInnerZip(
   let damage: ArchiveError | null = null;
   async function* unpacked(): AsyncGenerator<Buffer> {
     try {
-      yield* outer.read(entry, signal);
+      for await (const chunk of outer.read(entry, signal)) {
+        onUnpacking?.();
+        yield chunk;
+      }
     } catch (error) {
       // Comes after the last byte; which of them are wrong, the checksums of the inner zip will tell.
       if (!(error instanceof ArchiveError) || error.code !== 'ZIP_BAD_CRC') throw error;
