@@ -3,8 +3,8 @@
 // Never looser: shared_conversations.json, sectioned_conversations.json and the asset names are no conversations.
 const SHARD_NAME = /^conversations(?:-(\d+))?(?: ?\(\d+\))?\.json$/i;
 const INNER_ZIP_NAME = /^Conversations_{1,2}[^/]*\.zip$/i;
-const INNER_FOLDER_NAME = /^Conversations_/i;
-// Stricter than of conversations: somebody's own folder may be called `Files_2024`.
+// Stricter than of zips: somebody's own folder may be called `Conversations_json` or `Files_2024`.
+const INNER_FOLDER_NAME = /^Conversations_(?:_|.*-(?:chatgpt|part)-)/i;
 const PORTAL_FILES_NAME = /^Files_(?:_|.*-files-)/i;
 const PART_NUMBER = /^(.*-)(\d{4})(?: ?\(\d+\))?\.zip$/i;
 

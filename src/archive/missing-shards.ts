@@ -26,6 +26,8 @@ interface Holding {
  * same number is another shard. But one export may also be spread over parts. It is taken for that only where nothing
  * speaks against it: no number occurs twice, all manifests are the same to the last byte count, and no part has by
  * itself all that they list. Two exports of a user hardly look so, for each lists the sizes of its own files.
+ *
+ * A manifest that lies above the parts, without a shard beside it, lists what all of them hold together.
  */
 export async function findMissingShards(
   parts: readonly Part[],
@@ -33,37 +35,40 @@ export async function findMissingShards(
   sideFiles: SideFiles,
 ): Promise<ArchiveWarning[]> {
   const holdings: Holding[] = [];
+  let listedAbove: Holding['listed'] = new Map();
   // Only one is kept, for together they can be large.
   let manifest: unknown;
   let isSameManifest = true;
   for (const { container, name } of parts) {
     const present = numbersOf(shards.get(container) ?? []);
-    // What lies around the parts is no export.
-    if (parts.length > 1 && name === null && present.size === 0) continue;
     const next = await sideFiles.read(container, 'export_manifest');
-    const label = name === null ? '' : `${name}: `;
-    const holding = { label, present, listed: shardsListedIn(next) };
-    holdings.push(holding);
-    if (holding.listed.size === 0) continue;
+    const listed = shardsListedIn(next);
+    const isAbove = parts.length > 1 && name === null && present.size === 0;
+    if (isAbove) listedAbove = listed;
+    else holdings.push({ label: name === null ? '' : `${name}: `, present, listed });
+    if (listed.size === 0) continue;
     manifest ??= next;
     isSameManifest &&= isSameJson(manifest, next);
   }
-  return compareHoldings(holdings, isSameManifest);
+  return compareHoldings(holdings, listedAbove, isSameManifest);
 }
 
-function compareHoldings(holdings: readonly Holding[], isSameManifest: boolean): ArchiveWarning[] {
-  const whole: Holding = {
-    label: '',
-    present: new Set(holdings.flatMap(({ present }) => [...present])),
-    listed: holdings.find(({ listed }) => listed.size > 0)?.listed ?? new Map(),
-  };
+function compareHoldings(
+  holdings: readonly Holding[],
+  listedAbove: Holding['listed'],
+  isSameManifest: boolean,
+): ArchiveWarning[] {
+  const present = new Set(holdings.flatMap(({ present }) => [...present]));
+  const above: Holding = { label: '', present, listed: listedAbove };
+  const listing = [above, ...holdings].find(({ listed }) => listed.size > 0) ?? above;
+  const whole: Holding = { ...above, listed: listing.listed };
   const countsThrough = whole.present.size === holdings.reduce((sum, { present }) => sum + present.size, 0);
   const listed = [...whole.listed.keys()];
   const isAloneWhole = holdings.some(({ present }) => listed.every((number) => present.has(number)));
   if (countsThrough && isSameManifest && !isAloneWhole) return lackingOf(whole);
   const silent = holdings.filter(({ listed, present }) => listed.size === 0 && present.size > 0);
   const counting = countsThrough && silent.length > 0 ? [whole] : silent;
-  return [...holdings.flatMap(lackingOf), ...counting.flatMap(gapsOf)];
+  return [...[above, ...holdings].flatMap(lackingOf), ...counting.flatMap(gapsOf)];
 }
 
 function lackingOf({ label, present, listed }: Holding): ArchiveWarning[] {

@@ -1,0 +1,49 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ExportArchive, openExport } from '../../../src/archive/export.ts';
+import { limits, makeZip, temporaryFile, type ZipPart } from '../builders.ts';
+import { manifest, shard } from './parts.ts';
+
+const both = manifest('conversations-000.json', 'conversations-001.json');
+
+const into = (folder: string, ...files: ZipPart[]): ZipPart[] =>
+  files.map((file) => ({ ...file, name: `${folder}/${file.name}` }));
+
+async function opened(...files: ZipPart[]): Promise<ExportArchive> {
+  const path = await temporaryFile(makeZip(files));
+  const archive = await openExport(path, { limits, tempPath: `${path}.inner` });
+  onTestFinished(() => archive.close());
+  return archive;
+}
+
+describe('a manifest above the folders of conversations', () => {
+  const missing = 'The export lists conversations-001.json, but it is not in the archive.';
+
+  it.each<[string, ZipPart[]]>([
+    ['of an export of its own', into('exp/conversations_json', shard('conversations-000.json', 'a'))],
+    ['of a part', into('exp/Conversations__x-chatgpt-0001', shard('conversations-000.json', 'a'))],
+    [
+      'of parts that are each numbered anew',
+      [
+        ...into('exp/Conversations__x-chatgpt-0001', shard('conversations-000.json', 'a')),
+        ...into('exp/Conversations__x-chatgpt-0002', shard('conversations-000.json', 'b')),
+      ],
+    ],
+  ])('tells what is missing in the folder %s', async (_case, files) => {
+    const { problems } = await opened(...files, ...into('exp', both));
+    expect(problems).toEqual([{ code: 'SHARD_MISSING', reason: missing }]);
+  });
+
+  it.each(['Conversations_', 'Conversations__'])('is kept to by all together: %sa and b', async (name) => {
+    const three = manifest('conversations-000.json', 'conversations-001.json', 'conversations-002.json');
+    const sorted = [
+      ...into(`exp/${name}a`, shard('conversations-000.json', 'a')),
+      ...into(`exp/${name}b`, shard('conversations-002.json', 'c')),
+    ];
+    const { problems } = await opened(...sorted, ...into('exp', three));
+    expect(problems).toEqual([{ code: 'SHARD_MISSING', reason: missing }]);
+    const rest = into(`exp/${name}b`, shard('conversations-001.json', 'b'));
+    expect((await opened(...sorted, ...rest, ...into('exp', three))).problems).toEqual([]);
+    const alike = [...into(`exp/${name}a`, three), ...into(`exp/${name}b`, three)];
+    expect((await opened(...sorted, ...rest, ...into('exp', three), ...alike)).problems).toEqual([]);
+  });
+});
