@@ -74,10 +74,11 @@ async function assemble(
   const outer = isFolder ? await openFolder(path, options.limits) : await openZip(path, options.limits);
   cleanup.push(() => outer.close());
   const problems = [...outer.warnings];
-  const parts = splitUnpacked(outer);
+  let parts = splitUnpacked(outer);
   const [outerShards = []] = findShards([outer]).values();
   if (outerShards.every(isUserFile)) {
-    parts.push(...(await openInnerZips(outer, options, cleanup, problems)));
+    // Not pushed as arguments: there may be more of them than a call takes.
+    parts = [...parts, ...(await openInnerZips(outer, options, cleanup, problems))];
   }
 
   const found = findShards(parts.map((part) => part.container));
@@ -97,7 +98,7 @@ async function assemble(
       sources.push((signal) => container.read(entry, signal));
     }
   }
-  problems.push(...(await findMissingShards(parts, found, sideFiles)));
+  for (const problem of await findMissingShards(parts, found, sideFiles)) problems.push(problem);
   if (shards.length === 0) throw refusal ?? noConversations(outer.entries, problems);
 
   const { maxElementBytes, maxDepth, maxValues } = options.limits;

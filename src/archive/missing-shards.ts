@@ -6,8 +6,8 @@ import type { SideFiles } from './side-files.ts';
 import type { ArchiveWarning } from './types.ts';
 import { asArray, asObject, asText, isObject, isSameJson } from './values/json.ts';
 
-/** How many gaps a warning names. */
-const NAMED_GAPS = 5;
+/** How many gaps a warning names, and how many warnings of a kind there are: a thousand parts give no thousand. */
+const NAMED = 5;
 
 /** What one part of an export holds, and what its manifest says that it should. */
 interface Holding {
@@ -65,27 +65,43 @@ function compareHoldings(
   const countsThrough = whole.present.size === holdings.reduce((sum, { present }) => sum + present.size, 0);
   const listed = [...whole.listed.keys()];
   const isAloneWhole = holdings.some(({ present }) => listed.every((number) => present.has(number)));
-  if (countsThrough && isSameManifest && !isAloneWhole) return lackingOf(whole);
+  if (countsThrough && isSameManifest && !isAloneWhole) return firstOf(lackingOf([whole]));
   const silent = holdings.filter(({ listed, present }) => listed.size === 0 && present.size > 0);
   const counting = countsThrough && silent.length > 0 ? [whole] : silent;
-  return [...[above, ...holdings].flatMap(lackingOf), ...counting.flatMap(gapsOf)];
+  return [...firstOf(lackingOf([above, ...holdings])), ...firstOf(counting.flatMap(gapsOf))];
 }
 
-function lackingOf({ label, present, listed }: Holding): ArchiveWarning[] {
-  const lacking = [...listed].filter(([number]) => !present.has(number));
-  return lacking.map(([, name]) => ({
-    code: 'SHARD_MISSING',
-    reason:
-      label === ''
-        ? `The export lists ${name}, but it is not in the archive.`
-        : `${label}It lists ${name}, but does not hold it.`,
-  }));
+/** One by one, for each part can list more than there is room for. */
+function* lackingOf(holdings: readonly Holding[]): Generator<ArchiveWarning> {
+  for (const { label, present, listed } of holdings) {
+    for (const [number, name] of listed) {
+      if (present.has(number)) continue;
+      const reason =
+        label === ''
+          ? `The export lists ${name}, but it is not in the archive.`
+          : `${label}It lists ${name}, but does not hold it.`;
+      yield { code: 'SHARD_MISSING', reason };
+    }
+  }
 }
 
 function gapsOf({ label, present }: Holding): ArchiveWarning[] {
   const nameOf = (number: number) => `conversations-${String(number).padStart(3, '0')}.json`;
   const numbers = [...present].filter((number) => number >= 0);
   return describeGaps(numbers, 0, nameOf).map(({ code, reason }) => ({ code, reason: label + reason }));
+}
+
+/** The first of some warnings of one kind, and how many more there are. */
+function firstOf(warnings: Iterable<ArchiveWarning>): ArchiveWarning[] {
+  const first: ArchiveWarning[] = [];
+  let more = 0;
+  for (const warning of warnings) {
+    if (first.length < NAMED) first.push(warning);
+    else more += 1;
+  }
+  const [any] = first;
+  if (any === undefined || more === 0) return first;
+  return [...first, { code: any.code, reason: `Not named here: ${more} more of this kind.` }];
 }
 
 const numbersOf = (entries: readonly ContainerEntry[]) =>
@@ -111,9 +127,10 @@ export function findMissingParts(zips: readonly ContainerEntry[]): ArchiveWarnin
     numbers.push(part.number);
     bySeries.set(part.series, numbers);
   }
-  return [...bySeries].flatMap(([series, numbers]) =>
+  const gaps = [...bySeries].flatMap(([series, numbers]) =>
     describeGaps(numbers, 1, (number) => `${series}${String(number).padStart(4, '0')}.zip`),
   );
+  return firstOf(gaps);
 }
 
 /** At most one warning. Exports begin to count at `first`, some of them one later. */
@@ -132,8 +149,8 @@ function describeGaps(
     next = Math.max(next, number + 1);
   }
   if (gaps.length === 0) return [];
-  const more = gaps.length > NAMED_GAPS ? ' and more' : '';
-  const reason = `The numbers of the files have a gap: ${gaps.slice(0, NAMED_GAPS).join(', ')}${more} may be missing. Look whether the archive is complete.`;
+  const more = gaps.length > NAMED ? ` and ${gaps.length - NAMED} more` : '';
+  const reason = `The numbers of the files have a gap: ${gaps.slice(0, NAMED).join(', ')}${more} may be missing. Look whether the archive is complete.`;
   return [{ code: 'SHARD_GAP', reason }];
 }
 

@@ -73,7 +73,8 @@ export async function openInnerZips(
       maxExpandedBytes -= zip.entries.reduce((sum, each) => sum + each.expandedBytes, 0);
       // What was refused is kept, too: as a warning.
       maxEntries = Math.max(0, maxEntries - zip.entries.length - zip.warnings.length);
-      problems.push(...zip.warnings);
+      // Not spread into arguments: there may be more of them than a call takes.
+      for (const warning of zip.warnings) problems.push(warning);
       parts.push({ container: zip, prefix: `${entry.name}/`, name: entry.baseName });
     } catch (error) {
       if (!(error instanceof ArchiveError)) throw error;

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ExportArchive, openExport } from '../../../src/archive/export.ts';
-import { limits, makeZip, temporaryFile, type ZipPart } from '../builders.ts';
+import { bytesOf, limits, makeZip, temporaryFile, type ZipPart } from '../builders.ts';
 import { manifest, shard } from './parts.ts';
 
 const both = manifest('conversations-000.json', 'conversations-001.json');
@@ -45,5 +45,52 @@ describe('a manifest above the folders of conversations', () => {
     expect((await opened(...sorted, ...rest, ...into('exp', three))).problems).toEqual([]);
     const alike = [...into(`exp/${name}a`, three), ...into(`exp/${name}b`, three)];
     expect((await opened(...sorted, ...rest, ...into('exp', three), ...alike)).problems).toEqual([]);
+  });
+});
+
+describe('problems of an archive', () => {
+  const each = (count: number, file: (number: number) => ZipPart[]): ZipPart[] =>
+    Array.from({ length: count }, (_, number) => file(number)).flat();
+  const inPart = (number: number, file: ZipPart) => into(`Conversations__${number}`, file);
+  const codesOf = ({ problems }: ExportArchive) => problems.map(({ code }) => code);
+  const empty = { data: '[]', method: 0 };
+
+  it('stay few where a thousand parts have gaps', async () => {
+    const archive = await opened(
+      ...each(1_000, (number) => inPart(number, { ...empty, name: 'conversations-005.json' })),
+    );
+    expect(codesOf(archive)).toEqual(Array(6).fill('SHARD_GAP'));
+    expect(archive.problems[4]?.reason).toMatch(/^Conversations__4: .*conversations-004\.json/);
+    expect(archive.problems[5]?.reason).toBe('Not named here: 995 more of this kind.');
+  });
+
+  it('stay few where a thousand parts lack what they list', async () => {
+    const archive = await opened(
+      ...into(
+        'Conversations__x',
+        shard('conversations-000.json', 'a'),
+        shard('conversations-001.json'),
+        both,
+      ),
+      ...each(1_000, (number) => inPart(number, both)),
+    );
+    expect(codesOf(archive)).toEqual(Array(6).fill('SHARD_MISSING'));
+    expect(archive.problems[5]?.reason).toBe('Not named here: 1995 more of this kind.');
+  });
+
+  it('stay few where a thousand series of zips have gaps', async () => {
+    const zip = makeZip([{ ...empty, name: 'conversations.json' }]);
+    const archive = await opened(
+      ...each(1_000, (number) => [{ name: `Conversations__${number}-0003.zip`, data: zip, method: 0 }]),
+    );
+    expect(codesOf(archive)).toEqual(Array(6).fill('SHARD_GAP'));
+    expect(archive.problems[5]?.reason).toBe('Not named here: 995 more of this kind.');
+  });
+
+  it('stay few where more files are missing than a call takes arguments', async () => {
+    const files = Array.from({ length: 150_000 }, (_, number) => ({ path: `conversations-${number}.json` }));
+    const long = { ...manifest(), data: bytesOf({ export_files: files }) };
+    const archive = await opened(shard('conversations-000.json', 'a'), long);
+    expect(codesOf(archive)).toEqual(Array(6).fill('SHARD_MISSING'));
   });
 });
