@@ -6,7 +6,7 @@ const INNER_ZIP_NAME = /^Conversations_{1,2}[^/]*\.zip$/i;
 // Stricter than of zips: somebody's own folder may be called `Conversations_json` or `Files_2024`.
 const INNER_FOLDER_NAME = /^Conversations_(?:_|.*-(?:chatgpt|part)-)/i;
 const PORTAL_FILES_NAME = /^Files_(?:_|.*-files-)/i;
-const PART_NUMBER = /^(.*-)(\d{4})(?: ?\(\d+\))?\.zip$/i;
+const PART_NUMBER = /^(.*-)(\d{4})(?: ?\(\d+\))?(?:\.zip)?$/i;
 
 /** The part after the last separator of either kind. */
 export const baseNameOf = (name: string): string =>
@@ -33,7 +33,10 @@ export function innerFolderOf(name: string): string | null {
   return at < 0 ? null : folders.slice(0, at + 1).join('/');
 }
 
-/** `Conversations__x-chatgpt-0002.zip` is number 2 of the series `Conversations__x-chatgpt-`; null when none is told. */
+/**
+ * `Conversations__x-chatgpt-0002.zip`, or the folder into which it was unpacked, is number 2 of the series
+ * `Conversations__x-chatgpt-`; null when none is told.
+ */
 export function partNumber(baseName: string): { series: string; number: number } | null {
   const match = PART_NUMBER.exec(baseName);
   return match === null ? null : { series: match[1] ?? '', number: Number(match[2]) };

@@ -1,11 +1,12 @@
 /** An export as a whole: which files hold conversations, in which order, and what is missing. */
 import { stat } from 'node:fs/promises';
 import { type AssetIndex, indexAssets } from './assets.ts';
-import type { ContainerEntry, ContainerLimits } from './container.ts';
+import type { Container, ContainerEntry, ContainerLimits } from './container.ts';
+import { baseNameOf } from './entry-names.ts';
 import { openFolder } from './folder.ts';
-import { findMissingShards } from './missing-shards.ts';
-import { openInnerZips, splitUnpacked } from './portal.ts';
-import { findShards, isUserFile } from './shards.ts';
+import { findMissingParts, findMissingShards } from './missing-shards.ts';
+import { openInnerZips, type Part, splitUnpacked } from './portal.ts';
+import { findInnerFolders, findInnerZips, findShards, isUserFile } from './shards.ts';
 import { createSideFiles } from './side-files.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
@@ -74,13 +75,7 @@ async function assemble(
   const outer = isFolder ? await openFolder(path, options.limits) : await openZip(path, options.limits);
   cleanup.push(() => outer.close());
   const problems = [...outer.warnings];
-  let parts = splitUnpacked(outer);
-  const [outerShards = []] = findShards([outer]).values();
-  if (outerShards.every(isUserFile)) {
-    // Not pushed as arguments: there may be more of them than a call takes.
-    parts = [...parts, ...(await openInnerZips(outer, options, cleanup, problems))];
-  }
-
+  const parts = await openParts(outer, options, cleanup, problems);
   const found = findShards(parts.map((part) => part.container));
   const sideFiles = createSideFiles(found, problems);
   const shards: Shard[] = [];
@@ -115,6 +110,21 @@ async function assemble(
     assets: await indexAssets(found, sideFiles),
     close,
   };
+}
+
+/** What an export consists of: one container, or the parts of the Privacy Portal and what lies around them. */
+async function openParts(
+  outer: Container,
+  options: ExportOptions,
+  cleanup: (() => Promise<void>)[],
+  problems: ArchiveWarning[],
+): Promise<Part[]> {
+  const [shards = []] = findShards([outer]).values();
+  const zips = shards.every(isUserFile) ? findInnerZips(outer.entries) : [];
+  const folders = findInnerFolders(outer.entries, [...shards, ...zips]);
+  const names = [...folders, ...zips.map((zip) => zip.name)].map(baseNameOf);
+  for (const problem of findMissingParts(names)) problems.push(problem);
+  return [...splitUnpacked(outer), ...(await openInnerZips(outer, zips, options, cleanup, problems))];
 }
 
 function noConversations(

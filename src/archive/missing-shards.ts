@@ -117,10 +117,10 @@ function shardsListedIn(manifest: unknown): Map<number, string> {
   return listed;
 }
 
-/** Gaps in the numbers of the portal's zips. */
-export function findMissingParts(zips: readonly ContainerEntry[]): ArchiveWarning[] {
+/** Gaps in the numbers of the portal's zips, by the base names of those that are there, unpacked or not. */
+export function findMissingParts(baseNames: readonly string[]): ArchiveWarning[] {
   const bySeries = new Map<string, number[]>();
-  for (const { baseName } of zips) {
+  for (const baseName of baseNames) {
     const part = partNumber(baseName);
     if (part === null) continue;
     const numbers = bySeries.get(part.series) ?? [];

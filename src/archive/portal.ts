@@ -6,8 +6,7 @@ import { open, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { type Container, type ContainerEntry, type ContainerLimits, defaultMaxEntries } from './container.ts';
 import { baseNameOf, innerFolderOf } from './entry-names.ts';
-import { findMissingParts } from './missing-shards.ts';
-import { compareParts, findInnerZips } from './shards.ts';
+import { compareParts } from './shards.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 import { openZip, openZipAt, type ZipFile } from './zip.ts';
 
@@ -51,18 +50,18 @@ export function splitUnpacked(outer: Container): Part[] {
 }
 
 /**
- * Opens the zips of conversations within `outer`; one that cannot be opened becomes a problem. All together keep to
+ * Opens these zips of conversations within `outer`; one that cannot be opened becomes a problem. All together keep to
  * the limits of one. `cleanup` gets what is to be undone, the last first.
  */
 export async function openInnerZips(
   outer: Container,
+  zips: readonly ContainerEntry[],
   options: PortalOptions,
   cleanup: (() => Promise<void>)[],
   problems: ArchiveWarning[],
 ): Promise<Part[]> {
   const parts: Part[] = [];
-  const zips = findInnerZips(outer.entries);
-  problems.push(...findMissingParts(zips), ...findTooMany(zips));
+  problems.push(...findTooMany(zips));
   let { maxExpandedBytes, maxEntries = defaultMaxEntries } = options.limits;
   for (const entry of zips.slice(0, MAX_INNER_ZIPS)) {
     const tempPath = `${options.tempPath}.${parts.length}`;

@@ -1,5 +1,12 @@
 import type { Container, ContainerEntry } from './container.ts';
-import { isAttachedFile, isCodeFile, isInnerZip, isPortalFile, shardNumber } from './entry-names.ts';
+import {
+  innerFolderOf,
+  isAttachedFile,
+  isCodeFile,
+  isInnerZip,
+  isPortalFile,
+  shardNumber,
+} from './entry-names.ts';
 
 /** Files that operating systems add to archives. */
 export function isJunk(entry: ContainerEntry): boolean {
@@ -50,6 +57,17 @@ function shardsOf(entries: readonly ContainerEntry[]): ContainerEntry[] {
 export function findInnerZips<E extends ContainerEntry>(entries: readonly E[]): E[] {
   const zips = entries.filter((entry) => isInnerZip(entry.baseName) && !isLeftOut(entry));
   return preferOwn(zips).sort((a, b) => compareParts(a.name, b.name));
+}
+
+/** The folders into which zips of conversations were unpacked. `others` are conversations, too: see findShards. */
+export function findInnerFolders(
+  entries: readonly ContainerEntry[],
+  others: readonly ContainerEntry[],
+): string[] {
+  const inside = entries.filter((entry) => innerFolderOf(entry.name) !== null && !isLeftOut(entry));
+  const counting = new Set(preferOwn([...others, ...inside]));
+  const folders = inside.flatMap((entry) => (counting.has(entry) ? (innerFolderOf(entry.name) ?? []) : []));
+  return [...new Set(folders)];
 }
 
 /** Names of the portal's parts, by their numbers. */

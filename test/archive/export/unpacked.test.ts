@@ -48,6 +48,41 @@ describe('a manifest above the folders of conversations', () => {
   });
 });
 
+describe('the numbers of unpacked parts', () => {
+  const part = (series: string, ...files: ZipPart[]) => into(`Conversations_${series}`, ...files);
+  const one = shard('conversations.json', 'a');
+
+  it.each<[string, ZipPart[], string[]]>([
+    ['end', part('_x-0001', one), []],
+    ['may begin late', part('_x-0002', one), []],
+    ['begin later than any do', part('x-chatgpt-0003 (1)', one), ['x-chatgpt-0001.zip to']],
+    ['jump', [...part('x-part-0001', one), ...part('x-part-0003', one)], ['x-part-0002.zip may']],
+    [
+      'count through a part without conversations',
+      [...part('_x-0001', one), ...part('_x-0002', { name: 'a.dat' }), ...part('_x-0003', one)],
+      [],
+    ],
+    [
+      'are none where they are attached',
+      [
+        ...part('_x-0001', one),
+        ...into('Files__x-files-0001/personal/files', ...part('_y-0007', one)),
+        ...into('personal/files', ...part('_z-0007', one)),
+      ],
+      [],
+    ],
+    [
+      'are none where they are left from a Mac',
+      [...part('_x-0001', one), ...into('__MACOSX', ...part('_x-0007', one))],
+      [],
+    ],
+  ])('%s', async (_case, files, expected) => {
+    const { problems } = await opened(...files);
+    const reasons = problems.map(({ reason }) => reason);
+    expect(reasons).toEqual(expected.map((reason) => expect.stringContaining(reason)));
+  });
+});
+
 describe('problems of an archive', () => {
   const each = (count: number, file: (number: number) => ZipPart[]): ZipPart[] =>
     Array.from({ length: count }, (_, number) => file(number)).flat();
