@@ -6,7 +6,7 @@ import { baseNameOf } from './entry-names.ts';
 import { openFolder } from './folder.ts';
 import { findMissingParts, findMissingShards } from './missing-shards.ts';
 import { openInnerZips, type Part, splitUnpacked } from './portal.ts';
-import { findInnerFolders, findInnerZips, findShards, isUserFile } from './shards.ts';
+import { findInnerFolders, findInnerZips, findShards } from './shards.ts';
 import { createSideFiles } from './side-files.ts';
 import { type Slice, type SliceOptions, sliceElements } from './slices.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
@@ -120,7 +120,7 @@ async function openParts(
   problems: ArchiveWarning[],
 ): Promise<Part[]> {
   const [shards = []] = findShards([outer]).values();
-  const zips = shards.every(isUserFile) ? findInnerZips(outer.entries) : [];
+  const zips = findInnerZips(outer.entries, shards);
   const folders = findInnerFolders(outer.entries, [...shards, ...zips]);
   const names = [...folders, ...zips.map((zip) => zip.name)].map(baseNameOf);
   for (const problem of findMissingParts(names)) problems.push(problem);

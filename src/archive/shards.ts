@@ -1,5 +1,6 @@
 import type { Container, ContainerEntry } from './container.ts';
 import {
+  baseNameOf,
   innerFolderOf,
   isAttachedFile,
   isCodeFile,
@@ -53,10 +54,27 @@ function shardsOf(entries: readonly ContainerEntry[]): ContainerEntry[] {
   return shards.map((shard) => shard.entry);
 }
 
-/** The zips of conversations in a container of the Privacy Portal, in the order of their parts; see findShards. */
-export function findInnerZips<E extends ContainerEntry>(entries: readonly E[]): E[] {
+/**
+ * The zips of conversations in a container of the Privacy Portal, in the order of their parts; see findShards. None
+ * where `shards`, the container's own, say that it is no portal.
+ */
+export function findInnerZips<E extends ContainerEntry>(
+  entries: readonly E[],
+  shards: readonly ContainerEntry[],
+): E[] {
   const zips = entries.filter((entry) => isInnerZip(entry.baseName) && !isLeftOut(entry));
-  return preferOwn(zips).sort((a, b) => compareParts(a.name, b.name));
+  const left = shards.every(isUserFile) ? preferOwn(zips) : notUnpacked(zips, shards);
+  return left.sort((a, b) => compareParts(a.name, b.name));
+}
+
+/** People unpack some zips and keep others. One that is unpacked is not read twice, and what was in it is attached. */
+function notUnpacked<E extends ContainerEntry>(zips: readonly E[], shards: readonly ContainerEntry[]): E[] {
+  const folders = new Set(shards.map(({ name }) => innerFolderOf(name) ?? ''));
+  if (folders.has('')) return [];
+  const unpacked = new Set([...folders].map((folder) => `${baseNameOf(folder)}.zip`.toLowerCase()));
+  const isKept = (zip: E) =>
+    !unpacked.has(zip.baseName.toLowerCase()) && !folders.has(innerFolderOf(zip.name) ?? '');
+  return zips.filter((zip) => !isUserFile(zip) && isKept(zip));
 }
 
 /** The folders into which zips of conversations were unpacked. `others` are conversations, too: see findShards. */

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ExportArchive, openExport } from '../../../src/archive/export.ts';
 import { bytesOf, limits, makeZip, temporaryFile, type ZipPart } from '../builders.ts';
-import { manifest, shard } from './parts.ts';
+import { idsIn, manifest, shard } from './parts.ts';
 
 const both = manifest('conversations-000.json', 'conversations-001.json');
 
@@ -80,6 +80,50 @@ describe('the numbers of unpacked parts', () => {
     const { problems } = await opened(...files);
     const reasons = problems.map(({ reason }) => reason);
     expect(reasons).toEqual(expected.map((reason) => expect.stringContaining(reason)));
+  });
+});
+
+describe('zips of conversations beside unpacked ones', () => {
+  const part = (number: number, ...ids: string[]) =>
+    into(`my data/Conversations__x-000${number}`, shard('conversations-000.json', ...ids));
+  const zip = (name: string, id: string): ZipPart => ({
+    name: `${name}.zip`,
+    data: makeZip([shard('conversations-000.json', id)]),
+    method: 0,
+  });
+
+  it('are read, too', async () => {
+    expect(await idsIn([...part(1, 'a'), zip('my data/Conversations__x-0002', 'b')])).toEqual(['a', 'b']);
+  });
+
+  it('are counted with them', async () => {
+    const files = [...part(1, 'a'), zip('my data/Conversations__x-0003', 'c')];
+    const { problems } = await opened(...files);
+    expect(problems).toMatchObject([
+      { code: 'SHARD_GAP', reason: expect.stringMatching(/: Conversations__x-0002\.zip may/) },
+    ]);
+  });
+
+  it.each([
+    ['they are what was unpacked', 'my data/Conversations__x-0001'],
+    ['they are what was unpacked, elsewhere', 'downloads/conversations__X-0001'],
+    ['they lie in what was unpacked', 'my data/Conversations__x-0001/Conversations__y'],
+    ['they were attached', 'personal/files/Conversations__y'],
+  ])('are not read where %s', async (_case, name) => {
+    expect(await idsIn([...part(1, 'a'), zip(name, 'b')])).toEqual(['a']);
+  });
+
+  it('are not read beside conversations of no part', async () => {
+    const files = [...part(1, 'a'), shard('conversations.json', 'b')];
+    const zips = [zip('Conversations__x-0002', 'c'), zip('Conversations__of me/Conversations__x-0003', 'd')];
+    expect(await idsIn([...files, ...zips])).toEqual(['b', 'a']);
+  });
+
+  it('are read where what was unpacked lacks the conversations', async () => {
+    const rest = into('Conversations__x-0001', { name: 'chat.html' });
+    expect(await idsIn([...rest, zip('Conversations__x-0001', 'a')])).toEqual(['a']);
+    const within = zip('Conversations__of me/Conversations__x-0001', 'a');
+    expect(await idsIn([within])).toEqual(['a']);
   });
 });
 
