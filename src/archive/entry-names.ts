@@ -56,6 +56,13 @@ export const isAttachedFile = (name: string): boolean => hasPath(foldersOf(name)
 export const isPortalFile = (name: string): boolean =>
   foldersOf(name).some((folder) => PORTAL_FILES_NAME.test(folder));
 
+/** Those of them that lie at the root of that folder, where the portal itself tells of the attached files. */
+export function isAtPortalRoot(name: string): boolean {
+  const folders = foldersOf(name);
+  const depth = folders.findIndex((folder) => PORTAL_FILES_NAME.test(folder)) + 1;
+  return depth > 0 && depth === folders.length;
+}
+
 const foldersOf = (name: string): string[] => name.split('/').slice(0, -1);
 const hasPath = (folders: string[], first: string, second: string): boolean =>
   folders.some((folder, at) => folder === first && folders[at + 1] === second);

@@ -14,8 +14,8 @@ export function isJunk(entry: ContainerEntry): boolean {
   return entry.baseName.startsWith('._') || entry.name.split('/').includes('__MACOSX');
 }
 
-/** Neither conversations nor what an export says of them, whatever it is called. */
-export function isLeftOut(entry: ContainerEntry): boolean {
+/** No conversations, whatever it is called. */
+function isLeftOut(entry: ContainerEntry): boolean {
   return isJunk(entry) || isPortalFile(entry.name);
 }
 

@@ -3,15 +3,16 @@
  * are parsed as a whole, and a few packed kilobytes can be gigabytes of empty objects.
  */
 import { type Container, type ContainerEntry, readWhole } from './container.ts';
-import { isLeftOut, isUserFile } from './shards.ts';
+import { isAtPortalRoot, isPortalFile } from './entry-names.ts';
+import { isJunk, isUserFile } from './shards.ts';
 import { ArchiveError, type ArchiveWarning } from './types.ts';
 
 export type SideFileName = 'export_manifest' | 'conversation_asset_file_names' | 'library_files';
 
 export interface SideFiles {
   /**
-   * What the file of this name says that lies nearest to the container's root; undefined, and a problem, when it
-   * cannot be read.
+   * What the file of this name says that lies nearest to the container's root, one among attached files the last;
+   * undefined, and a problem, when it cannot be read.
    */
   read(container: Container, name: SideFileName): Promise<unknown>;
 }
@@ -21,6 +22,9 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_VALUES = 400_000;
 /** Of all files of an export, which may come in many parts. */
 const MAX_TOTAL_VALUES = 4_000_000;
+
+/** Farther from the root than any file of its own. */
+const FAR = 1e9;
 
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
@@ -64,15 +68,22 @@ function findSideFile(
   name: SideFileName,
 ): ContainerEntry | undefined {
   const pattern = new RegExp(`^${name}(?: ?\\(\\d+\\))?\\.json$`, 'i');
-  const distance = (entry: ContainerEntry) => entry.name.split('/').length * 1_000 + entry.baseName.length;
+  const distance = ({ name, baseName }: ContainerEntry) =>
+    (isPortalFile(name) ? FAR : 0) + name.split('/').length * 1_000 + baseName.length;
   const areUserFiles = shards.some(isUserFile);
   let nearest: ContainerEntry | undefined;
   for (const entry of entries) {
-    if (!pattern.test(entry.baseName) || isLeftOut(entry)) continue;
+    if (!pattern.test(entry.baseName) || isForeign(entry, name)) continue;
     if (isUserFile(entry) && !areUserFiles) continue;
     if (nearest === undefined || distance(entry) < distance(nearest)) nearest = entry;
   }
   return nearest;
+}
+
+/** Where the portal packed attached files, it may tell their names; any more was attached itself. */
+function isForeign(entry: ContainerEntry, name: SideFileName): boolean {
+  if (isJunk(entry)) return true;
+  return isPortalFile(entry.name) && (name === 'export_manifest' || !isAtPortalRoot(entry.name));
 }
 
 /** Also counts what stands in strings: real files are far from the limit either way. */

@@ -127,6 +127,43 @@ describe('zips of conversations beside unpacked ones', () => {
   });
 });
 
+describe('what a folder of attached files says of them', () => {
+  const chats = into('Conversations__x-chatgpt-0001', shard('conversations-000.json', 'a'));
+  const attached = 'my data/Files__x-files-0001';
+  const map: ZipPart = {
+    name: 'conversation_asset_file_names.json',
+    data: bytesOf({ 'file-1.dat': 'one.png' }),
+  };
+  const library: ZipPart = {
+    name: 'library_files.json',
+    data: bytesOf([{ file_id: 'file-1', file_name: 'one.png' }]),
+  };
+
+  it.each([
+    ['names', map],
+    ['library', library],
+  ])('is read at its root: the %s', async (_case, file) => {
+    const { assets, problems } = await opened(...chats, ...into(attached, file, { name: 'file-1.dat' }));
+    expect(assets.resolve('file-1')).toMatchObject({ name: 'one.png' });
+    expect(problems).toEqual([]);
+  });
+
+  it.each(['/personal/files', '/2024', '/2024/Files__y-files-0001'])('is not read in %s', async (folder) => {
+    const { assets } = await opened(...chats, ...into(attached + folder, map), { name: 'file-1.dat' });
+    expect(assets.resolve('file-1')).toMatchObject({ name: null });
+  });
+
+  it('gives way to what the export says', async () => {
+    const own = { ...map, data: bytesOf({ 'file-1.dat': 'own.png' }) };
+    const { assets } = await opened(...chats, ...into(attached, map), ...into('my data/deep/export', own));
+    expect(assets.factsOf('file-1')).toMatchObject({ name: 'own.png' });
+  });
+
+  it('is no manifest', async () => {
+    expect((await opened(...chats, ...into(attached, both))).problems).toEqual([]);
+  });
+});
+
 describe('problems of an archive', () => {
   const each = (count: number, file: (number: number) => ZipPart[]): ZipPart[] =>
     Array.from({ length: count }, (_, number) => file(number)).flat();
