@@ -155,8 +155,12 @@ describe('what a folder of attached files says of them', () => {
 
   it('gives way to what the export says', async () => {
     const own = { ...map, data: bytesOf({ 'file-1.dat': 'own.png' }) };
-    const { assets } = await opened(...chats, ...into(attached, map), ...into('my data/deep/export', own));
-    expect(assets.factsOf('file-1')).toMatchObject({ name: 'own.png' });
+    const { assets } = await opened(
+      ...chats,
+      ...into(attached, map, { name: 'file-1.dat' }),
+      ...into('my data/deep/export', own),
+    );
+    expect(assets.resolve('file-1')).toMatchObject({ name: 'own.png' });
   });
 
   it('is no manifest', async () => {
@@ -194,13 +198,13 @@ describe('problems of an archive', () => {
     expect(archive.problems[5]?.reason).toBe('Not named here: 1995 more of this kind.');
   });
 
-  it('stay few where a thousand series of zips have gaps', async () => {
+  it('stay few where many series of zips have gaps', async () => {
     const zip = makeZip([{ ...empty, name: 'conversations.json' }]);
     const archive = await opened(
-      ...each(1_000, (number) => [{ name: `Conversations__${number}-0003.zip`, data: zip, method: 0 }]),
+      ...each(150, (number) => [{ name: `Conversations__${number}-0003.zip`, data: zip, method: 0 }]),
     );
     expect(codesOf(archive)).toEqual(Array(6).fill('SHARD_GAP'));
-    expect(archive.problems[5]?.reason).toBe('Not named here: 995 more of this kind.');
+    expect(archive.problems[5]?.reason).toBe('Not named here: 145 more of this kind.');
   });
 
   it('stay few where more files are missing than a call takes arguments', async () => {
