@@ -110,7 +110,7 @@ function breakCycles(parent: Int32Array, warnings: ArchiveWarning[]): void {
   }
 }
 
-/** Hand-made exports list messages without any link between them; a link to nothing is none, unless two share it. */
+/** Hand-made exports list messages without any link between them; a link to nothing is none. */
 function isFlat(
   nodes: readonly TreeNode[],
   parent: Int32Array,
@@ -119,17 +119,8 @@ function isFlat(
   return (
     parent.every((at) => at === NONE) &&
     nodes.reduce((count, node) => count + (node.hasMessage ? 1 : 0), 0) > 1 &&
-    !nodes.some(({ children }) =>
-      children.some((child) => typeof child === 'string' && indexOf.has(child)),
-    ) &&
-    !haveSiblings(nodes)
+    !nodes.some(({ children }) => children.some((child) => typeof child === 'string' && indexOf.has(child)))
   );
-}
-
-/** Whether two messages name the same parent: they are versions of one, though it is not in the export. */
-function haveSiblings(nodes: readonly TreeNode[]): boolean {
-  const named = nodes.flatMap(({ hasMessage, parent }) => (hasMessage && parent ? [parent] : []));
-  return new Set(named).size < named.length;
 }
 
 function chain(nodes: readonly TreeNode[], parent: Int32Array, warnings: ArchiveWarning[]): void {
@@ -149,8 +140,7 @@ function chain(nodes: readonly TreeNode[], parent: Int32Array, warnings: Archive
   }
   warnings.push({
     code: 'CHAINED',
-    reason:
-      'No message names another one of the export as its parent; they were put in the order of their times.',
+    reason: 'No message names its parent; they were put in the order of their times.',
   });
 }
 

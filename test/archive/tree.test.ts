@@ -129,21 +129,6 @@ describe('the tree of messages', () => {
     expect(outline(nodes)).toEqual(['a<*', 'b<a*']);
   });
 
-  it('chains messages that each name another parent that is missing', () => {
-    const nodes: Nodes = [node('b', 'gone', user('b', 20)), node('a', 'lost', user('a', 10))];
-    expect(outline(nodes)).toEqual(['a<*', 'b<a*']);
-  });
-
-  it('leaves versions of a first message beside each other whose root is left out', () => {
-    const nodes: Nodes = [
-      node('a', 'gone', user('a', 10)),
-      node('b', 'gone', user('b', 20)),
-      node('c', undefined, user('c', 30)),
-    ];
-    expect(outline(nodes, { current_node: 'b' })).toEqual(['a<', 'b<*', 'c<']);
-    expect(read(chatGpt(nodes))).toMatchObject({ branchCount: 3, warnings: [{ code: 'PARENT_MISSING' }] });
-  });
-
   it('survives nodes that are null, numbers or lists', () => {
     const nodes = [
       ['x', null],
