@@ -10,6 +10,7 @@ const ALLOWED_HEADERS = [
   'X-Request-Id',
   'Last-Event-ID',
   'Range',
+  'If-Match',
   'If-Range',
   'If-None-Match',
   'Tus-Resumable',

@@ -30,6 +30,8 @@ export interface DownloadsConfig {
 
 /** So much more than ever before is progress: a server that sends a byte before each failure must not go on for ever. */
 const progressBytes = 65_536;
+/** Of a file that changes while it is fetched, as many count for progress of their own. */
+const maxVersions = 3;
 const maxPauseMs = 60_000;
 /** A server that asks for more is left to a later sync. */
 const maxRetryAfterMs = 10 * 60_000;
@@ -59,6 +61,7 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
 
   async function run(transfer: Transfer): Promise<'complete' | 'notModified'> {
     let furthest = 0;
+    let versions = 1;
     for (let failures = 0; ; ) {
       const startedAt = performance.now();
       try {
@@ -67,6 +70,11 @@ export function openDownloads(config: DownloadsConfig): Downloads & { close(): P
         transfer.signal.throwIfAborted();
         const failure = toSyncError(error);
         if (!(failure instanceof TransientError)) throw failure;
+        // What comes of another version is progress again, if that does not go on for ever.
+        if (failure.code === 'FILE_CHANGED' && versions < maxVersions) {
+          versions += 1;
+          furthest = 0;
+        }
         const gained = transfer.part.bytes() - furthest;
         furthest = Math.max(furthest, transfer.part.bytes());
         failures = isProgress(gained, performance.now() - startedAt) ? 1 : failures + 1;

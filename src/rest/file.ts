@@ -23,6 +23,10 @@ export async function answerFile(
 ): Promise<Answer> {
   const etag = `"${Buffer.from(sha256).toString('hex')}"`;
   const headers = { ...about, 'X-Content-Type-Options': 'nosniff', 'Accept-Ranges': 'bytes', ETag: etag };
+  const wanted = asked['if-match'];
+  if (wanted !== undefined && wanted !== '*' && !wanted.split(',').some((tag) => tag.trim() === etag)) {
+    return { status: 412, body: { detail: 'The file is another one by now.' } };
+  }
   // The condition alone: a `Cache-Control: no-cache`, which browsers send beside one of a page's own, is for caches.
   if (fresh({ 'if-none-match': asked['if-none-match'] }, { etag })) return { status: 304, headers, body: {} };
   const range = rangeOf(sizeBytes, asked, etag);

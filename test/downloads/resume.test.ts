@@ -56,6 +56,34 @@ test('D3: the rest of a file is asked for where a weak ETag and its date say tha
   expect(server.requests[1]?.headers['if-range']).toBe(march);
 });
 
+test('D3: the rest of a file is asked for of a server without a clock', async () => {
+  const server = await serve((request, response, count) => {
+    response.sendDate = false;
+    const rest = sendRange(request, response, archive, { 'last-modified': march });
+    if (rest === null) return;
+    if (count === 1) return cut(response, rest.subarray(0, 700_000));
+    response.end(rest);
+  });
+  expect(await fetchWith(server.url)).toMatchObject({ sha256: archiveSha256 });
+  expect(server.requests[1]?.headers['if-range']).toBe(march);
+});
+
+test('D3: what comes of a file that changed is progress, though less than came before', async () => {
+  const pieces = 8;
+  const piece = Math.ceil(newer.length / pieces);
+  const server = await serve((request, response, count) => {
+    if (count === 1) {
+      const rest = sendRange(request, response, archive, { etag: '"1"' });
+      return cut(response, (rest ?? archive).subarray(0, archive.length - 1));
+    }
+    const rest = sendRange(request, response, newer, { etag: '"2"' });
+    if (rest === null) return;
+    if (rest.length > piece) return cut(response, rest.subarray(0, piece));
+    response.end(rest);
+  });
+  expect(await fetchWith(server.url)).toMatchObject({ sha256: sha256(newer) });
+});
+
 test.each(['abc', '"a", "b"', 'w/"x"', '*', ''])('D3: %j is not sent as an ETag', async (etag) => {
   const server = await serve((request, response, count) => {
     const rest = sendRange(request, response, archive, { etag });

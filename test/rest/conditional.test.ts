@@ -59,6 +59,18 @@ test('a part is sent only of the very bytes that If-Range names', async () => {
   expect(outside).toMatchObject({ status: 200, text: '0123456789' });
 });
 
+test('nothing is sent of other bytes than If-Match names', async () => {
+  const { user, url, etag } = await storeFile('0123456789');
+  for (const [ifMatch, status] of [
+    [etag, 206],
+    [`"other", ${etag}`, 206],
+    ['*', 206],
+    ['"other"', 412],
+  ] as const) {
+    expect(await get(user, url, { range: 'bytes=0-1', 'if-match': ifMatch })).toMatchObject({ status });
+  }
+});
+
 test('a range that is none is passed over', async () => {
   const { user, url } = await storeFile('0123456789');
   for (const range of ['bytes=5-2', 'bytes=0-1,5-2', 'bytes=x-', 'bytes', 'items=99-']) {

@@ -55,7 +55,7 @@ export async function readTable(
   checkRanges(rows, location.tableOffset - location.prefixBytes);
 
   const warnings: ArchiveWarning[] = [];
-  if (endOffset < table.length) {
+  if (endOffset < table.length && !isSignature(table.subarray(endOffset))) {
     warnings.push({
       code: 'ZIP_TABLE_REST',
       reason: `The list of entries in the zip goes on for ${table.length - endOffset} bytes that name none; files may be missing.`,
@@ -112,6 +112,10 @@ function walkHeaders(table: Buffer, claimedCount: number): { entryCount: number;
   if (entryCount < claimedCount || offset > table.length) throw damaged();
   return { entryCount, endOffset: offset };
 }
+
+/** A signature of the table, which may stand behind it: APPNOTE 4.3.13. */
+const isSignature = (rest: Buffer): boolean =>
+  rest.length >= 6 && rest.readUInt32LE(0) === 0x05054b50 && rest.length === 6 + rest.readUInt16LE(4);
 
 const isHeader = (table: Buffer, offset: number): boolean =>
   offset + TABLE_HEADER_BYTES <= table.length && table.readUInt32LE(offset) === TABLE_HEADER_SIGNATURE;

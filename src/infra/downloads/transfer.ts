@@ -147,7 +147,7 @@ async function readBody(
 /** Whether a 416 to a request for more says that there is no more. */
 function isWhole({ part, totalBytes, mayBeWhole }: Transfer, response: Dispatcher.ResponseData): boolean {
   const length = lengthOfUnsatisfied(response);
-  return length === null ? mayBeWhole : totalBytes === null && length === part.bytes();
+  return length === null ? mayBeWhole : length === part.bytes() && length === (totalBytes ?? length);
 }
 
 async function begin(

@@ -16,7 +16,9 @@ export function sameVersionHeaders(response: Dispatcher.ResponseData): Record<st
   const { etag, lastModified } = versionOf(response);
   if (isStrong(etag)) return { 'if-match': etag };
   // Told in seconds: a file may change once more within the second in which it was sent. RFC 9110, 8.8.2.2.
-  const ageMs = Date.parse(header(response, 'date') ?? '') - Date.parse(lastModified ?? '');
+  // Without a clock of its own a server sends no date: then the time of receipt counts. RFC 9110, 6.6.1.
+  const sentMs = Date.parse(header(response, 'date') ?? '');
+  const ageMs = (Number.isNaN(sentMs) ? Date.now() : sentMs) - Date.parse(lastModified ?? '');
   return lastModified !== null && ageMs >= 1000 ? { 'if-range': lastModified } : null;
 }
 

@@ -64,17 +64,20 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
       }
     },
     async remove(userId, sha256) {
-      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }), soon());
+      // Without a limit of time: what is given up may still happen, when somebody counts on it that it does not.
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
     },
     async removeAll(userId) {
+      const kept: { Code?: string | undefined }[] = [];
       for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${userId}/` })) {
         const Objects = (page.Contents ?? []).map(({ Key }) => ({ Key }));
         if (Objects.length > 0) {
           const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
           const { Errors = [] } = await client.send(command);
-          if (Errors.length > 0) throw new Error(keptMessage(Errors));
+          for (const error of Errors) kept.push(error);
         }
       }
+      if (kept.length > 0) throw new Error(keptMessage(kept));
     },
     async close() {
       client.destroy();

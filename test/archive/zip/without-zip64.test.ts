@@ -50,6 +50,19 @@ it('A zip with other bytes behind the last entry of its table says so', async ()
   await zip.close();
 });
 
+it('A signature behind the last entry of a table is none of its entries, and no trouble', async () => {
+  const bytes = makeZip(twoParts);
+  const end = bytes.lastIndexOf('PK\x05\x06');
+  const signature = Buffer.from('PK\x05\x05\x04\x00sign');
+  const longer = Buffer.concat([bytes.subarray(0, end), signature, bytes.subarray(end)]);
+  const at = end + signature.length + 12;
+  longer.writeUInt32LE(longer.readUInt32LE(at) + signature.length, at);
+  const zip = await openZip(await temporaryFile(longer), limits);
+  expect(zip.entries).toHaveLength(2);
+  expect(zip.warnings).toEqual([]);
+  await zip.close();
+});
+
 it('A zip of more than 4 GiB without 64-bit fields says that another program must pack it', async () => {
   // A hole of 4 GiB before the table: its offset goes round to what it was.
   const bytes = makeZip(twoParts);
