@@ -28,9 +28,9 @@ USER node
 # What Node makes of the sources is kept in the image, for the running container cannot write there. It belongs to the flags
 # that it was made with: the server's, then the worker's.
 RUN ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=32", "src/cli/compile.ts"]
-RUN ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=4", "src/cli/compile.ts"]
+RUN ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=4", "--heap-growing-percent=50", "src/cli/compile.ts"]
 EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# A worker is the same image with --max-semi-space-size=4 worker/main.ts at the end.
+# A worker is the same image with --max-semi-space-size=4 --heap-growing-percent=50 worker/main.ts at the end.
 CMD ["node", "--import", "./src/infra/compile-cache.js", "--max-semi-space-size=32", "src/main.ts"]

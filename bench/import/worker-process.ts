@@ -32,6 +32,7 @@ const FLAGS = [
   '--import',
   new URL('../../src/infra/compile-cache.js', import.meta.url).href,
   '--max-semi-space-size=4',
+  '--heap-growing-percent=50',
 ];
 
 /** As in the image. */

@@ -13,7 +13,12 @@ export interface WorkerProcess {
 }
 
 /** As in `npm run worker`; without the cache each start strips all sources of their types anew. */
-const FLAGS = ['--import', './src/infra/compile-cache.js', '--max-semi-space-size=4'];
+const FLAGS = [
+  '--import',
+  './src/infra/compile-cache.js',
+  '--max-semi-space-size=4',
+  '--heap-growing-percent=50',
+];
 const entry = fileURLToPath(new URL('../../worker/main.ts', import.meta.url));
 const READY = 'waiting for jobs';
 
