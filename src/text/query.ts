@@ -36,8 +36,8 @@ const blanks = /\s+|,(?!\d)|[;!|，。、；！？]|\?(?=\s|$)/u;
 
 /**
  * Reads words that must all be there, "quoted phrases", -exclusions, and OR between what may be there instead. A word
- * with punctuation inside, such as `src/app.ts`, is a phrase. Whatever else stands there is no operator. An exclusion
- * alone finds nothing.
+ * with punctuation inside, such as `src/app.ts`, is a phrase. Whatever else stands there is no operator, nor are two dashes:
+ * `--amend` is an option of a command. An exclusion alone finds nothing.
  */
 export function parseQuery(text: string): SearchQuery {
   const branches = splitTerms(composePaired(text)).map((terms) => dropCommonWords(terms));
@@ -91,7 +91,7 @@ function splitTerms(text: string): Term[][] {
     else {
       for (const word of part.split(blanks)) {
         if (word === 'OR') branches.push([]);
-        else add(word, /^-./.test(word), false);
+        else add(word, /^-[^-]/.test(word), false);
       }
     }
   }

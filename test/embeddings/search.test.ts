@@ -58,6 +58,8 @@ describe('A search', () => {
       expect((await search(user, 'bread flour -rye', { mode })).ids).not.toContain('baker');
     }
     expect((await search(user, '-rye', { mode: 'SEMANTIC' })).ids).toEqual([]);
+    // An option of a command is no exclusion.
+    expect((await search(user, 'bread flour --rye', { mode: 'SEMANTIC' })).ids).toContain('baker');
   });
 
   test('keeps to its filter', async () => {

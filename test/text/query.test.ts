@@ -9,6 +9,8 @@ const cases: [query: string, tsquery: string | null][] = [
   ['"sea boat"', `'sea' <1> 'boat'`],
   ['"sea of boat"', `'sea' <2> 'boat'`],
   ['boat -sun', `'boat' & !'sun'`],
+  ['boat --sun', `'boat' & 'sun'`],
+  ['boat --sea-sun', `'boat' & 'sea' <1> 'sun'`],
   ['boat -"sea sun"', `'boat' & !'sea' <1> 'sun'`],
   ['boat OR sun', `'boat' | 'sun'`],
   ['OR boat OR', `'boat'`],

@@ -1,6 +1,6 @@
 import { parseQuery } from '../../text/query.ts';
 
-const EXCLUDED = /(?<=^|\s)-(?:["“”„][^"“”„]*["“”„]?|[^\s"“”„]+)/gu;
+const EXCLUDED = /(?<=^|\s)-(?!-)(?:["“”„][^"“”„]*["“”„]?|[^\s"“”„]+)/gu;
 const OPERATORS = /["“”„]|(?<=^|\s)OR(?=\s|$)/gu;
 
 /**
