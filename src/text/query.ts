@@ -119,7 +119,8 @@ function dropCommonWords(terms: Term[]): Term[] {
   const vote = createVote();
   const votes = terms.map((term) => {
     const [token, ...others] = term.tokens;
-    return token && others.length === 0 && !term.isQuoted ? votesOf(takeApart(token.raw).word) : 0;
+    const isWord = others.length === 0 && !term.isQuoted && !term.isExcluded;
+    return token && isWord ? votesOf(takeApart(token.raw).word) : 0;
   });
   for (const bits of votes) vote.count(bits);
   const bit = votingLanguages.indexOf(vote.language());

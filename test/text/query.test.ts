@@ -42,6 +42,11 @@ test('a question in another language need not be answered with its small words',
   expect(wanted.has('der')).toBe(false);
 });
 
+test('a small word of that language is excluded all the same', () => {
+  const { english } = parseQuery('que es un barco -como');
+  expect(english).toBe(`('barco') & !('como')`);
+});
+
 test('whatever is typed, every lexeme is quoted and parentheses close', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), hostile), (text) => {
