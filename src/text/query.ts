@@ -27,6 +27,8 @@ const MAX_QUERY_TOKENS = 64;
 
 /** What stands between blanks or in quotes. */
 interface Term {
+  /** As it is typed, without quotes. */
+  text: string;
   tokens: { raw: string; isPair: boolean; position: number }[];
   isExcluded: boolean;
   isQuoted: boolean;
@@ -57,6 +59,12 @@ export function parseQuery(text: string): SearchQuery {
   };
 }
 
+/** What a query excludes in any of its branches, in a form that excludes the same from another query. */
+export const exclusionsOf = (text: string): string[] =>
+  splitTerms(composePaired(text))
+    .flat()
+    .flatMap((term) => (term.isExcluded ? [`-"${term.text}"`] : []));
+
 /** What is gathered of a query besides its tsquery. */
 type Notes = Pick<SearchQuery, 'words'> & { wanted: Set<string>; prefixes: Set<string> };
 /** The lexemes of a folded word that are looked for. */
@@ -82,7 +90,7 @@ function splitTerms(text: string): Term[][] {
   const add = (words: string, isExcluded: boolean, isQuoted: boolean) => {
     const tokens = tokensOf(words).slice(0, left);
     left -= tokens.length;
-    if (tokens.length > 0) branches.at(-1)?.push({ tokens, isExcluded, isQuoted });
+    if (tokens.length > 0) branches.at(-1)?.push({ text: words, tokens, isExcluded, isQuoted });
   };
   // Outside of quotes at even places; a quote that is never closed goes to the end.
   const parts = text.split(/["“”„]/u);

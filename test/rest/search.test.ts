@@ -158,6 +158,11 @@ describe('POST /search-multi-layer', () => {
     expect(found.hits[0]?.source).toBe('Fish market');
     expect(found.hits[0]?.score).toBeCloseTo(0.5 / 61 + 0.3 / 61 + 0.2 / 61, 10);
     expect((await ask('/search-multi-layer', { query: 'herring north -boats' })).hits).toEqual([]);
+    // However it is typed: with the quotes of a phone, behind a comma, never closed.
+    for (const exclusion of [' -“boats from”', ',-boats', ' -"boats from']) {
+      const query = `herring north${exclusion}`;
+      expect((await ask('/search-multi-layer', { query })).hits, query).toEqual([]);
+    }
     const one = await ask('/search-multi-layer', { query: 'harbour', k: 2 });
     expect(one.hits).toHaveLength(2);
     expect(one.layer_results_count).toEqual({ message: 5, exchange: 5, conversation: 5 });

@@ -1,5 +1,5 @@
 import { createMatcher } from '../../text/matcher.ts';
-import { parseQuery } from '../../text/query.ts';
+import { exclusionsOf, parseQuery } from '../../text/query.ts';
 import { findPassage } from '../../text/snippet.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
 import { parseInput } from '../input.ts';
@@ -71,7 +71,7 @@ export async function searchLayers(
 function anyOf(query: string): string | null {
   const { words } = parseQuery(query);
   if (words.length < 2) return null;
-  const exclusions = (query.match(/(?<=^|\s)-(?:"[^"]*"|[^\s"]+)/g) ?? []).join(' ');
+  const exclusions = exclusionsOf(query).join(' ');
   let any = '';
   for (const { raw } of words) {
     const longer = [any, `${raw} ${exclusions}`.trim()].filter((part) => part !== '').join(' OR ');
