@@ -26,21 +26,22 @@ export function identifyChatGpt(value: JsonObject): { externalId: string; update
  */
 function firstMessageOf(value: JsonObject): unknown {
   const mapping = asObject(value.mapping);
-  const { nodes, tree } = growMapping(value);
+  const { ids, timesMs, tree } = growMapping(value);
   let first: unknown = null;
   for (const index of tree.order) {
-    const { id = '', timeMs = null } = nodes[index] ?? {};
+    const id = ids[index] ?? '';
     const message = asObject(asObject(mapping[id]).message);
     const metadata = { ...asObject(message.metadata), content_references: null, citations: null };
     const { role, kind, text } = readMessage({ ...message, metadata }, null);
     const isShown = kind === 'VISIBLE' && (role === 'user' || role === 'assistant');
-    if (isShown || first === null) first = [id, role, timeMs, text];
+    if (isShown || first === null) first = [id, role, timesMs[index] ?? null, text];
     if (isShown) break;
   }
   return first;
 }
 
-function growMapping(value: JsonObject): { nodes: TreeNode[]; tree: Tree } {
+/** By node, in the order of `mapping`; what only the tree asks for, such as the ids of children, is let go with it. */
+function growMapping(value: JsonObject): { ids: string[]; timesMs: (number | null)[]; tree: Tree } {
   const mapping = asObject(value.mapping);
   const nodes = Object.keys(mapping).map((id): TreeNode => {
     const node = asObject(mapping[id]);
@@ -54,15 +55,19 @@ function growMapping(value: JsonObject): { nodes: TreeNode[]; tree: Tree } {
       timeMs: toMs(message.create_time) ?? toMs(message.update_time),
     };
   });
-  return { nodes, tree: growTree(nodes, value.current_node) };
+  return {
+    ids: nodes.map(({ id }) => id),
+    timesMs: nodes.map(({ timeMs }) => timeMs),
+    tree: growTree(nodes, value.current_node),
+  };
 }
 
 /** Reads a conversation of sections named in the export: its `mapping` of nodes becomes messages in reading order. */
 export function readChatGpt(value: JsonObject): ArchiveConversation {
   const mapping = asObject(value.mapping);
-  const { nodes, tree } = growMapping(value);
+  const { ids, timesMs, tree } = growMapping(value);
   const defaultModel = asLabel(value.default_model_slug);
-  const safeIds = nodes.map(({ id }) => safeId(id));
+  const safeIds = ids.map(safeId);
   const idOf = (index: number | undefined): string | null => safeIds[index ?? -1] ?? null;
 
   let sanitized = 0;
@@ -70,17 +75,18 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
   let maxMs: number | null = null;
   const messages: ArchiveMessage[] = [];
   for (const index of tree.order) {
-    const node = nodes[index];
-    if (node === undefined) continue;
+    const id = ids[index];
+    const timeMs = timesMs[index] ?? null;
+    if (id === undefined) continue;
     // Looked up again, for a node of a large conversation is parsed each time and kept by nobody.
-    const said = readMessage(asObject(asObject(mapping[node.id]).message), defaultModel);
+    const said = readMessage(asObject(asObject(mapping[id]).message), defaultModel);
     if (said.sanitized) sanitized += 1;
-    if (node.timeMs !== null) {
-      minMs = minMs === null ? node.timeMs : Math.min(minMs, node.timeMs);
-      maxMs = maxMs === null ? node.timeMs : Math.max(maxMs, node.timeMs);
+    if (timeMs !== null) {
+      minMs = minMs === null ? timeMs : Math.min(minMs, timeMs);
+      maxMs = maxMs === null ? timeMs : Math.max(maxMs, timeMs);
     }
     messages.push({
-      id: safeIds[index] ?? node.id,
+      id: safeIds[index] ?? id,
       parentId: idOf(tree.messageParent[index]),
       ordinal: messages.length,
       siblingIndex: tree.siblingIndex[index] ?? 0,
@@ -92,7 +98,7 @@ export function readChatGpt(value: JsonObject): ArchiveConversation {
       contentType: said.contentType,
       text: said.text,
       model: said.model,
-      createdAtMs: node.timeMs,
+      createdAtMs: timeMs,
       assets: said.assets,
     });
   }
