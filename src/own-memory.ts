@@ -1,9 +1,13 @@
 /**
- * Whether bytes lie in memory that Node does not share out: small buffers are parts of a pool, which nobody may take.
- * As little as could be the pool's counts as the pool's.
+ * Whether bytes lie in memory that Node does not share out: small buffers are parts of a pool, which nobody may take. A part of
+ * as little as could be the pool counts as one of the pool's.
  */
 export const hasOwnMemory = (bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> =>
-  bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength > Buffer.poolSize;
+  bytes.buffer instanceof ArrayBuffer && (bytes.buffer.byteLength > Buffer.poolSize || fillsBuffer(bytes));
+
+/** Whether nobody else can have a part of their buffer. */
+export const fillsBuffer = (bytes: Uint8Array): boolean =>
+  bytes.length > 0 && bytes.length === bytes.buffer.byteLength;
 
 /** Of buffers with parts that were lent: how many read one, their owner included, and have not given it back. */
 const readers = new WeakMap<ArrayBufferLike, number>();

@@ -10,6 +10,7 @@ import {
   rememberSource,
 } from '../src/domain/sync/known-archive.ts';
 import type { Lease } from '../src/domain/sync/lease.ts';
+import { giveBack } from '../src/own-memory.ts';
 import type { Reporter } from './reporter.ts';
 
 /** When no more than this is to come of a download, a thread is begun for what is to be read: it ends again without work. */
@@ -92,6 +93,7 @@ async function hashFile(path: string, reporter: Reporter, signal: AbortSignal): 
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
     hash.update(chunk);
+    giveBack(chunk);
     reporter.moved();
   }
   return hash.digest();

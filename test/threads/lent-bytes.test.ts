@@ -26,3 +26,19 @@ test('A conversation at the beginning of a buffer that others read as well leave
     await close();
   }
 });
+
+test('Bytes that fill their buffer are given back however few they are, parts of a pool never', () => {
+  const pooled = Buffer.from('a few of the pool');
+  giveBack(pooled);
+  expect(pooled.toString()).toBe('a few of the pool');
+  for (const length of [1, Buffer.poolSize, Buffer.poolSize + 1]) {
+    const own = Buffer.allocUnsafeSlow(length);
+    giveBack(own);
+    expect(own.buffer.detached).toBe(true);
+    // What is gone already.
+    giveBack(own);
+  }
+  const part = Buffer.allocUnsafeSlow(Buffer.poolSize).subarray(1);
+  giveBack(part);
+  expect(part.buffer.detached).toBe(false);
+});

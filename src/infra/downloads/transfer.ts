@@ -1,6 +1,7 @@
 import { type Agent, type Dispatcher, request } from 'undici';
 import { SyncError } from '../../domain/errors.ts';
 import type { DownloadProgress, FileVersion } from '../../domain/services.ts';
+import { fillsBuffer, giveBack } from '../../own-memory.ts';
 import { type Extent, extentOf, lengthOfUnsatisfied } from './extent.ts';
 import { notAZip, statusFailure, TransientError, tooLarge, tryLater, useAnother } from './failures.ts';
 import type { PartFile } from './part-file.ts';
@@ -141,6 +142,8 @@ async function readBody(
     await part.append(chunk);
     if (!mayBeZip(part.head())) throw notAZip();
     transfer.onProgress({ bytesDone: part.bytes(), bytesTotal: transfer.totalBytes });
+    // Of other buffers the client may not have given out all parts yet.
+    if (fillsBuffer(chunk)) giveBack(chunk);
   }
 }
 
