@@ -109,7 +109,8 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
     const downloads = openDownloads(config.sync);
     closeInTime('downloads', downloads.close);
 
-    const threads = openThreads();
+    const workspace = await openWorkspace(config.dataDir, config.sync.maxArchiveBytes);
+    const threads = openThreads(workspace.scratchPath);
     closeInTime('threads', threads.close);
 
     const files = await openFiles(config);
@@ -126,7 +127,7 @@ export async function openServices(config: Config, logger: Logger): Promise<Open
       events,
       downloads,
       secrets: createSecrets(key.apiKey),
-      workspace: await openWorkspace(config.dataDir, config.sync.maxArchiveBytes),
+      workspace,
       files,
       ingest: createIngestRoot(config.ingestRoot, 'INGEST_ROOT'),
       watched: createIngestRoot(config.worker.watchDir, 'WATCH_DIR'),

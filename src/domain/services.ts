@@ -195,6 +195,8 @@ export interface Workspace {
   archivePath(taskId: string): string;
   /** Writes a task's archive, which appears only when it is whole. Throws a TooLargeError. */
   saveArchive(taskId: string, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Beside which files may be opened whose names go at once; on the same file system as the archives. */
+  scratchPath: string;
   /** Where resumable uploads grow; on the same file system as the archives. */
   uploadsPath: string;
   /** Makes a finished upload a task's archive. */

@@ -19,8 +19,11 @@ const MAX_HEAP_MIB = 2_048;
 /** Larger ones keep more garbage resident, smaller ones copy more. */
 const YOUNG_HEAP_MIB = 6;
 
-/** A pool of threads that begin with the first work and end when there is none. `close` waits for what runs. */
-export function openThreads(): Threads & { close(): Promise<void> } {
+/**
+ * A pool of threads that begin with the first work and end when there is none. `close` waits for what runs. Beside
+ * `scratchPath` there are files for moments.
+ */
+export function openThreads(scratchPath: string): Threads & { close(): Promise<void> } {
   // Below the folder that was asked for there is one for each version of Node.
   const cache = getCompileCacheDir();
   const pool = new Piscina({
@@ -49,7 +52,8 @@ export function openThreads(): Threads & { close(): Promise<void> } {
       // The first work meets what goes wrong.
       pool.run({}, { name: 'warm' }).catch(() => undefined);
     },
-    prepare: (conversations: RawConversations) => run('prepare', conversations, [conversations.bytes.buffer]),
+    prepare: (conversations: RawConversations) =>
+      run('prepare', { ...conversations, scratchPath }, [conversations.bytes.buffer]),
     analyze: ({ copied, urgent }: UnindexedMessages) =>
       run('analyze', { copied, [queueOptionsSymbol]: { urgent } }, [copied.buffer]),
     analyzeSent: ({ conversations, messages, urgent }: NewMessages) =>

@@ -12,6 +12,7 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
   const archivePath = (taskId: string) => join(directory, `${taskId}.zip`);
   return {
     archivePath,
+    scratchPath: join(directory, 'scratch'),
     uploadsPath,
     async adoptArchive(taskId, path) {
       // Its last bytes may have come long ago, and `sweep` spares what is new.

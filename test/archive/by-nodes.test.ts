@@ -86,6 +86,22 @@ test('a conversation parsed by its nodes is the one parsed at once', () => {
   );
 });
 
+test('nodes are read from where the bytes were set aside', () => {
+  fc.assert(
+    fc.property(conversation, (text) => {
+      const bytes = Buffer.from(text);
+      const expected = byNodes(Buffer.from(text));
+      const value = parseByNodes(bytes, (whole) => {
+        const copy = Buffer.from(whole);
+        whole.fill('x');
+        return (from, to) => copy.subarray(from, to);
+      });
+      expect(value && JSON.stringify(value)).toBe(expected);
+      if (expected === null) expect(bytes.toString()).toBe(text);
+    }),
+  );
+});
+
 test('what is cut or damaged is left to the parser of the whole', () => {
   fc.assert(
     fc.property(
@@ -134,7 +150,7 @@ test('a large conversation is read as a small one', () => {
     fc.property(growingForms, (forms) => {
       for (const form of forms) {
         const bytes = Buffer.from(JSON.stringify(form));
-        expect(readConversation(bytes, 0)).toEqual(readConversation(bytes));
+        expect(readConversation(bytes, { largeBytes: 0 })).toEqual(readConversation(bytes));
       }
     }),
   );

@@ -93,7 +93,7 @@ describe('bytes that are not UTF-8', () => {
     ['node by node', 0],
   ])('are read with a warning, parsed %s', (_how, largeBytes) => {
     expect(parseByNodes(latin1)).not.toBeNull();
-    const result = readConversation(latin1, largeBytes);
+    const result = readConversation(latin1, { largeBytes });
     expect(result).toMatchObject({
       conversation: {
         messages: [{ text: 'caf\ufffd' }, { text: 'na\ufffdve' }],

@@ -17,61 +17,71 @@ const MAPPING = 'mapping';
 /** Of an object; more, of which a real conversation has none, would take more memory here than as values. */
 const MAX_MEMBERS = 200_000;
 
-/** Where a member of an object stands in the bytes; `key` with its quotes. */
+/** Where a member of an object stands in the bytes: its key, with the quotes, and its value. */
 interface Member {
-  key: Range;
-  value: Range;
-}
-
-interface Range {
+  keyFrom: number;
+  keyTo: number;
   from: number;
   to: number;
 }
 
+/** Answers some of the bytes that were set aside. */
+export type ReadRange = (from: number, to: number) => Buffer;
+
 /**
- * What JSON.parse would answer, but that each node of `mapping` is parsed anew whenever it is read; `bytes` must stay as
- * they are. Null when that cannot be done or gains nothing: the bytes are not valid JSON, hold no object with a `mapping` of
- * nodes, hold too many of them, or are a single node for more than half.
+ * Takes the bytes of a large conversation when all of them have been looked at, to where they take no memory. Nobody looks at
+ * them afterwards.
  */
-export function parseByNodes(bytes: Buffer): JsonObject | null {
+export type SetAside = (bytes: Buffer) => ReadRange;
+
+export const keepInMemory: SetAside = (bytes) => (from, to) => bytes.subarray(from, to);
+
+/**
+ * What JSON.parse would answer, but that each node of `mapping` is parsed anew whenever it is read. Null when that cannot be
+ * done or gains nothing: the bytes are not valid JSON, hold no object with a `mapping` of nodes, hold too many of them, or
+ * are a single node for more than half. Without `setAside`, and after null, `bytes` must stay as they are.
+ */
+export function parseByNodes(bytes: Buffer, setAside: SetAside = keepInMemory): JsonObject | null {
   const members = membersOf(bytes, 0);
   // A key in escapes may say anything, also `mapping`.
-  if (!members || members.some(({ key }) => bytes.subarray(key.from, key.to).includes(BACKSLASH)))
+  if (!members || members.some(({ keyFrom, keyTo }) => bytes.subarray(keyFrom, keyTo).includes(BACKSLASH)))
     return null;
 
-  const nodes: Range[] = [];
+  const nodes: Member[] = [];
   let skeleton = '';
   let done = 0;
-  for (const { key, value } of members) {
-    const isMapping = bytes.toString('latin1', key.from + 1, key.to - 1) === MAPPING;
-    if (!isMapping || bytes[value.from] !== OPEN_OBJECT) continue;
-    const inside = membersOf(bytes, value.from);
+  for (const { keyFrom, keyTo, from } of members) {
+    const isMapping = bytes.toString('latin1', keyFrom + 1, keyTo - 1) === MAPPING;
+    if (!isMapping || bytes[from] !== OPEN_OBJECT) continue;
+    const inside = membersOf(bytes, from);
     if (!inside) return null;
     for (const node of inside) {
-      if (node.value.to - node.value.from > bytes.length / 2) return null;
-      skeleton += `${bytes.toString('utf8', done, node.value.from)}${nodes.length}`;
-      done = node.value.to;
-      nodes.push(node.value);
+      if (node.to - node.from > bytes.length / 2) return null;
+      skeleton += `${bytes.toString('utf8', done, node.from)}${nodes.length}`;
+      done = node.to;
+      nodes.push(node);
     }
     if (nodes.length > MAX_MEMBERS) return null;
   }
   if (nodes.length === 0) return null;
   skeleton += bytes.toString('utf8', done);
 
-  const parse = ({ from, to }: Range): unknown => JSON.parse(bytes.toString('utf8', from, to));
   let value: unknown;
   try {
     value = JSON.parse(skeleton);
     // Also those that a later node of the same key takes the place of.
-    for (const node of nodes) parse(node);
+    for (const { from, to } of nodes) JSON.parse(bytes.toString('utf8', from, to));
   } catch {
     return null;
   }
   if (!isObject(value) || !isObject(value.mapping)) return null;
-  for (const [id, index] of Object.entries(value.mapping)) {
-    const node = nodes[index as number];
-    if (node) Object.defineProperty(value.mapping, id, { get: () => parse(node), enumerable: true });
-  }
+  const read = setAside(bytes);
+  value.mapping = new Proxy(value.mapping, {
+    get(mapping, id) {
+      const node = Object.hasOwn(mapping, id) ? nodes[mapping[id as string] as number] : undefined;
+      return node ? JSON.parse(read(node.from, node.to).toString('utf8')) : Reflect.get(mapping, id);
+    },
+  });
   return value;
 }
 
@@ -87,13 +97,14 @@ function membersOf(bytes: Buffer, from: number): Member[] | null {
     at = behindBlanks(bytes, at + 1);
     if (bytes[at] === CLOSE_OBJECT && members.length === 0) return members;
     if (bytes[at] !== QUOTE) return null;
-    const key = { from: at, to: endOfValue(bytes, at) };
-    at = behindBlanks(bytes, key.to);
+    const keyFrom = at;
+    const keyTo = endOfValue(bytes, at);
+    at = behindBlanks(bytes, keyTo);
     if (bytes[at] !== COLON) return null;
-    at = behindBlanks(bytes, at + 1);
-    const value = { from: at, to: endOfValue(bytes, at) };
-    if (members.push({ key, value }) > MAX_MEMBERS) return null;
-    at = behindBlanks(bytes, value.to);
+    const from = behindBlanks(bytes, at + 1);
+    const to = endOfValue(bytes, from);
+    if (members.push({ keyFrom, keyTo, from, to }) > MAX_MEMBERS) return null;
+    at = behindBlanks(bytes, to);
   } while (bytes[at] === COMMA);
   return bytes[at] === CLOSE_OBJECT ? members : null;
 }

@@ -1,5 +1,6 @@
 /** The module that a thread loads; each function is one kind of work. */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { keepInMemory, type SetAside } from '../../archive/chatgpt/by-nodes.ts';
 import { readConversation } from '../../archive/conversation.ts';
 import type { EncodedRows } from '../../domain/import/binary-rows.ts';
 import {
@@ -11,13 +12,33 @@ import {
 import type { SentRows } from '../../domain/import/rows.ts';
 import { encodeTerms, encodeTermsOfSent, type UnindexedMessages } from '../../domain/import/terms.ts';
 import { analyze as analyzeText } from '../../text/analyze.ts';
+import { type SetAsideBytes, setBytesAside } from './set-aside.ts';
 
 /** Nothing but that this module is loaded. */
 export function warm() {}
 
-export function prepare(conversations: RawConversations) {
-  const prepared = prepareConversations(readConversation, conversations);
-  return moving(prepared, buffersOf(prepared));
+/**
+ * A conversation that fills its buffer alone, as all large ones do, is beside `scratchPath` while its nodes are read, or in
+ * memory when the disk does not take it.
+ */
+export function prepare({ scratchPath, ...conversations }: RawConversations & { scratchPath: string }) {
+  const files: SetAsideBytes[] = [];
+  const setAside: SetAside = (bytes) => {
+    try {
+      const file = setBytesAside(scratchPath, bytes);
+      files.push(file);
+      return file.read;
+    } catch {
+      return keepInMemory(bytes);
+    }
+  };
+  try {
+    const options = conversations.ends.length === 1 ? { setAside } : {};
+    const prepared = prepareConversations((bytes) => readConversation(bytes, options), conversations);
+    return moving(prepared, buffersOf(prepared));
+  } finally {
+    for (const file of files) file.close();
+  }
 }
 
 export const analyze = (messages: Pick<UnindexedMessages, 'copied'>) =>
