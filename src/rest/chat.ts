@@ -5,7 +5,6 @@ import { type ChatInput, MAX_ANALYZED_CHARACTERS, parseHistoryLimit } from '../d
 import { deleteChatSession, getChatSession, listChatTurns } from '../domain/chat/session.ts';
 import { suggest } from '../domain/chat/suggestions.ts';
 import { stateOf } from '../domain/chat/turn.ts';
-import { createCredentialWatch } from '../domain/credential.ts';
 import { DomainError, NotFoundError, NotSignedInError } from '../domain/errors.ts';
 import { encodeId, localId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
@@ -63,13 +62,11 @@ export const chatRoutes: Route[] = [
     about: descriptions.stream,
     fieldNames,
     async handle(services, call) {
-      const signedOut = new AbortController();
-      const signal = AbortSignal.any([call.signal, signedOut.signal]);
       // Nobody comes here who is not signed in, which the type does not say.
       const release = call.viewer ? services.streams.open(call.viewer.userId) : () => undefined;
       try {
-        const events = await openChat(services, call.viewer, toInput(call.body), signal);
-        return eventStream(toStreamed(services, events, call, signedOut), release);
+        const events = await openChat(services, call.viewer, toInput(call.body), call.signal);
+        return eventStream(toStreamed(services, events, call), release);
       } catch (error) {
         release();
         throw error;
@@ -191,26 +188,21 @@ type Streamed = {
 async function* toStreamed(
   services: Services,
   events: AsyncGenerator<ChatEvent>,
-  { viewer, signal, requestId }: Call,
-  signedOut: AbortController,
+  { signal, requestId }: Call,
 ): AsyncGenerator<Streamed> {
-  // An answer may take minutes: it ends with the session or key that asked for it.
-  const unwatch = viewer
-    ? createCredentialWatch(services).watch(viewer, () => signedOut.abort(new NotSignedInError()))
-    : () => undefined;
   try {
     for await (const event of events) yield toEvent(event);
   } catch (error) {
-    if (signal.aborted) return;
-    if (signedOut.signal.aborted) yield { type: 'error', data: { detail: new NotSignedInError().message } };
+    // An answer may take minutes: it ends with the session or key that asked for it.
+    if (signal.reason instanceof NotSignedInError)
+      yield { type: 'error', data: { detail: signal.reason.message } };
+    else if (signal.aborted) return;
     else if (error instanceof DomainError) yield { type: 'error', data: { detail: error.message } };
     else {
       services.logger.error({ error, requestId }, 'a chat failed unexpectedly');
       const detail = `Something went wrong. Quote the request id ${requestId}.`;
       yield { type: 'error', data: { detail, request_id: requestId } };
     }
-  } finally {
-    unwatch();
   }
 }
 

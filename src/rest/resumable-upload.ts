@@ -6,12 +6,14 @@ import { ERRORS, Server as TusServer } from '@tus/server';
 import type { RequestHandler } from 'express';
 import { v7 as uuidv7 } from 'uuid';
 import { credentialsOf } from '../auth/credentials.ts';
+import type { CredentialWatch } from '../domain/credential.ts';
 import { DomainError } from '../domain/errors.ts';
 import { encodeId } from '../domain/global-id.ts';
 import type { Services } from '../domain/services.ts';
 import { beginUpload, importUploadedFile } from '../domain/sync/upload.ts';
 import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
+import { watchWhileOpen } from './credential-guard.ts';
 import { bodyOf, refuseEncoded, statuses } from './errors.ts';
 
 export const RESUMABLE_UPLOAD_PATH = '/sync/upload/resumable';
@@ -24,6 +26,7 @@ export const RESUMABLE_UPLOAD_PATH = '/sync/upload/resumable';
 export function createResumableUpload(
   services: Services,
   authenticate: Authenticate,
+  credentials: CredentialWatch,
   options: { maxArchiveBytes: number },
 ): RequestHandler {
   const directory = services.workspace.uploadsPath;
@@ -67,6 +70,8 @@ export function createResumableUpload(
     if (request.method === 'POST') await beginUpload(services, viewer);
     else if (request.method !== 'OPTIONS') requireScope(viewer, 'write');
     refuseEncoded(request.headers);
+    // What has come is kept, and is asked for again after the next sign-in.
+    watchWhileOpen(credentials, viewer, response, () => request.destroy());
     await viewers.run(viewer, () => server.handle(request, response));
   };
 }

@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import express, { type NextFunction, type Request, type Response, type Router } from 'express';
 import { credentialsOf } from '../auth/credentials.ts';
-import { InvalidInputError } from '../domain/errors.ts';
+import { createCredentialWatch } from '../domain/credential.ts';
+import { InvalidInputError, NotSignedInError } from '../domain/errors.ts';
 import { forReading, noteWrite } from '../domain/reading.ts';
 import type { Services } from '../domain/services.ts';
 import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.ts';
@@ -13,6 +14,7 @@ import { authRoutes } from './auth.ts';
 import { signInRoutes } from './auth-descriptions.ts';
 import { chatRoutes } from './chat.ts';
 import { conversationRoutes } from './conversation.ts';
+import { untilSignedOut, watchWhileOpen } from './credential-guard.ts';
 import { documentRoutes } from './document.ts';
 import { exportRoutes } from './export.ts';
 import { healthRoutes } from './health.ts';
@@ -36,14 +38,23 @@ export interface Call {
   requestId: string;
   /** The body as it comes, for a route that reads it itself. */
   stream: AsyncIterable<Uint8Array>;
-  /** Aborts when the client leaves before its answer is complete. */
+  /**
+   * Aborts when the client leaves before its answer is complete; with a NotSignedInError as its reason when the key or
+   * session that it came with counts no more.
+   */
   signal: AbortSignal;
 }
 
 /** JSON, or a stream with headers of its own. */
 export type Answer =
   | { status?: number; body: object; headers?: Record<string, string>; stream?: undefined }
-  | { status?: number; stream: Readable; headers: Record<string, string | number> };
+  | {
+      status?: number;
+      stream: Readable;
+      headers: Record<string, string | number>;
+      /** Heeds the call's signal, and tells its reader why it ends; any other is cut off. */
+      endsItself?: true;
+    };
 
 export interface Route extends DescribedRoute {
   /** Changes nothing, though it is no GET. */
@@ -90,9 +101,10 @@ export function createRestRouter(
   options: { maxArchiveBytes: number },
 ): Router {
   const router = express.Router();
+  const credentials = createCredentialWatch(services);
   router.all(
     [RESUMABLE_UPLOAD_PATH, `${RESUMABLE_UPLOAD_PATH}/:id`],
-    createResumableUpload(services, authenticate, options),
+    createResumableUpload(services, authenticate, credentials, options),
   );
   for (const route of routes) {
     const takesJson = route.method === 'post' && !route.readsStream;
@@ -107,11 +119,13 @@ export function createRestRouter(
       },
       takesJson ? [express.json({ limit: route.maxBodyBytes ?? MAX_BODY_BYTES })] : [],
       async (request: Request, response: Response) => {
-        const left = new AbortController();
-        response.once('close', () => {
-          if (!response.writableFinished) left.abort();
-        });
         const viewer: Viewer | null = response.locals.viewer;
+        const over = new AbortController();
+        const { signal } = over;
+        response.once('close', () => {
+          if (!response.writableFinished) over.abort();
+        });
+        watchWhileOpen(credentials, viewer, response, () => over.abort(new NotSignedInError()));
         const reads = route.method === 'get' || route.onlyReads === true;
         const answer = await route
           .handle(reads ? await forReading(services, viewer) : services, {
@@ -122,18 +136,20 @@ export function createRestRouter(
             headers: request.headers,
             requestId: currentRequestId(),
             // An answer that comes before the end of the body must still find its connection.
-            stream: request.iterator({ destroyOnReturn: false }),
-            signal: left.signal,
+            stream: untilSignedOut(request.iterator({ destroyOnReturn: false }), signal),
+            signal,
           })
           .catch((error) => {
+            if (signal.reason instanceof NotSignedInError) throw signal.reason;
             throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
           });
         if (!reads) await noteWrite(services, viewer);
         response.status(answer.status ?? 200);
         response.set(answer.headers ?? {});
         if (!answer.stream) return response.json(answer.body);
-        await pipeline(answer.stream, response).catch((error) => {
-          if (!left.signal.aborted) throw error;
+        const cutOff = answer.endsItself ? {} : { signal };
+        await pipeline(answer.stream, response, cutOff).catch((error) => {
+          if (!signal.aborted) throw error;
         });
       },
     );

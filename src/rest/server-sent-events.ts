@@ -11,6 +11,7 @@ const PING_EVERY_MS = 15_000;
 export function eventStream(events: AsyncGenerator<object>, onClose: () => void): Answer {
   return {
     stream: Readable.from(framesOf(events)).once('close', onClose),
+    endsItself: true,
     headers: {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
