@@ -65,15 +65,20 @@ async function* streamAnswer(
     let patienceMs = config.firstTokenTimeoutMs;
     let end: ChatEnd | null = null;
     for (;;) {
-      const { value: chunk, done } = await within(patienceMs, chunks.next());
+      const { value: chunk, done } = await within(patienceMs, chunks.next()).catch((error) => {
+        // It has said why it ends: nothing is missing.
+        if (end !== null && !signal.aborted) return { done: true as const, value: undefined };
+        throw error;
+      });
       if (done) break;
-      const choice = chunk.choices[0];
+      // Some servers tell of their filters in chunks without a choice, or in a choice without a piece of the answer.
+      const choice = chunk.choices?.[0];
       if (choice?.finish_reason) end = ends[choice.finish_reason] ?? 'DONE';
       // Thoughts come in fields of other names: they show that it is at work, and are no part of the answer.
       if (Object.entries(choice?.delta ?? {}).some(([name, value]) => name !== 'role' && value)) {
         patienceMs = config.nextTokenTimeoutMs;
       }
-      const text = textOf(choice?.delta.content);
+      const text = textOf(choice?.delta?.content);
       if (text !== '') yield text;
     }
     // The client ends a stream quietly both when it is taken back and when its connection closes early.

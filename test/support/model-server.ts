@@ -23,6 +23,8 @@ export interface ModelAnswer {
   sayOddly(content: unknown): void;
   /** Sends a piece of what the model thinks before it answers. */
   think(piece: string): void;
+  /** Sends a chunk that has the usual fields but for these. */
+  chunk(fields: object): void;
   /** Ends the answer as a model does. */
   finish(reason?: 'stop' | 'length' | 'content_filter'): void;
   /** Ends it without a reason. */
@@ -107,18 +109,20 @@ export async function startModelServer(): Promise<ModelServer> {
 }
 
 function answerOn(response: ServerResponse): ModelAnswer {
-  const send = (delta: object, reason: string | null = null) => {
+  const chunk = (fields: object) => {
     if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
-    const choices = [{ index: 0, delta, finish_reason: reason }];
-    const chunk = { id: 'answer', object: 'chat.completion.chunk', model: 'test-model', created: 1, choices };
-    response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    const usual = { id: 'answer', object: 'chat.completion.chunk', model: 'test-model', created: 1 };
+    response.write(`data: ${JSON.stringify({ ...usual, ...fields })}\n\n`);
   };
+  const send = (delta: object, reason: string | null = null) =>
+    chunk({ choices: [{ index: 0, delta, finish_reason: reason }] });
   return {
     say(...pieces) {
       for (const content of pieces) send({ content });
     },
     sayOddly: (content) => send({ content }),
     think: (piece) => send({ reasoning_content: piece }),
+    chunk,
     finish(reason = 'stop') {
       send({}, reason);
       response.end('data: [DONE]\n\n');

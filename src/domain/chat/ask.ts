@@ -173,7 +173,8 @@ async function* answerTurn(
     } finally {
       await pieces.return('DONE');
     }
-    if (response === '') throw new ChatUnavailableError('REFUSED', 'The model gave no answer. Ask again.');
+    if (response.trim() === '')
+      throw new ChatUnavailableError('REFUSED', 'The model gave no answer. Ask again.');
     turn = await endTurn(services, turn, { status: 'ANSWERED', response, error: notice });
   } catch (cause) {
     signal.throwIfAborted();
@@ -196,11 +197,15 @@ async function* answerTurn(
 /** An answer as PostgreSQL can hold it, of a length that memory can. */
 async function* limitLength(pieces: AsyncGenerator<string, ChatEnd>): AsyncGenerator<string, ChatEnd> {
   let left = MAX_ANSWER_CHARACTERS;
+  let half = '';
   try {
     for (;;) {
       const { value, done } = await pieces.next();
       if (done) return value;
-      const text = value.replaceAll('\0', '').slice(0, left).toWellFormed();
+      const whole = half + value.replaceAll('\0', '');
+      // Some servers cut between the two halves of a character.
+      [half = ''] = /[\ud800-\udbff]$/.exec(whole) ?? [];
+      const text = whole.slice(0, Math.min(left, whole.length - half.length)).toWellFormed();
       if (text !== '') yield text;
       left -= text.length;
       if (left <= 0) return 'LENGTH';
