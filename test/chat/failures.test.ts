@@ -75,6 +75,14 @@ const failures: Record<string, Failure> = {
     response: 'Once [1',
     isTakenBack: false,
   },
+  'says nothing but blanks': {
+    script(answer) {
+      answer.say(' ', '\n');
+      answer.finish();
+    },
+    reason: 'REFUSED',
+    response: ' \n',
+  },
   'says nothing at all': { script: (answer) => answer.finish(), reason: 'REFUSED', response: '' },
 };
 
