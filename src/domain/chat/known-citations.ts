@@ -8,9 +8,12 @@ const CITATION = String.raw`\[${NUMBERS}\]`;
 /** A run of backticks, the end of a line, or citations side by side; before a `(` the last one is a link. */
 const PART = new RegExp(String.raw`(\`+)|(\n)| ?((?:${CITATION}){1,5})(?!\()`, 'g');
 
-/** The beginning of such a part at the end of a piece. */
+/** No fence of code is longer. */
+const MAX_TICKS = 100;
+
+/** The beginning of such a part at the end of a piece. A longer run of backticks is looked through once, and not held. */
 const UNFINISHED = new RegExp(
-  String.raw`(?:\`+| | ?(?:${CITATION}){1,5}| ?(?:${CITATION}){0,4}\[(?:${NUMBERS}(?:, ?)?)?)$`,
+  String.raw`(?:(?<!\`)\`{1,${MAX_TICKS}}| | ?(?:${CITATION}){1,5}| ?(?:${CITATION}){0,4}\[(?:${NUMBERS}(?:, ?)?)?)$`,
 );
 
 /**
