@@ -102,6 +102,39 @@ test('a session of somebody else is as unknown as one that does not exist', asyn
   expect(await readTurn(second.client, turn.id)).toBeNull();
 });
 
+describe('A session that is deleted while its answer comes', () => {
+  const deleteMidway = (sessionId: string) =>
+    model.next(async (answer) => {
+      answer.say('Once');
+      await second.client.rest('DELETE', `/chat/history/${sessionId}`);
+      answer.say(' upon a time.');
+      answer.finish();
+    });
+
+  test('is told of to whoever waits, and nobody is asked for what could follow', async () => {
+    const { session } = await ask(second.client, { query: 'heirloom' });
+    const suggested = model.askedForSuggestions.length;
+    deleteMidway(session.id);
+    expect(await ask(second.client, { query: 'spoon', sessionId: session.id })).toMatchObject({
+      __typename: 'NotFound',
+      message: 'No such chat session.',
+    });
+    expect(model.askedForSuggestions).toHaveLength(suggested);
+  });
+
+  test('ends a stream with an error', async () => {
+    const { session } = await ask(second.client, { query: 'heirloom' });
+    deleteMidway(session.id);
+    const { text } = await second.client.rest('POST', '/chat/stream', {
+      query: 'spoon',
+      session_id: session.id,
+    });
+    expect(text.trim().split('\n').at(-1)).toBe(
+      'data: {"type":"error","data":{"detail":"No such chat session."}}',
+    );
+  });
+});
+
 test('sessions are listed to their owner, the last used first, and a deletion is noted', async () => {
   const { client, viewer } = await server.asUser();
   const one = await ask(client, { query: 'First question' });

@@ -238,6 +238,8 @@ async function failQuietly(
   try {
     await endTurn(services, turn, { status: 'FAILED', response, error });
   } catch (cause) {
+    // Its session was deleted, and nothing of it is to be kept.
+    if (cause instanceof NotFoundError) return;
     services.logger.warn({ error: cause }, 'a broken-off chat turn could not be written');
   }
 }

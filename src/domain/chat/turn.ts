@@ -116,7 +116,10 @@ export async function readFailedTurn(services: Services, viewer: Viewer, id: str
   return turn;
 }
 
-/** Ends an attempt, once: what another attempt or a deletion has overtaken stays as it is. Answers the turn as it ended. */
+/**
+ * Ends an attempt, once: what another attempt has overtaken stays as it is. Answers the turn as it ended. Throws a
+ * NotFoundError when it was overtaken or its session deleted meanwhile.
+ */
 export async function endTurn(services: Services, turn: ChatTurn, end: TurnEnd): Promise<ChatTurn> {
   const data = {
     status: end.status,
@@ -124,28 +127,32 @@ export async function endTurn(services: Services, turn: ChatTurn, end: TurnEnd):
     errorCode: end.error?.code ?? null,
     errorMessage: end.error?.message ?? null,
   };
-  const { userId, sessionId, ordinal, createdAt } = turn;
-  await services.prisma.chatTurn.updateMany({
-    where: { userId, sessionId, ordinal, createdAt, status: 'ANSWERING' },
-    data,
-  });
-  await noteWrite(services, { userId });
-  return { ...turn, ...data };
+  return change(services, turn, data, 'ANSWERING');
 }
 
-/** Adds suggestions to an answered turn. */
+/** Adds suggestions to an answered turn. Throws a NotFoundError when its session was deleted meanwhile. */
 export async function keepSuggestions(
   services: Services,
   turn: ChatTurn,
   suggestions: string[],
 ): Promise<ChatTurn> {
+  return change(services, turn, { suggestions }, 'ANSWERED');
+}
+
+async function change(
+  services: Services,
+  turn: ChatTurn,
+  data: Partial<Pick<ChatTurn, 'status' | 'response' | 'errorCode' | 'errorMessage' | 'suggestions'>>,
+  status: ChatTurnStatus,
+): Promise<ChatTurn> {
   const { userId, sessionId, ordinal, createdAt } = turn;
-  await services.prisma.chatTurn.updateMany({
-    where: { userId, sessionId, ordinal, createdAt },
-    data: { suggestions },
+  const { count } = await services.prisma.chatTurn.updateMany({
+    where: { userId, sessionId, ordinal, createdAt, status },
+    data,
   });
+  if (count === 0) throw new NotFoundError('chat session');
   await noteWrite(services, { userId });
-  return { ...turn, suggestions };
+  return { ...turn, ...data };
 }
 
 /** Where a turn stands. One that a server left behind when it died has failed. */
