@@ -163,3 +163,15 @@ test('sessions are listed to their owner, the last used first, and a deletion is
     await database.query('SELECT action, subject FROM audit_events WHERE user_id = $1', [viewer.userId]),
   ).toEqual([{ action: 'chat.deleted', subject: null }]);
 });
+
+test('a session of which a turn is asked again is the last used', async () => {
+  const { client } = await server.asUser();
+  model.next((answer) => answer.refuse(500));
+  const { turn: failed } = await ask(client, { query: 'First question' });
+  await ask(client, { query: 'Second question' });
+  await ask(client, { retryTurnId: failed?.id });
+  const { chatSessions } = await client.request<{ chatSessions: { edges: { node: { title: string } }[] } }>(
+    '{ chatSessions { edges { node { title } } } }',
+  );
+  expect(chatSessions.edges.map(({ node }) => node.title)).toEqual(['First question', 'Second question']);
+});

@@ -83,18 +83,25 @@ export async function beginTurnAgain(
     errorMessage: null,
     createdAt: new Date(),
   };
+  const { userId } = viewer;
   const { sessionId, ordinal } = turn;
-  const { count } = await services.prisma.chatTurn.updateMany({
-    where: {
-      userId: viewer.userId,
-      sessionId,
-      ordinal,
-      OR: [{ status: 'FAILED' }, { status: 'ANSWERING', createdAt: { lt: staleBefore() } }],
-    },
-    data: fresh,
+  return services.prisma.$transaction(async (tx) => {
+    await tx.chatSession.updateMany({
+      where: { userId, id: sessionId },
+      data: { updatedAt: fresh.createdAt },
+    });
+    const { count } = await tx.chatTurn.updateMany({
+      where: {
+        userId,
+        sessionId,
+        ordinal,
+        OR: [{ status: 'FAILED' }, { status: 'ANSWERING', createdAt: { lt: staleBefore() } }],
+      },
+      data: fresh,
+    });
+    if (count === 0) throw notRetryable();
+    return { ...turn, ...fresh };
   });
-  if (count === 1) return { ...turn, ...fresh };
-  throw notRetryable();
 }
 
 const staleBefore = () => new Date(Date.now() - STALE_AFTER_MS);
