@@ -12,6 +12,7 @@ import { untilTurnsEnd } from './domain/chat/running.ts';
 import { configureSyncOnce } from './domain/sync/config.ts';
 import { ensureOwner } from './domain/user.ts';
 import type { Authenticate, Viewer } from './domain/viewer.ts';
+import { asksForWebSocket } from './graphql/websocket.ts';
 import { atMost, type Deadline, deadlineIn } from './infra/patience.ts';
 import { serverUrl } from './server-url.ts';
 import { type OpenServices, openServices } from './services.ts';
@@ -66,7 +67,10 @@ export async function serve(
     });
     const authenticate = createAuthenticate(services, authenticator(apiKey, owner), cookie);
     const app = createApp(opened, { authenticate, cookie }, config, logger);
-    const server = createServer({ connectionsCheckingInterval: CONNECTION_CHECK_MS }, app.handler);
+    const server = createServer(
+      { connectionsCheckingInterval: CONNECTION_CHECK_MS, shouldUpgradeCallback: asksForWebSocket },
+      app.handler,
+    );
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(config.http.port, config.http.host, resolve);

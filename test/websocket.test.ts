@@ -1,9 +1,33 @@
-import { expect, test } from 'vitest';
-import { startTestServer } from './support/server.ts';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestServer, type TestServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ backend: 'postgres' });
+});
+afterAll(() => server.close());
+
+test('a request that offers another protocol beside its own is answered all the same', async () => {
+  const offer = {
+    connection: 'Upgrade, HTTP2-Settings',
+    upgrade: 'h2c',
+    'http2-settings': 'AAMAAABkAAQAAP__',
+  };
+  const statusOf = async (method: string, path: string, body = '') => {
+    const headers = { ...offer, 'x-api-key': server.apiKey, 'content-type': 'application/json' };
+    const sent = request(new URL(path, server.url), { method, headers }).end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  expect(await statusOf('GET', '/sync/config')).toBe(200);
+  expect(await statusOf('POST', '/graphql', '{"query":"{ viewer { id } }"}')).toBe(200);
+});
+
 test('an operation over WebSocket that is no GraphQL fails alone, its socket stays', async () => {
-  const server = await startTestServer({ backend: 'postgres' });
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const received: { type: string; id?: string; payload?: unknown }[] = [];
   const closed: number[] = [];
@@ -34,5 +58,4 @@ test('an operation over WebSocket that is no GraphQL fails alone, its socket sta
   });
   expect(server.logged()).not.toContain('forged-id');
   socket.close();
-  await server.close();
 });

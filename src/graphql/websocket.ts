@@ -139,6 +139,13 @@ export function attachWebSocket(
   };
 }
 
+/**
+ * Whether a request is to become a WebSocket. An offer of anything else is passed over and the request answered (RFC 9110,
+ * section 7.8): Java's client and others offer HTTP/2 with each one.
+ */
+export const asksForWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket';
+
 function keyOf({ extra, connectionParams }: SocketContext): string | undefined {
   const key =
     extra.request.headers['x-api-key'] ?? connectionParams?.['X-API-Key'] ?? connectionParams?.['x-api-key'];
