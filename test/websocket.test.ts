@@ -33,8 +33,9 @@ test('an operation over WebSocket that is no GraphQL fails alone, its socket sta
   const closed: number[] = [];
   socket.onmessage = ({ data }) => received.push(JSON.parse(String(data)));
   socket.onclose = ({ code }) => closed.push(code);
-  const answerTo = async (message: { type: string; id?: string; payload?: object }, type: string) => {
-    socket.send(JSON.stringify(message));
+  type Message = { type: string; id?: string; payload?: object };
+  const answerTo = async (message: Message, type: string, text = JSON.stringify(message)) => {
+    socket.send(text);
     const isAnswer = (each: { type: string; id?: string }) => each.type === type && each.id === message.id;
     await until(`${type} or the end came`, () => received.some(isAnswer) || closed.length > 0);
     expect(closed).toEqual([]);
@@ -49,6 +50,13 @@ test('an operation over WebSocket that is no GraphQL fails alone, its socket sta
   ]);
   const fine = { type: 'subscribe', id: 'fine', payload: { query: '{ viewer { displayName } }' } };
   expect(await answerTo(fine, 'next')).toEqual({ data: { viewer: { displayName: 'Owner' } } });
+
+  const brackets = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  const nested = `"id":"nested","payload":{"query":"{ viewer { id } }","variables":{"deep":${brackets}}}`;
+  expect(
+    await answerTo({ type: 'subscribe', id: 'nested' }, 'next', `{"type":"subscribe",${nested}}`),
+  ).toMatchObject({ errors: [{ extensions: { code: 'OPERATION_TOO_LARGE' } }] });
+  expect(await answerTo({ ...fine, id: 'still fine' }, 'next')).toHaveProperty('data.viewer');
 
   // What the client calls its operation must not stand in the log in place of a request id.
   await server.services.database.query('DROP TABLE sync_configs CASCADE');

@@ -25,6 +25,8 @@ const MAX_TOKENS = 1_000;
 const MAX_DEPTH = 12;
 const MAX_ALIASES = 30;
 const MAX_DIRECTIVES = 50;
+/** Of the variables, which no input of ours nests half as deep. Thousands of levels exhaust the stack of whoever walks them. */
+const MAX_NESTING = 20;
 
 /** Parsed documents that are kept, at about 300 kB for the largest; those that are no GraphQL are not. */
 export const documentCaches = {
@@ -46,7 +48,8 @@ const onExcess = { onReject: [refuse], propagateOnRejection: false };
 
 /**
  * What one operation may ask for, over HTTP and WebSockets alike. All is decided before anything is executed: length,
- * tokens, depth, aliases and directives from the document alone, the cost with its variables, which name page sizes.
+ * tokens, depth, aliases and directives from the document alone, the cost with its variables, which name page sizes and
+ * may nest only so deep themselves.
  */
 export function limitOperations(): Plugin<GraphQLContext>[] {
   return [
@@ -90,12 +93,21 @@ interface Execution {
 
 function limitCost(): Plugin<GraphQLContext> {
   const refuseCostly = ({ args, setResultAndStopExecution }: Execution) => {
+    if (isDeeper(args.variableValues, MAX_NESTING)) {
+      const reason = `The variables nest deeper than ${MAX_NESTING} levels.`;
+      return setResultAndStopExecution({ errors: [refusal(reason)] });
+    }
     const cost = costOf(args);
     if (cost <= MAX_COST) return;
     const reason = `The operation costs ${cost}, and ${MAX_COST} is the most: ask for smaller pages or fewer fields.`;
     setResultAndStopExecution({ errors: [refusal(reason)] });
   };
   return { onExecute: refuseCostly, onSubscribe: refuseCostly };
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 /** 400 in every media type: older clients, which hear of a slip with a 200, hear of this as the refusal that it is. */

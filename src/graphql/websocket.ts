@@ -46,9 +46,19 @@ interface Enveloped {
   rootValue: Record<'execute' | 'subscribe', (args: ExecutionArgs) => OperationResult>;
 }
 
-function inRequest(args: ExecutionArgs, operation: 'execute' | 'subscribe'): OperationResult {
+function inRequest(
+  args: ExecutionArgs,
+  operation: 'execute' | 'subscribe',
+  mask: ReturnType<typeof createMask>,
+): OperationResult {
   const { contextValue, rootValue } = args as unknown as Enveloped;
-  return requestContext.run({ requestId: contextValue.requestId }, () => rootValue[operation](args));
+  return requestContext.run({ requestId: contextValue.requestId }, async () => {
+    try {
+      return await rootValue[operation](args);
+    } catch (error) {
+      return { errors: [mask(error) as GraphQLError] };
+    }
+  });
 }
 
 /**
@@ -87,11 +97,11 @@ export function attachWebSocket(
           keyOf(context) !== undefined || request.headers.cookie === undefined || door.isOwnPage(request)
         );
       },
-      execute: (args) => inRequest(args, 'execute'),
-      subscribe: (args) => inRequest(args, 'subscribe'),
+      // Thrown on, an error of these would close the socket, and with it every other operation.
+      execute: (args) => inRequest(args, 'execute', mask),
+      subscribe: (args) => inRequest(args, 'subscribe', mask),
       onSubscribe: (context, _id, payload) => {
         const requestId = randomUUID();
-        // Thrown on, an error would close the socket, and with it every other operation.
         return requestContext.run({ requestId }, () =>
           prepare(context, payload, requestId).catch((error) => [mask(error) as GraphQLError]),
         );

@@ -18,7 +18,9 @@ interface Refused {
 }
 
 /** Sends a document as older clients do, which hear of a slip with a 200. */
-async function post(query: string, variables: object = {}): Promise<Refused> {
+const post = (query: string, variables: object = {}) => send(JSON.stringify({ query, variables }));
+
+async function send(body: string): Promise<Refused> {
   const response = await fetch(`${server.url}/graphql`, {
     method: 'POST',
     headers: {
@@ -26,7 +28,7 @@ async function post(query: string, variables: object = {}): Promise<Refused> {
       accept: 'application/json',
       'x-api-key': server.apiKey,
     },
-    body: JSON.stringify({ query, variables }),
+    body,
   });
   return { status: response.status, ...((await response.json()) as Omit<Refused, 'status'>) };
 }
@@ -136,6 +138,15 @@ describe('Before it is executed,', () => {
       }),
     });
     expect(two.status).toBe(400);
+  });
+
+  test('variables that nest by the thousand are refused with a 400, also those that nothing takes', async () => {
+    const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    for (const query of ['{ viewer { id } }', 'query Q($ids: [ID!]!) { nodes(ids: $ids) { id } }']) {
+      const answer = await send(`{"query":"${query}","variables":{"ids":${nested}}}`);
+      expect(answer).toMatchObject(refusedWith(/nest deeper than 20 levels/));
+    }
+    expect(server.logged()).not.toContain('"level":50');
   });
 
   test('an id that is none lets nothing pass beside it', async () => {
