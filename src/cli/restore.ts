@@ -24,20 +24,24 @@ async function restore(program: Program, path: string): Promise<number> {
     () => openFiles(config),
     (opened) => opened.close(),
   );
-  const {
-    tables,
-    files: stored,
-    missing,
-  } = await restoreBackup({
-    path,
-    databaseUrl,
-    files,
-    logger,
-    onProgress: (what, done) => process.stderr.write(`${what}: ${done}\n`),
-  });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const onProgress = (what: string, done: number) => process.stderr.write(`${what}: ${done}\n`);
+  // Owned, so that Ctrl-C waits for a migration, and the next try finds the database empty.
+  const { work } = await program.own(
+    async () => ({ work: restoreBackup({ path, databaseUrl, files, logger, onProgress, signal }) }),
+    async (begun) => {
+      controller.abort();
+      await begun.work.catch(() => undefined);
+    },
+  );
+  const { tables, files: stored, missing, leftOut } = await work;
   const rows = Object.values(tables).reduce((sum, table) => sum + table.rows, 0);
   process.stdout.write(`Restored ${rows} rows and ${stored} files.\n`);
   if (missing > 0) process.stdout.write(`${missing} files were missing when the backup was made.\n`);
+  if (leftOut.length > 0) {
+    process.stdout.write(`Left out, for they are not Sidecar's: ${leftOut.join(', ')}.\n`);
+  }
   if (!config.apiKey) {
     process.stdout.write(
       'Start the server with the API_KEY of the one that was backed up: it opens the stored export URLs.\n',

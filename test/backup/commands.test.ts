@@ -5,9 +5,10 @@ import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import { dialogue } from '../archive/builders.ts';
+import { countRows } from '../support/backups.ts';
 import { createTestClient } from '../support/client.ts';
 import { exportOf } from '../support/exports.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createEmptyDatabase, createTestDatabase, query } from '../support/postgres.ts';
 import { runScript } from '../support/programs.ts';
 import { until } from '../support/until.ts';
 
@@ -87,6 +88,51 @@ test('Ctrl-C breaks a backup off, even one that waits for a migration, and leave
   expect(await backup.exited).toBe(1);
   expect((await readdir(folder)).filter((name) => name.startsWith('backup'))).toEqual([]);
 });
+
+test(
+  'Ctrl-C breaks a restore off behind the migration that runs, and a second one finds an empty place',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sidecar-backup-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const source = await createTestDatabase();
+    onTestFinished(source.drop);
+    await query(source.url, 'INSERT INTO users (id) VALUES (gen_random_uuid())');
+    const env = { DATA_DIR: folder };
+    const path = join(folder, 'backup.tar');
+    const backup = await runScript('backup', [path], { ...env, DB_URL: source.url });
+    expect(await backup.exited, backup.stderr()).toBe(0);
+
+    const place = await createEmptyDatabase();
+    onTestFinished(place.drop);
+    const client = new pg.Client({ connectionString: place.url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    // Has a migration wait in its middle.
+    await client.query(
+      `CREATE FUNCTION wait() RETURNS event_trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); END $$;
+       CREATE EVENT TRIGGER wait ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION wait();
+       SELECT pg_advisory_lock(7)`,
+    );
+    const restore = await runScript('restore', [path], { ...env, DB_URL: place.url });
+    await until('a migration waits', async () => {
+      const { rows } = await client.query(
+        `SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted`,
+      );
+      return rows.length > 0;
+    });
+    restore.kill('SIGINT');
+    await client.query('SELECT pg_advisory_unlock(7)');
+    expect(await restore.exited).toBe(1);
+    expect(restore.stderr()).toBe('');
+    expect(await countRows(place.url)).toBe(0);
+    await client.query('DROP EVENT TRIGGER wait');
+    const again = await runScript('restore', [path], { ...env, DB_URL: place.url });
+    expect(await again.exited, again.stderr()).toBe(0);
+    expect(again.stdout()).toContain('Restored 1 rows');
+  },
+  patienceMs,
+);
 
 test('without a file, or with one that is not there, both say what they need', async () => {
   for (const name of ['backup', 'restore']) {

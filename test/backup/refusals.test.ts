@@ -110,6 +110,27 @@ test('a backup is refused by a database that holds something, of Sidecar or of o
   await expect(restore(path, foreign)).rejects.toThrow('tables of something else');
 });
 
+test('tables that others made beside those of Sidecar keep no backup from being restored', async () => {
+  const shared = await createTestDatabase();
+  onTestFinished(shared.drop);
+  await query(
+    shared.url,
+    `INSERT INTO users (id) VALUES ('${userId}');
+     CREATE TABLE notes AS SELECT 'mine' AS note;
+     CREATE TABLE "Their notes" ("A note" text PRIMARY KEY);
+     CREATE TABLE references_theirs (note text REFERENCES "Their notes");
+     CREATE TABLE of_extension (id int); ALTER EXTENSION pg_trgm ADD TABLE of_extension`,
+  );
+  const file = join(folder, 'shared.tar');
+  await backUp({ databaseUrl: shared.url, files: await openLocalFiles(folder), path: file });
+  const place = await emptyDatabase();
+  const { leftOut, tables } = await restore(file, place);
+  expect(leftOut.toSorted()).toEqual(['notes', 'references_theirs']);
+  expect(tables.users?.rows).toBe(1);
+  expect(Object.keys(tables).toSorted()).toEqual(Object.keys(await allRows(place)));
+  expect(await countRows(place)).toBe(1);
+});
+
 test('a backup of an older version is brought up to date, one of a newer version is refused', async () => {
   const [older, newer] = [join(folder, 'older'), join(folder, 'newer')];
   for (const directory of [older, newer]) {

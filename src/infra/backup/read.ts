@@ -31,11 +31,11 @@ const CONTENT = /^(files|missing)\/([0-9a-f-]{36})\/([0-9a-f]{64})$/;
 
 /**
  * Reads a backup and holds everything against its hashes and counts: the summary comes only when all of it is right.
- * Throws a BackupError that says what is wrong with the file.
+ * Throws a BackupError that says what is wrong with the file, and when the signal aborts.
  */
-export async function* readBackup(path: string): AsyncGenerator<BackupPart> {
+export async function* readBackup(path: string, signal?: AbortSignal): AsyncGenerator<BackupPart> {
   const tar = extract();
-  pipeline(createReadStream(path), tar, () => undefined);
+  pipeline(createReadStream(path, { signal }), tar, () => undefined);
   const tally = createTally();
   try {
     for await (const entry of tar) {
@@ -54,9 +54,13 @@ export async function* readBackup(path: string): AsyncGenerator<BackupPart> {
 }
 
 /** Reads a backup through without using it. Throws a BackupError; `onHead` may, too. */
-export async function verifyBackup(path: string, onHead: (head: BackupHead) => void): Promise<BackupHead> {
+export async function verifyBackup(
+  path: string,
+  onHead: (head: BackupHead) => void,
+  signal?: AbortSignal,
+): Promise<BackupHead> {
   let head: BackupHead | null = null;
-  for await (const part of readBackup(path)) {
+  for await (const part of readBackup(path, signal)) {
     if (part.kind === 'head') {
       head = part.head;
       onHead(head);

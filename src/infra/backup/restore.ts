@@ -24,8 +24,16 @@ export interface RestoreOptions {
   files: Pick<Files, 'put'>;
   logger: Logger;
   onProgress: OnProgress;
+  /** Breaks it off, but for a migration, which ends first: half of one would have to be mended by hand. */
+  signal?: AbortSignal;
   /** Other than this version's own. */
   migrations?: string;
+}
+
+/** What of a backup was restored. */
+export interface Restored extends BackupSummary {
+  /** Tables that somebody else had made beside Sidecar's own. */
+  leftOut: string[];
 }
 
 /**
@@ -33,20 +41,21 @@ export interface RestoreOptions {
  * in one transaction that ends when all contents are stored; then newer migrations run. Throws a BackupError, or what
  * stopped it, with the database as empty as before; contents that were stored by then stay, and a second try goes over them.
  */
-export async function restoreBackup(options: RestoreOptions): Promise<BackupSummary> {
-  const { path, databaseUrl, logger, migrations: directory = migrationsDirectory } = options;
+export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
+  const { path, databaseUrl, logger, signal, migrations: directory = migrationsDirectory } = options;
   const known = await knownMigrations(directory);
-  const head = await verifyBackup(path, ({ migrations }) => requireKnown(migrations, known));
-  await withClient(databaseUrl, (client) => requireEmpty(client, head));
+  const head = await verifyBackup(path, ({ migrations }) => requireKnown(migrations, known), signal);
+  await withClient(options, (client) => requireEmpty(client, head));
   const upTo = head.migrations.at(-1)?.name;
   await migrate(databaseUrl, logger, { directory, upTo });
-  const summary = await withClient(databaseUrl, (client) => load(client, head, options));
+  const restored = await withClient(options, (client) => load(client, head, options));
+  signal?.throwIfAborted();
   await migrate(databaseUrl, logger, { directory });
-  return summary;
+  return restored;
 }
 
-async function load(client: pg.Client, head: BackupHead, options: RestoreOptions): Promise<BackupSummary> {
-  const { path, files, onProgress } = options;
+async function load(client: pg.Client, head: BackupHead, options: RestoreOptions): Promise<Restored> {
+  const { path, files, onProgress, signal } = options;
   await client.query('BEGIN');
   const tables = await listTables(client);
   // Nobody sees anything, or adds to it, before it is whole.
@@ -54,12 +63,15 @@ async function load(client: pg.Client, head: BackupHead, options: RestoreOptions
     `LOCK TABLE ${tables.map(({ name }) => `public."${name}"`).join(', ')} IN ACCESS EXCLUSIVE MODE`,
   );
   await requireNoRows(client, tables);
-  const rows = createLoader(client, head.tables, onProgress);
+  // The same migrations made these, and all of Sidecar's that the backup has.
+  const isOwn = (name: string) => tables.some((table) => table.name === name);
+  const own = head.tables.filter(({ name }) => isOwn(name));
+  const rows = createLoader(client, own, onProgress);
   let stored = 0;
   let summary: BackupSummary | null = null;
-  for await (const part of readBackup(path)) {
-    if (part.kind === 'piece') await rows.add(part.table, await decompress(part.compressed));
-    else await rows.end();
+  for await (const part of readBackup(path, signal)) {
+    if (part.kind !== 'piece') await rows.end();
+    else if (isOwn(part.table)) await rows.add(part.table, await decompress(part.compressed));
     if (part.kind === 'file') {
       await files.put(part.userId, part.content);
       stored += 1;
@@ -72,7 +84,9 @@ async function load(client: pg.Client, head: BackupHead, options: RestoreOptions
   await resetSequences(client);
   await client.query('COMMIT');
   await client.query('ANALYZE');
-  return summary;
+  const counts = Object.entries(summary.tables).filter(([name]) => isOwn(name));
+  const leftOut = head.tables.map(({ name }) => name).filter((name) => !isOwn(name));
+  return { ...summary, tables: Object.fromEntries(counts), leftOut };
 }
 
 /** Feeds pieces of tables, one table after the other, to one COPY each. */
@@ -171,7 +185,11 @@ async function resetSequences(client: pg.Client): Promise<void> {
   }
 }
 
-async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function withClient<T>(
+  { databaseUrl, signal }: Pick<RestoreOptions, 'databaseUrl' | 'signal'>,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: 'sidecar-restore',
@@ -181,9 +199,13 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
   // The query under way reports a lost connection, too.
   client.on('error', () => undefined);
   await client.connect();
+  const breakOff = () => void client.end().catch(() => undefined);
+  signal?.addEventListener('abort', breakOff, { once: true });
   try {
+    signal?.throwIfAborted();
     return await work(client);
   } finally {
+    signal?.removeEventListener('abort', breakOff);
     // A transaction that is still open ends with its connection.
     await client.end();
   }

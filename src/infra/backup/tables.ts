@@ -5,7 +5,13 @@ import { BackupError } from '../../domain/backup.ts';
 /** Prisma's own record, which migrating writes, and counts that are worth nothing an hour later. */
 const LEFT_OUT = ['_prisma_migrations', 'rate_limits'];
 
-/** Every table of Sidecar with its columns, each behind those that it refers to. */
+/** What a backup can name (`domain/backup.ts`), as all of Sidecar's names are. */
+const NAME = /^[a-z_][a-z0-9_]*$/;
+
+/**
+ * Every table of Sidecar with its columns, each behind those that it refers to; those of others, too, where they cannot be told
+ * apart, but none of an extension or with a name that Sidecar would not give.
+ */
 export async function listTables(client: pg.Client): Promise<BackupTable[]> {
   const { rows } = await client.query<BackupTable & { needs: string[] }>(
     `SELECT c.relname AS name,
@@ -14,14 +20,17 @@ export async function listTables(client: pg.Client): Promise<BackupTable[]> {
        ARRAY(SELECT DISTINCT r.relname::text FROM pg_constraint f JOIN pg_class r ON r.oid = f.confrelid
         WHERE f.contype = 'f' AND f.conrelid = c.oid AND r.oid <> c.oid) AS needs
      FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname <> ALL ($1)
+       AND NOT EXISTS (SELECT FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
      ORDER BY c.relname`,
     [LEFT_OUT],
   );
+  const isName = (name: string) => NAME.test(name);
   const ordered: BackupTable[] = [];
-  let left = rows;
+  let left = rows.filter(({ name, columns }) => isName(name) && columns?.every(isName));
   while (left.length > 0) {
     const ready = left.filter(({ needs }) =>
-      needs.every((name) => ordered.some((table) => table.name === name)),
+      needs.every((name) => !left.some((table) => table.name === name)),
     );
     if (ready.length === 0)
       throw new BackupError(
