@@ -129,7 +129,7 @@ export function secretsOf(config: Config): string[] {
   return [
     ...databases,
     ...passwords,
-    ...passwords.map(decodeURIComponent),
+    ...passwords.map(decoded),
     ...passwordsOf(redis),
     sync.initial.exportUrl,
     apiKey,
@@ -139,6 +139,15 @@ export function secretsOf(config: Config): string[] {
     embeddings?.apiKey,
     ...Object.values(tracing?.headers ?? {}),
   ].filter((secret) => typeof secret === 'string' && secret !== '') as string[];
+}
+
+/** A password that holds a % as itself is what it says. */
+function decoded(password: string): string {
+  try {
+    return decodeURIComponent(password);
+  } catch {
+    return password;
+  }
 }
 
 /** Every variable that is read, for the test that holds `.env.example` complete. */

@@ -121,6 +121,27 @@ describe('A wrong environment', () => {
   });
 });
 
+test.each([
+  ['a key that no header can carry', { API_KEY: 'schlüssel-schlüssel-schlüssel' }],
+  ['a key that was read with its line end', { API_KEY: `${'x'.repeat(24)}\n` }],
+  ['a key of spaces', { API_KEY: ' '.repeat(24) }],
+  ['a password of Redis with a stray %', { DB_URL: 'postgres://h/d', REDIS_URL: 'redis://:p%zz@h' }],
+  [
+    'a password behind Sentinels with one',
+    { DB_URL: 'postgres://h/d', REDIS_URL: 'redis+sentinel://:p%@h/n' },
+  ],
+  ['a database with one', { DB_URL: 'postgres://u:p@h/d%' }],
+  ['replicas with one', { DB_URL: 'postgres://h/d', DB_REPLICA_URLS: 'postgres://h/d,postgres://h/%zz' }],
+])('What could only fail later is refused at the start: %s', (_name, env) => {
+  const problems = problemsOf(env);
+  expect(problems).toHaveLength(1);
+  expect(Object.keys(env)).toContain(problems[0]?.split(' ')[0]);
+});
+
+test('A password with a % that encodes nothing is a secret as it stands', () => {
+  expect(secretsOf(loadConfig({ DB_URL: 'postgres://u:50%off@h/d' }))).toContain('50%off');
+});
+
 test('Proxies to trust are told as a flag, a number or addresses', () => {
   const trustOf = (value: string) => loadConfig({ TRUST_PROXY: value }).http.trustProxy;
   expect(['true', 'false', '2', '10.0.0.0/8, loopback'].map(trustOf)).toEqual([

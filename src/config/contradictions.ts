@@ -79,7 +79,7 @@ function googleContradictions(env: Record<string, string | undefined>): string[]
     problems.push(`${missing.join(' and ')} must be set as well: Google sign-in needs ${parts.join(', ')}`);
   }
   if (env.ENVIRONMENT === 'production') {
-    if (env.REDIRECT_URI?.startsWith('http:')) {
+    if (URL.parse(env.REDIRECT_URI ?? '')?.protocol === 'http:') {
       problems.push('REDIRECT_URI must begin with https:// when ENVIRONMENT=production');
     }
     for (const name of ['GOOGLE_AUTHORIZATION_URL', 'GOOGLE_TOKEN_URL', 'GOOGLE_USERINFO_URL']) {

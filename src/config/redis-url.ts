@@ -26,11 +26,14 @@ const SHAPE =
 const MESSAGE =
   'must be a URL that begins with redis:// or rediss://, or one such as redis+sentinel://host1,host2,host3/primary or redis+cluster://host1,host2,host3';
 
+const STRAY_PERCENT = 'holds a % that encodes nothing: as itself it is written %25';
+
 /** Of `REDIS_URL`: the URL of a server, or one with several hosts that names Sentinels or nodes of a cluster. */
 export const redisUrl = z.string().transform((value, context): RedisConfig => {
   const config = parseRedisUrl(value);
   if (config) return config;
-  context.addIssue({ code: 'custom', message: MESSAGE });
+  const message = /%(?![\da-f]{2})/i.test(value) ? STRAY_PERCENT : MESSAGE;
+  context.addIssue({ code: 'custom', message });
   return z.NEVER;
 });
 
@@ -48,7 +51,8 @@ function parseRedisUrl(value: string): RedisConfig | null {
   const parts = SHAPE.exec(value)?.groups;
   if (!parts) {
     const url = URL.parse(value);
-    return url && ['redis:', 'rediss:'].includes(url.protocol) ? { kind: 'server', url: value } : null;
+    const isRedis = url && ['redis:', 'rediss:'].includes(url.protocol) && isDecodable(url);
+    return isRedis ? { kind: 'server', url: value } : null;
   }
   const kind = parts.kind === 'sentinel' ? 'sentinel' : 'cluster';
   // No URL may have several hosts: all but they are read from one with another in their place.

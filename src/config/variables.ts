@@ -40,7 +40,14 @@ const urlOf = (protocols: string[]) =>
     `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   );
 
-const postgresUrl = urlOf(['postgres:', 'postgresql:']);
+/** Of the password, which may hold a % as itself, the driver makes what it can; of the database's name it does not. */
+const postgresUrl = urlOf(['postgres:', 'postgresql:']).refine((value) => {
+  try {
+    return decodeURIComponent(URL.parse(value)?.pathname ?? '') !== null;
+  } catch {
+    return false;
+  }
+}, 'names a database with a % that encodes nothing: as itself it is written %25');
 
 const list = z.string().transform((value) =>
   value
@@ -78,8 +85,8 @@ const trustProxy = z.string().transform((value, context): TrustProxy => {
   return z.NEVER;
 });
 
-/** An address, or a domain with or without an @ in front. */
-const EMAIL_OR_DOMAIN = /^(?:[^\s@]*@)?[\w-]+(?:\.[\w-]+)+$/;
+/** An address, or a domain with or without an @ in front; none with a * for all, which would let nobody in. */
+const EMAIL_OR_DOMAIN = /^(?:[^\s@*]*@)?[\w-]+(?:\.[\w-]+)+$/;
 
 /** What the environment may hold: each variable checked and turned into its value by itself. */
 export const variables = z.object({
@@ -110,18 +117,28 @@ export const variables = z.object({
     )
     .default([]),
   REDIS_URL: redisUrl.optional(),
-  API_KEY: z.string().optional(),
+  API_KEY: z
+    .string()
+    .regex(
+      /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
+      'must be letters, digits and signs of ASCII, without a space or line end around them: it travels in a header',
+    )
+    .optional(),
   SESSION_LIFETIME_HOURS: wholeNumber(1, 8_760).default(24),
   SESSION_IDLE_HOURS: wholeNumber(1, 8_760).default(8),
   GOOGLE_CLIENT_ID: z.string().optional(),
   GOOGLE_CLIENT_SECRET: z.string().optional(),
   REDIRECT_URI: urlOf(['https:', 'http:'])
     .refine((url) => URL.parse(url)?.pathname === CALLBACK_PATH, `must end in ${CALLBACK_PATH}`)
+    .refine(
+      (url) => !/\s/.test(url),
+      'must hold no spaces and line ends: Google compares it letter by letter',
+    )
     .optional(),
   ALLOWED_EMAILS: list
     .refine(
-      (entries) => entries.every((entry) => EMAIL_OR_DOMAIN.test(entry)),
-      'must be addresses or domains, comma-separated',
+      (entries) => entries.length > 0 && entries.every((entry) => EMAIL_OR_DOMAIN.test(entry)),
+      'must be addresses or domains such as example.com, comma-separated',
     )
     .optional(),
   GOOGLE_AUTHORIZATION_URL: urlOf(['https:', 'http:']).default(

@@ -51,6 +51,18 @@ test('Google is configured whole or not at all, and by https in production', () 
   expect(problemsOf({ ...google, ALLOWED_EMAILS: 'ada@example.org, not an address' })).toEqual([
     expect.stringContaining('ALLOWED_EMAILS must be addresses or domains'),
   ]);
+  // Neither lets in whom it seems to.
+  for (const list of ['*@example.org', ' , ']) {
+    expect(problemsOf({ ...google, ALLOWED_EMAILS: list })).toEqual([
+      expect.stringContaining('ALLOWED_EMAILS must be addresses or domains'),
+    ]);
+  }
+  const loud = { REDIRECT_URI: 'HTTP://sidecar.example/auth/callback' };
+  expect(problemsOf({ ...production, ...google, ...loud })).toEqual([
+    expect.stringContaining('REDIRECT_URI must begin with https://'),
+  ]);
+  const ended = { REDIRECT_URI: `${google.REDIRECT_URI}\n` };
+  expect(problemsOf({ ...google, ...ended })).toEqual([expect.stringContaining('REDIRECT_URI must hold')]);
   expect(problemsOf({ ALLOWED_EMAILS: 'ada@example.org' })).toEqual([
     expect.stringContaining('ALLOWED_EMAILS needs GOOGLE_CLIENT_ID'),
   ]);
