@@ -114,6 +114,18 @@ test('Railway gets known variables, a health check, a volume, and time to hand w
   expect(sidecar.deploy).toMatchObject({ healthcheckPath: '/readyz', drainingSeconds: 30 });
 });
 
+test('the units of the deployment guide run the scripts without npm, which would not hand a signal on', async () => {
+  const guide = await readFile('docs/deployment.md', 'utf8');
+  const commands = [...guide.matchAll(/^ExecStart=(\S+) (.*)$/gm)].map(([, program = '', rest = '']) => ({
+    program,
+    words: rest.split(' '),
+  }));
+  expect(commands.map(({ words }) => words.at(-1))).toEqual(['src/main.ts', 'worker/main.ts']);
+  for (const { program } of commands) expect(program).toMatch(/\/node_modules\/\.bin\/node$/);
+  await access('node_modules/.bin/node');
+  await expectCommandsOfScripts(commands.map(({ words }) => ['node', ...words]));
+});
+
 test('the deployment guide names variables that are read and files that are there', async () => {
   const guide = await readFile('docs/deployment.md', 'utf8');
   const named = [...guide.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z0-9])(?:=[^`]*)?`/g)].map(
