@@ -41,6 +41,12 @@ export async function runProgram(
     })();
     return closed;
   }
+  // Whoever read the output is gone, as in `… | head`: what is being done goes on to its end, and is closed in order.
+  for (const output of [process.stdout, process.stderr]) {
+    output.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   // Before anything is opened: PostgreSQL has a session of its own, and nobody else would stop it.
   const grace = closeWithGrace(
     { delay: false, logger: false, skip: ['beforeExit'] },

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -133,6 +135,22 @@ test(
   },
   patienceMs,
 );
+
+test('a backup whose reader has gone, as in a pipe to head, is written to its end', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sidecar-backup-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const database = await createTestDatabase();
+  onTestFinished(database.drop);
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['src/cli/backup.ts', join(folder, 'backup.tar')], {
+    env: { PATH, HOME, DB_URL: database.url, DATA_DIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.destroy();
+  child.stderr.destroy();
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect((await readdir(folder)).filter((name) => name.startsWith('backup'))).toEqual(['backup.tar']);
+});
 
 test('without a file, or with one that is not there, both say what they need', async () => {
   for (const name of ['backup', 'restore']) {
