@@ -1,6 +1,7 @@
 import { validate as isUuid, NIL, v7 as uuidv7 } from 'uuid';
 import type { AuditEvent, Prisma } from '../generated/prisma/client.ts';
 import { NotAllowedError } from './errors.ts';
+import { beyond, idKey, withoutCursor } from './page.ts';
 import type { Services, Transaction } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
@@ -105,8 +106,8 @@ export async function listAuditEvents(
 ): Promise<AuditEvent[]> {
   requireScope(viewer, 'read');
   return services.prisma.auditEvent.findMany({
-    ...page,
-    where: { userId: viewer.userId },
+    ...withoutCursor(page),
+    where: { userId: viewer.userId, id: beyondEvent(page) },
     orderBy: { id: 'desc' },
   });
 }
@@ -126,11 +127,17 @@ export async function listAllAuditEvents(
   if (isOwner === 0) throw new NotAllowedError('Only the owner may see what others did.');
   const { userId } = filter;
   return services.prisma.auditEvent.findMany({
-    ...page,
-    where: userId === null ? {} : { userId: isUuid(userId) ? userId : NIL },
+    ...withoutCursor(page),
+    where: {
+      id: beyondEvent(page),
+      ...(userId === null ? {} : { userId: isUuid(userId) ? userId : NIL }),
+    },
     orderBy: { id: 'desc' },
   });
 }
+
+const beyondEvent = (page: Prisma.AuditEventFindManyArgs) =>
+  beyond(idKey, page.cursor?.userId_id?.id, page, 'desc');
 
 /** Removes what is older than anybody has a use for. */
 export async function sweepAuditEvents(services: Services): Promise<void> {

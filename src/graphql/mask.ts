@@ -3,7 +3,6 @@ import { GraphQLError } from 'graphql';
 import { DomainError, SemanticSearchUnavailableError, TooManyRequestsError } from '../domain/errors.ts';
 import { outageOf } from '../domain/outage.ts';
 import type { Logger } from '../domain/services.ts';
-import { Prisma } from '../generated/prisma/client.ts';
 import { currentRequestId } from '../request-context.ts';
 
 const FORGED_CURSOR = 'The cursor is none that this server gave.';
@@ -60,8 +59,6 @@ const isOfGraphQL = (cause: unknown) =>
 
 /** What a client did wrong that no input of ours is parsed for: the arguments of a page. Null for anything else. */
 function slipOf(cause: unknown): string | null {
-  // P2007: the database takes a value for none of its column's type. Of what clients send only a cursor gets so far.
-  if (cause instanceof Prisma.PrismaClientKnownRequestError && cause.code === 'P2007') return FORGED_CURSOR;
   if (!(cause instanceof PothosValidationError)) return null;
   return /cursor/i.test(cause.message) ? FORGED_CURSOR : `${cause.message}.`;
 }

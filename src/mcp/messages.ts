@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { listMessages, type MessagePath, messageKey } from '../domain/conversation/message.ts';
 import { getConversation } from '../domain/conversation/read.ts';
-import { InvalidInputError, NotFoundError } from '../domain/errors.ts';
+import { NotFoundError } from '../domain/errors.ts';
 import { localId } from '../domain/global-id.ts';
+import { invalidCursor } from '../domain/page.ts';
 import type { Conversation, Message } from '../generated/prisma/client.ts';
 import type { ToolContext } from './answer.ts';
 import { beginningOf, messageIdOf } from './shapes.ts';
@@ -106,7 +107,7 @@ async function readFrom(
   // Its own message, and one more that tells whether there is another page.
   const page = { cursor, take: first + 2 };
   const messages = await listMessages(services, viewer, conversationId, { path, through }, page);
-  if (messages[0]?.nodeId !== nodeId) throw noCursor();
+  if (messages[0]?.nodeId !== nodeId) throw invalidCursor();
   return messages[0].text.length > offset ? { messages, offset } : { messages: messages.slice(1), offset: 0 };
 }
 
@@ -148,16 +149,7 @@ function parseCursor(given: string): Place {
     // Not ours, as `parsed` will tell.
   }
   const parsed = cursor.safeParse(value);
-  if (!parsed.success) throw noCursor();
+  if (!parsed.success) throw invalidCursor();
   const [path, through, nodeId, offset] = parsed.data;
   return { path, through, nodeId, offset };
 }
-
-const noCursor = () =>
-  new InvalidInputError([
-    {
-      path: ['after'],
-      message: 'This is not a cursor of this conversation; begin again without it.',
-      type: 'invalid_cursor',
-    },
-  ]);

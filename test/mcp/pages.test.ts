@@ -115,7 +115,7 @@ test('A cursor of another conversation or of none is refused', async () => {
   ];
   for (const after of wrong) {
     expect(await client.failure('fetch_conversation', { id, after })).toBe(
-      'This is not a cursor of this conversation; begin again without it.',
+      'This is not a cursor of this list, or what it stood for is gone; begin again without it.',
     );
   }
 });

@@ -14,6 +14,8 @@ export interface TcpProxy {
   silence(): void;
   /** Lets no client send more than so many bytes over one connection, which stays open. `mend` ends that for new ones. */
   stallAfter(bytes: number): void;
+  /** How much the server behind it has sent. */
+  answeredBytes(): number;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   let upstream = new URL(target);
   let isOpen = true;
   let limit = Number.POSITIVE_INFINITY;
+  let answered = 0;
   const pairs = new Set<[Socket, Socket]>();
   const cut = () => {
     isOpen = false;
@@ -42,6 +45,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
       },
     });
     client.pipe(valve).pipe(inner).pipe(client);
+    inner.on('data', (chunk: Buffer) => {
+      answered += chunk.length;
+    });
     for (const socket of pair) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
@@ -70,6 +76,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     stallAfter(bytes) {
       limit = bytes;
     },
+    answeredBytes: () => answered,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
       cut();

@@ -1,7 +1,18 @@
 import { validate as isUuid, NIL } from 'uuid';
+import { z } from 'zod';
 import type { ChatSession, ChatTurn, Prisma } from '../../generated/prisma/client.ts';
 import { recordAudit } from '../audit.ts';
 import { NotFoundError } from '../errors.ts';
+import {
+  beyond,
+  beyondMoment,
+  formatCursor,
+  idKey,
+  invalidCursor,
+  ordinalKey,
+  parseCursor,
+  withoutCursor,
+} from '../page.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 
@@ -19,18 +30,43 @@ export async function getChatSession(
   return services.prisma.chatSession.findFirst({ ...selection, where: { userId: viewer.userId, id } });
 }
 
-/** The last used first; `page` is what a Relay connection asks of Prisma. */
+/** `limit` sessions after one cursor and before the other; `inverted` counts from the back and answers so. */
+export interface ChatSessionPage {
+  after?: string;
+  before?: string;
+  limit: number;
+  inverted: boolean;
+}
+
+/**
+ * The last used first. A cursor holds the moment that it stands for, so that a page goes on at the same place when its session
+ * is used again or deleted. Throws an InvalidInputError for one that is none.
+ */
 export async function listChatSessions(
   services: Services,
   viewer: Viewer | null,
-  page: Prisma.ChatSessionFindManyArgs,
+  { after, before, limit, inverted }: ChatSessionPage,
 ): Promise<ChatSession[]> {
   requireScope(viewer, 'read');
+  const order = inverted ? 'asc' : 'desc';
   return services.prisma.chatSession.findMany({
-    ...page,
-    where: { userId: viewer.userId },
-    orderBy: [{ updatedAt: 'desc' }, { id: 'desc' }],
+    where: { userId: viewer.userId, AND: [beyondCursor(after, 'desc'), beyondCursor(before, 'asc')] },
+    orderBy: [{ updatedAt: order }, { id: order }],
+    take: limit,
   });
+}
+
+/** Milliseconds, of which PostgreSQL knows more than any session can have. */
+const cursorForm = z.tuple([z.int().min(0).max(Date.parse('9999-12-31T00:00:00Z')), idKey]);
+
+/** Where a session stands among the others. */
+export const chatSessionCursor = ({ updatedAt, id }: ChatSession) => formatCursor([updatedAt.getTime(), id]);
+
+function beyondCursor(cursor: string | undefined, order: 'asc' | 'desc') {
+  if (cursor === undefined) return {};
+  const place = parseCursor(cursorForm, cursor);
+  if (!place) throw invalidCursor();
+  return beyondMoment('updatedAt', { at: new Date(place[0]), id: place[1] }, {}, order);
 }
 
 export async function countChatSessions(services: Services, viewer: Viewer | null): Promise<number> {
@@ -46,10 +82,11 @@ export async function listChatTurns(
   page: Prisma.ChatTurnFindManyArgs,
 ): Promise<ChatTurn[]> {
   requireScope(viewer, 'read');
+  const last = page.cursor?.userId_sessionId_ordinal?.ordinal;
   return services.prisma.chatTurn.findMany({
     orderBy: { ordinal: 'asc' },
-    ...page,
-    where: { userId: viewer.userId, sessionId },
+    ...withoutCursor(page),
+    where: { userId: viewer.userId, sessionId, ordinal: beyond(ordinalKey, last, page, 'asc') },
   });
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Conversation } from '../../generated/prisma/client.ts';
 import { InvalidInputError } from '../errors.ts';
 import { parseInput, text } from '../input.ts';
+import { formatCursor, idKey, parseCursor } from '../page.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { CONVERSATION_COLUMNS } from './columns.ts';
@@ -80,7 +81,7 @@ export async function listConversations(
     [page.before, false],
   ] as const) {
     if (cursor === undefined) continue;
-    const { key, id } = parseCursor(order, cursor);
+    const { key, id } = placeOf(order, cursor);
     parameters.push(id);
     const here = `$${parameters.length}::uuid`;
     const sign = (order.direction === 'ASC') === forward ? '>' : '<';
@@ -135,22 +136,13 @@ export async function countFiltered(
 
 /** Where a conversation stands in an order. */
 export function conversationCursor(order: ConversationOrder, row: ListedConversation): string {
-  const cursor = [order.field, sorts[order.field].keyOf(row), row.id];
-  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+  return formatCursor([order.field, sorts[order.field].keyOf(row), row.id]);
 }
 
-function parseCursor(order: ConversationOrder, cursor: string): { key: number | string | null; id: string } {
-  const form = z.tuple([z.literal(order.field), sorts[order.field].key, z.uuid()]);
-  const parsed = form.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString()));
-  if (parsed.success) return { key: parsed.data[1], id: parsed.data[2] };
+function placeOf(order: ConversationOrder, cursor: string): { key: number | string | null; id: string } {
+  const form = z.tuple([z.literal(order.field), sorts[order.field].key, idKey]);
+  const parsed = parseCursor(form, cursor);
+  if (parsed) return { key: parsed[1], id: parsed[2] };
   const message = 'This cursor is none of a list in this order; begin again without it.';
   throw new InvalidInputError([{ path: ['after'], message, type: 'invalid_cursor' }]);
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
-  }
 }

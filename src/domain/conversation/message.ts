@@ -5,6 +5,7 @@ import { localId } from '../global-id.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { firstMessages } from './first-messages.ts';
+import { messagePage } from './message-page.ts';
 import { middleOf, pageOf, pathThrough } from './path.ts';
 
 /** Which messages of a conversation a reader wants. */
@@ -21,7 +22,8 @@ export interface MessageChoice {
 
 /**
  * A conversation's messages in reading order; `page` is what a Relay connection asks of Prisma. Throws a NotFoundError
- * when `through` is none of its messages, and an InvalidInputError when it comes with all branches.
+ * when `through` is none of its messages, and an InvalidInputError when it comes with all branches, and for a cursor that
+ * is none of it.
  */
 export async function listMessages(
   services: Services,
@@ -37,11 +39,7 @@ export async function listMessages(
     if (!cursor && skip === 0 && take > 0) {
       return firstMessages(services, viewer, conversationId, choice.path, take);
     }
-    return services.prisma.message.findMany({
-      ...page,
-      where: messagesOf(viewer, conversationId, choice.path),
-      orderBy: { ordinal: 'asc' },
-    });
+    return messagePage(services, viewer, conversationId, choice.path, page);
   }
   const ids =
     choice.around && !page.cursor

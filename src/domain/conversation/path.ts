@@ -1,4 +1,5 @@
 import type { Prisma } from '../../generated/prisma/client.ts';
+import { invalidCursor } from '../page.ts';
 import type { Services } from '../services.ts';
 
 interface Place {
@@ -37,11 +38,11 @@ export async function pathThrough(
   return path;
 }
 
-/** The part of a list of messages that a page of Prisma's would take. */
+/** The part of a list of messages that a page of Prisma's would take. Throws an InvalidInputError for a cursor outside of it. */
 export function pageOf(ids: string[], page: Prisma.MessageFindManyArgs): string[] {
   const { cursor, skip = 0, take = ids.length } = page;
   const place = cursor ? ids.indexOf(cursor.userId_conversationId_nodeId?.nodeId ?? '') : null;
-  if (place === -1) return [];
+  if (place === -1) throw invalidCursor();
   if (take >= 0) {
     const start = (place ?? 0) + skip;
     return ids.slice(start, start + take);

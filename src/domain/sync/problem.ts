@@ -1,4 +1,5 @@
 import type { Prisma, ProblemOutcome, SyncProblem } from '../../generated/prisma/client.ts';
+import { beyond, ordinalKey, withoutCursor } from '../page.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 
@@ -11,9 +12,15 @@ export async function listSyncProblems(
   page: Prisma.SyncProblemFindManyArgs,
 ): Promise<SyncProblem[]> {
   requireScope(viewer, 'read');
+  const last = page.cursor?.userId_taskId_ordinal?.ordinal;
   return services.prisma.syncProblem.findMany({
-    ...page,
-    where: { userId: viewer.userId, taskId, outcome: outcome ?? undefined },
+    ...withoutCursor(page),
+    where: {
+      userId: viewer.userId,
+      taskId,
+      outcome: outcome ?? undefined,
+      ordinal: beyond(ordinalKey, last, page, 'asc'),
+    },
     orderBy: { ordinal: 'asc' },
   });
 }

@@ -1,5 +1,7 @@
 import { citationsOf } from '../../domain/chat/citation.ts';
 import {
+  type ChatSessionPage,
+  chatSessionCursor,
   chatSessionKey,
   chatTurnId,
   chatTurnKey,
@@ -15,7 +17,9 @@ import { stateOf } from '../../domain/chat/turn.ts';
 import { ChatUnavailableError, NotFoundError } from '../../domain/errors.ts';
 import { localId } from '../../domain/global-id.ts';
 import { ChatTurnStatus } from '../../generated/prisma/enums.ts';
-import { builder } from '../builder.ts';
+import { builder, MAX_PAGE } from '../builder.ts';
+import { resolvePage } from '../connection.ts';
+import { DEFAULT_PAGE } from '../cost.ts';
 import { expectedErrors } from '../errors.ts';
 import { ChatCitation, withUse } from './citation.ts';
 
@@ -122,13 +126,25 @@ builder.queryField('chatSession', (t) =>
 );
 
 builder.queryField('chatSessions', (t) =>
-  t.prismaConnection({
-    type: ChatSessionType,
-    cursor: 'userId_id',
-    description: 'The viewer’s talks with their history, the last used first.',
-    totalCount: (_root, _args, { services, viewer }) => countChatSessions(services, viewer),
-    resolve: (page, _root, _args, { services, viewer }) => listChatSessions(services, viewer, page),
-  }),
+  t.connection(
+    {
+      type: ChatSessionType,
+      description: 'The viewer’s talks with their history, the last used first.',
+      resolve: (_root, args, { services, viewer }) =>
+        resolvePage(
+          { args, defaultSize: DEFAULT_PAGE, maxSize: MAX_PAGE, toCursor: chatSessionCursor },
+          (page: ChatSessionPage) => listChatSessions(services, viewer, page),
+        ),
+    },
+    {
+      fields: (connection) => ({
+        totalCount: connection.int({
+          description: 'Items of all pages together.',
+          resolve: (_connection, _args, { services, viewer }) => countChatSessions(services, viewer),
+        }),
+      }),
+    },
+  ),
 );
 
 builder.mutationField('deleteChatSession', (t) =>
