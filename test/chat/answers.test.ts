@@ -9,6 +9,7 @@ import {
   streamChat,
 } from '../support/chats.ts';
 import type { TestClient, Transport } from '../support/client.ts';
+import { dated, muchOfLate } from '../support/dated.ts';
 import type { ModelServer } from '../support/model-server.ts';
 import type { TestServer } from '../support/server.ts';
 
@@ -72,6 +73,18 @@ describe('An answer', () => {
     );
     expect(lastPrompt()).toMatch(/Question: marrowfat$/);
     expect(lastPrompt()).not.toContain('zephyrine');
+  });
+
+  test('comes from long ago when little but common words was said of late', async () => {
+    const reader = await server.asUser();
+    await importAll(server, reader.client, [
+      muchOfLate('late', 'Give me the name of another colour'),
+      dated('old', 'Instruments', [
+        { role: 'user', at: '2020-01-01T12:00:00Z', text: 'The glockenspiel stands in the attic.' },
+      ]),
+    ]);
+    const turn = await ask(reader.client, { query: 'What name did I give the glockenspiel?', k: 1 });
+    expect(turn.context).toMatchObject([{ quote: 'The glockenspiel stands in the attic.' }]);
   });
 
   test('says that nothing matches when nothing does', async () => {

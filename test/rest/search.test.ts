@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { about, importAll } from '../support/chats.ts';
 import type { TestClient } from '../support/client.ts';
+import { dated, muchOfLate } from '../support/dated.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 interface Hit {
@@ -151,6 +152,19 @@ describe('POST /search-multi-layer', () => {
     const found = await ask('/search-multi-layer', { query: 'amber basalt cobalt dolomite' });
     expect(sources(found)[0]).toBe('All in an exchange');
     expect(sources(found)).toContain('Most in a message');
+  });
+
+  test('finds an exchange of long ago of which one word is common of late', async () => {
+    const { client: reader } = await server.asUser();
+    await importAll(server, reader, [
+      muchOfLate('late', 'A colour of paint'),
+      dated('old', 'Instruments', [
+        { role: 'user', at: '2020-01-01T12:00:00Z', text: 'Where is the glockenspiel?' },
+        { role: 'assistant', at: '2020-01-01T12:01:00Z', text: 'It has the colour of brass.' },
+      ]),
+    ]);
+    const { json } = await reader.rest('POST', '/search-multi-layer', { query: 'glockenspiel colour', k: 1 });
+    expect(sources(json as Answer)).toEqual(['Instruments']);
   });
 
   test('scores a hit by its ranks in the layers, and keeps out what is excluded', async () => {

@@ -26,3 +26,11 @@ export function dated(id: string, title: string, said: Said[]): object {
   );
   return { id, title, create_time: 1, update_time: 2, mapping, current_node: `${id}-${said.length - 1}` };
 }
+
+/** So many messages as a search ranks, and one more, all newer than what was said in 2020. */
+export const muchOfLate = (id: string, text: string): object =>
+  dated(
+    id,
+    'Much of late',
+    Array.from({ length: 1_001 }, () => ({ role: 'user', at: '2024-05-01T12:00:00Z', text })),
+  );

@@ -16,21 +16,26 @@ export function* contentWordsOf(text: string): Generator<string> {
   }
 }
 
-/**
- * A question in the language of the search: its quoted phrases and its words of meaning, all or any of which must be
- * there. Null when it has none, or too many for a text to hold all.
- */
-export function searchQueryOf(texts: string[], match: 'all' | 'any'): string | null {
+/** The quoted phrases and the words of meaning of some texts, as terms of the search, in order and each once. */
+export function termsOf(texts: string[]): string[] {
   const terms = new Map<string, string>();
   for (const text of texts) {
     const phrases = [...text.matchAll(/"([^"]+)"/g)].map(([, phrase = '']) => phrase.trim());
     for (const phrase of phrases.filter((each) => each !== '')) terms.set(phrase, `"${phrase}"`);
     for (const word of contentWordsOf(text.replaceAll(/"[^"]*"/g, ' '))) terms.set(foldWord(word), word);
   }
-  if (terms.size === 0 || (match === 'all' && terms.size > MAX_WORDS_OF_ALL)) return null;
+  return [...terms.values()];
+}
+
+/**
+ * A query of the search for all or any of some terms, as many as it may be long. Null when there are none, or too many for a
+ * text to hold all.
+ */
+export function searchQueryOf(terms: string[], match: 'all' | 'any'): string | null {
+  if (match === 'all' && terms.length > MAX_WORDS_OF_ALL) return null;
   const operator = match === 'all' ? ' ' : ' OR ';
   let query = '';
-  for (const term of terms.values()) {
+  for (const term of terms) {
     const longer = query === '' ? term : query + operator + term;
     if (longer.length > MAX_QUERY_CHARACTERS) break;
     query = longer;

@@ -1,13 +1,15 @@
 import type { Conversation, Message } from '../../generated/prisma/client.ts';
+import { foldWord } from '../../text/fold.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
 import { hasMeaning, requireMeaning } from '../embedding/availability.ts';
 import type { SearchMode } from '../embedding/find.ts';
 import { SemanticSearchUnavailableError } from '../errors.ts';
-import { type SearchHit, search } from '../search.ts';
+import { findAnyOf, holds, type ReadHit } from '../retrieval/any-of.ts';
+import { type SearchHit, search, searchPage } from '../search.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
 import type { Neighbour } from './citation.ts';
-import { contentWordsOf, searchQueryOf } from './question.ts';
+import { contentWordsOf, searchQueryOf, termsOf } from './question.ts';
 
 /** A message that may hold the answer, and what was said around it. */
 export interface Finding {
@@ -17,9 +19,6 @@ export interface Finding {
   before: Neighbour | null;
   after: Neighbour | null;
 }
-
-/** Of a message, so much is read to rank it. */
-const MAX_RANKED_CHARACTERS = 20_000;
 
 /** Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009, with their k. */
 const FUSION_K = 60;
@@ -52,17 +51,11 @@ export async function retrieve(
   }: { query: string; previous: string | null; k: number; mode?: SearchMode },
 ): Promise<Finding[]> {
   if (mode === 'SEMANTIC' || mode === 'HYBRID') requireMeaning(services);
-  const alone = [
-    { query: searchQueryOf([query], 'all'), texts: [] },
-    { query: searchQueryOf([query], 'any'), texts: [query] },
-  ];
-  const together = (before: string) => ({
-    query: searchQueryOf([query, before], 'any'),
-    texts: [query, before],
-  });
   // "And how long is it?" finds only what it should not.
   const isVague = [...contentWordsOf(query)].length < TELLING_WORDS;
-  const wanted = previous === null ? alone : isVague ? [together(previous)] : [...alone, together(previous)];
+  const alone = [() => findAll(services, viewer, query), () => findSome(services, viewer, [query])];
+  const together = () => findSome(services, viewer, [query, previous ?? '']);
+  const byWords = previous === null ? alone : isVague ? [together] : [...alone, together];
   const byMeaning =
     mode === 'KEYWORD' || !hasMeaning(services)
       ? []
@@ -76,23 +69,7 @@ export async function retrieve(
         ];
   const lists = await Promise.all([
     ...byMeaning,
-    ...(mode === 'SEMANTIC' ? [] : wanted).map(async ({ query: terms, texts }) => {
-      if (terms === null) return [];
-      const filter = { kind: [...READABLE] };
-      const hits = await search(services, viewer, {
-        query: terms,
-        mode: 'KEYWORD',
-        filter,
-        limit: MAX_CANDIDATES,
-      });
-      // For a title the search answers the first message, whatever its kind, and once more.
-      const readable = hits.filter(
-        ({ message }, index) =>
-          READABLE.some((kind) => kind === message.kind) &&
-          hits.findIndex((hit) => keyOf(hit.message) === keyOf(message)) === index,
-      );
-      return texts.length === 0 ? readable : byTellingWords(readable, texts);
-    }),
+    ...(mode === 'SEMANTIC' ? [] : byWords).map((find) => find()),
   ]);
   const fused = new Map<string, Finding>();
   for (const list of lists) {
@@ -104,6 +81,36 @@ export async function retrieve(
   }
   const best = [...fused.values()].toSorted((a, b) => b.score - a.score).slice(0, k);
   return addNeighbours(services, viewer, best);
+}
+
+const findAll = async (services: Services, viewer: Viewer, query: string) =>
+  (await searchReadable(services, viewer, searchQueryOf(termsOf([query]), 'all'))).hits;
+
+/** Those with any of the texts' words. */
+async function findSome(services: Services, viewer: Viewer, texts: string[]): Promise<SearchHit[]> {
+  const read = await findAnyOf(termsOf(texts), (terms) =>
+    searchReadable(services, viewer, searchQueryOf(terms, 'any')),
+  );
+  return byTellingWords(read, texts);
+}
+
+/** The best of what a person could have seen, each once, and whether there is more than the search ranks. */
+async function searchReadable(
+  services: Services,
+  viewer: Viewer,
+  query: string | null,
+): Promise<{ hits: SearchHit[]; isCapped: boolean }> {
+  if (query === null) return { hits: [], isCapped: false };
+  const filter = { kind: [...READABLE] };
+  const asked = { query, mode: 'KEYWORD', filter, limit: MAX_CANDIDATES } as const;
+  const { hits, isCapped } = await searchPage(services, viewer, asked);
+  // For a title the search answers the first message, whatever its kind, and once more.
+  const readable = hits.filter(
+    ({ message }, index) =>
+      READABLE.some((kind) => kind === message.kind) &&
+      hits.findIndex((hit) => keyOf(hit.message) === keyOf(message)) === index,
+  );
+  return { hits: readable, isCapped };
 }
 
 /** Those nearest in meaning; none, where others were found by words, while the model does not answer. */
@@ -129,30 +136,19 @@ async function findByMeaning(
  * Those first that hold the words which few of the others hold: the search ranks by how often and how close words stand,
  * and a question has words that say little. In equal cases the search's own order stays.
  */
-function byTellingWords(hits: SearchHit[], texts: string[]): SearchHit[] {
-  const stems = [...new Set(texts.flatMap((text) => [...contentWordsOf(text)].map(stemOf)))];
-  const held = hits.map((hit) => {
-    const text = folded(`${hit.conversation.title} ${hit.message.text.slice(0, MAX_RANKED_CHARACTERS)}`);
-    return { hit, stems: stems.filter((stem) => text.includes(stem)) };
-  });
+function byTellingWords(read: ReadHit<SearchHit>[], texts: string[]): SearchHit[] {
+  const words = [...new Set(texts.flatMap((text) => [...contentWordsOf(text)].map(foldWord)))];
+  const held = read.map((each) => ({ hit: each.hit, words: words.filter((word) => holds(each, word)) }));
   const weightOf = new Map(
-    stems.map((stem) => {
-      const count = held.filter((each) => each.stems.includes(stem)).length;
-      return [stem, Math.log(1 + hits.length / Math.max(count, 1))];
+    words.map((word) => {
+      const count = held.filter((each) => each.words.includes(word)).length;
+      return [word, Math.log(1 + read.length / Math.max(count, 1))];
     }),
   );
-  const weight = (each: { stems: string[] }) =>
-    each.stems.reduce((sum, stem) => sum + (weightOf.get(stem) ?? 0), 0);
+  const weight = (each: { words: string[] }) =>
+    each.words.reduce((sum, word) => sum + (weightOf.get(word) ?? 0), 0);
   return held.toSorted((a, b) => weight(b) - weight(a)).map(({ hit }) => hit);
 }
-
-/** The beginning of a word, which its other forms share. */
-function stemOf(word: string): string {
-  const plain = folded(word);
-  return plain.length > 5 ? plain.slice(0, -2) : plain;
-}
-
-const folded = (text: string) => text.normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase();
 
 const keyOf = ({ conversationId, nodeId }: Pick<Message, 'conversationId' | 'nodeId'>) =>
   `${conversationId} ${nodeId}`;

@@ -16,8 +16,8 @@ export async function searchDiverse(
 ): Promise<Passage[]> {
   requireScope(viewer, 'read');
   const { query, k, candidates, lambda } = parseInput(diverseInput, input);
-  const found = await findMessages(services, viewer, query, candidates);
-  return toPassages(services, viewer, query, chooseDiverse(found, k, lambda));
+  const { hits } = await findMessages(services, viewer, query, candidates);
+  return toPassages(services, viewer, query, chooseDiverse(hits, k, lambda));
 }
 
 /**

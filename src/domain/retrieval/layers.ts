@@ -6,6 +6,7 @@ import { parseInput } from '../input.ts';
 import { mapTexts } from '../long-texts.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { findAnyOf } from './any-of.ts';
 import { type PassageInput, passageInput } from './input.ts';
 import { type Found, findMessages, keyOf, PASSAGE_CHARACTERS, type Passage, toPassages } from './passages.ts';
 
@@ -42,10 +43,9 @@ export async function searchLayers(
 ): Promise<LayeredResult> {
   requireScope(viewer, 'read');
   const { query, k } = parseInput(passageInput, input);
-  const some = anyOf(query);
-  const [message, partial] = await Promise.all([
+  const [{ hits: message }, partial] = await Promise.all([
     findMessages(services, viewer, query, CANDIDATES),
-    some === null ? [] : findMessages(services, viewer, some, CANDIDATES),
+    findPartial(services, viewer, query),
   ]);
   const known = new Set(message.map((found) => keyOf(found.message)));
   const all = [...message, ...partial.filter((found) => !known.has(keyOf(found.message)))];
@@ -67,18 +67,27 @@ export async function searchLayers(
   };
 }
 
-/** The same query for texts that hold any of its words, and still none that it excludes; null when it has one word. */
-function anyOf(query: string): string | null {
-  const { words } = parseQuery(query);
-  if (words.length < 2) return null;
+/** Messages with any of the query's words, and none that it excludes; none for a query of one word. */
+async function findPartial(services: Services, viewer: Viewer, query: string): Promise<Found[]> {
+  const words = parseQuery(query).words.map(({ raw }) => raw);
+  if (words.length < 2) return [];
   const exclusions = exclusionsOf(query).join(' ');
+  const read = await findAnyOf([...new Set(words)], async (some) => {
+    const any = anyOf(some, exclusions);
+    return any === '' ? { hits: [], isCapped: false } : findMessages(services, viewer, any, CANDIDATES);
+  });
+  return read.map(({ hit }) => hit);
+}
+
+/** A query for any of some words, as many as it may be long. */
+function anyOf(words: string[], exclusions: string): string {
   let any = '';
-  for (const { raw } of words) {
-    const longer = [any, `${raw} ${exclusions}`.trim()].filter((part) => part !== '').join(' OR ');
+  for (const word of words) {
+    const longer = [any, `${word} ${exclusions}`.trim()].filter((part) => part !== '').join(' OR ');
     if (longer.length > MAX_QUERY_CHARACTERS) break;
     any = longer;
   }
-  return any === '' ? null : any;
+  return any;
 }
 
 interface Held {

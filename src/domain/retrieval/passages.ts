@@ -6,7 +6,7 @@ import type { Neighbour } from '../chat/citation.ts';
 import { readNeighbours } from '../conversation/neighbours.ts';
 import { parseInput } from '../input.ts';
 import { mapTexts } from '../long-texts.ts';
-import { type SearchHit, search } from '../search.ts';
+import { searchPage } from '../search.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { type PassageInput, passageInput } from './input.ts';
@@ -48,28 +48,32 @@ export async function searchPassages(
   requireScope(viewer, 'read');
   const { query, k } = parseInput(passageInput, input);
   // A title and the first message of its conversation may both be found, and are the same message.
-  const found = await findMessages(services, viewer, query, 2 * k);
-  return toPassages(services, viewer, query, found.slice(0, k));
+  const { hits } = await findMessages(services, viewer, query, 2 * k);
+  return toPassages(services, viewer, query, hits.slice(0, k));
 }
 
 /**
- * Up to so many messages whose words match, the best first and each once; a title stands for its first message. Never by
- * meaning, by which something is near to every query.
+ * Up to so many messages whose words match, the best first and each once, and whether more match than the search ranks; a
+ * title stands for its first message. Never by meaning, by which something is near to every query.
  */
 export async function findMessages(
   services: Services,
   viewer: Viewer,
   query: string,
   count: number,
-): Promise<Found[]> {
-  const found = new Map<string, SearchHit>();
+): Promise<{ hits: Found[]; isCapped: boolean }> {
+  const found = new Map<string, Found>();
+  let isCapped = false;
   for (let offset = 0; offset < count; offset += PAGE) {
     const limit = Math.min(PAGE, count - offset);
-    const hits = await search(services, viewer, { query, mode: 'KEYWORD', limit, offset });
-    for (const hit of hits) if (!found.has(keyOf(hit.message))) found.set(keyOf(hit.message), hit);
-    if (hits.length < limit) break;
+    const page = await searchPage(services, viewer, { query, mode: 'KEYWORD', limit, offset });
+    isCapped = page.isCapped;
+    for (const { message, conversation, score } of page.hits) {
+      if (!found.has(keyOf(message))) found.set(keyOf(message), { message, conversation, score });
+    }
+    if (page.hits.length < limit) break;
   }
-  return [...found.values()].map(({ message, conversation, score }) => ({ message, conversation, score }));
+  return { hits: [...found.values()], isCapped };
 }
 
 /** Ranks what was found in the order given, and reads what is shown of it. */
