@@ -1,6 +1,6 @@
 /** Checks a configuration and all that it names, and says what to mend: npm run doctor. Ends with 1 when something is. */
-import { type Config, ConfigError, loadConfig, secretsOf } from '../config.ts';
-import { checkDatabase } from '../infra/doctor/database.ts';
+import { type Config, ConfigError, loadStartConfig, secretsOf } from '../config.ts';
+import { checkDatabase, WITHOUT_VECTORS } from '../infra/doctor/database.ts';
 import { type Check, type Finding, findingsOf, mend, note, ok } from '../infra/doctor/finding.ts';
 import { checkGoogle } from '../infra/doctor/google.ts';
 import { checkChat, checkEmbeddings } from '../infra/doctor/models.ts';
@@ -11,6 +11,7 @@ import { checkDataDirectory, checkFiles, checkFolder } from '../infra/doctor/sto
 import { hasEmbeddedPostgres } from '../infra/embedded-postgres.ts';
 import { createLogger } from '../infra/logger.ts';
 import { type Program, runProgram } from '../infra/program.ts';
+import { problemsOfStart } from '../infra/start-problems.ts';
 import { openChat, openEmbeddings, openFiles } from '../services.ts';
 import { openDatabaseUrl } from './database-url.ts';
 
@@ -32,11 +33,11 @@ async function examine(program: Program): Promise<number> {
     }
   };
   await tell('node', checkNode());
-  const config = readConfig();
-  if (config instanceof ConfigError) await tell('configuration', checkProblems(config));
+  const config = await readConfig();
+  if (config instanceof ConfigError) await tell('configuration', checkProblems(config.problems));
   else {
     secrets = secretsOf(config);
-    await tell('configuration', checkProblems(null));
+    await tell('configuration', checkStart(config));
     await tell('database', checkOwnDatabase(program, config));
     if (config.replicaUrls.length > 0) await tell('replicas', checkReplicas(config.replicaUrls));
     await tell('redis', config.redis ? checkRedis(config.redis) : withoutRedis());
@@ -63,18 +64,25 @@ async function examine(program: Program): Promise<number> {
   return mends === 0 ? 0 : 1;
 }
 
-function readConfig(): Config | ConfigError {
+async function readConfig(): Promise<Config | ConfigError> {
   try {
-    return loadConfig(process.env);
+    return await loadStartConfig(process.env, problemsOfStart);
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;
   }
 }
 
-async function* checkProblems(error: ConfigError | null): Check {
-  if (!error) yield ok('Every variable is right.');
-  for (const problem of error?.problems ?? []) yield mend(`${problem}.`);
+/** What else a start would refuse. Folders are looked at below, where the data directory is not made. */
+async function* checkStart({ sync }: Config): Check {
+  const { allowedHosts, initial } = sync;
+  const folders = { dataDir: null, ingestRoot: null };
+  yield* checkProblems(await problemsOfStart({ ...folders, allowedHosts, exportUrl: initial.exportUrl }));
+}
+
+async function* checkProblems(problems: string[]): Check {
+  if (problems.length === 0) yield ok('Every variable is right.');
+  for (const problem of problems) yield mend(`${problem}.`);
 }
 
 async function* checkNode(): Check {
@@ -87,6 +95,7 @@ async function* checkNode(): Check {
 async function* checkOwnDatabase(program: Program, config: Config): Check {
   if (!config.databaseUrl && !(await hasEmbeddedPostgres(config.dataDir))) {
     yield note('PostgreSQL is embedded: the first start makes it in DATA_DIR.');
+    if (config.embeddings) yield mend(WITHOUT_VECTORS);
     return;
   }
   const url = await openDatabaseUrl(program, config, logger);

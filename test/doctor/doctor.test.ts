@@ -188,6 +188,45 @@ test('a database of a newer Sidecar, with a failed migration, or still empty is 
   expect(first.lines).toContainEqual(expect.stringContaining('The database has no tables yet'));
 });
 
+test('a database that takes no writes, or whose user may make nothing in it, is found', async () => {
+  const [readOnly, foreign] = [await migratedDatabase(), new URL(await emptyDatabase())];
+  await query(
+    postgres.url,
+    `ALTER DATABASE ${nameOf(readOnly)} SET default_transaction_read_only = on;
+     CREATE ROLE guest LOGIN PASSWORD 'of-the-guest'`,
+  );
+  const written = await examine({ DB_URL: readOnly });
+  expect(written.mends).toEqual([expect.stringMatching(/takes no writes.*primary in DB_URL/)]);
+  // Enough for tables, and for no extension.
+  await query(foreign.href, 'GRANT ALL ON SCHEMA public TO guest');
+  Object.assign(foreign, { username: 'guest', password: 'of-the-guest' });
+  const granted = await examine({ DB_URL: foreign.href });
+  expect(granted.mends).toEqual([expect.stringMatching(/tables and extensions.*ALTER DATABASE/)]);
+});
+
+const nameOf = (databaseUrl: string) => new URL(databaseUrl).pathname.slice(1);
+
+test('what a start would refuse is found, and a password that is not encoded is no fault', async () => {
+  const refused = await examine({ CHATGPT_EXPORT_URL: 'http://10.0.0.1/export.zip', INGEST_ROOT: '/bin/sh' });
+  expect(refused.mends).toEqual([
+    expect.stringMatching(/configuration +CHATGPT_EXPORT_URL cannot be fetched: .*private address/),
+    expect.stringMatching(/imports +\/bin\/sh is no folder. Correct INGEST_ROOT/),
+  ]);
+  const both = await examine({ CHATGPT_EXPORT_URL: 'http://10.0.0.1/export.zip', PORT: 'x' });
+  expect(both.mends).toEqual([
+    expect.stringContaining('PORT'),
+    expect.stringContaining('CHATGPT_EXPORT_URL'),
+  ]);
+  const secret = '50%off-is-secret';
+  const url = `postgresql://u:${secret}@127.0.0.1:${await closedPort()}/d`;
+  const { mends, lines } = await examine({ DB_URL: url });
+  expect(mends).toEqual([expect.stringMatching(/PostgreSQL cannot be reached: .*ECONNREFUSED/)]);
+  expect(lines.join('\n')).not.toContain(secret);
+  const embeddings = { EMBEDDINGS_BASE_URL: url.replace(/.*@/, 'http://'), EMBEDDINGS_MODEL: 'meaning' };
+  const embedded = await examine({ DATA_DIR: join(dataDir, 'new'), ...embeddings });
+  expect(embedded.mends).toContainEqual(expect.stringContaining('needs pgvector'));
+});
+
 test('Google, a bucket and models that are set up wrongly say which variable to correct', async () => {
   const bucket = await startBucket();
   onTestFinished(bucket.close);

@@ -10,6 +10,10 @@ const CLOCK_PATIENCE_MS = 2_000;
 /** Two pools of ten, the queue's four, and the listener's one: what one process may open. */
 const CONNECTIONS_OF_A_PROCESS = 25;
 
+/** What is wrong when meaning is wanted of a database that knows no vectors. */
+export const WITHOUT_VECTORS =
+  'Search by meaning needs pgvector, which the embedded PostgreSQL has not: install it and set DB_URL, or leave EMBEDDINGS_BASE_URL empty.';
+
 /** Whether the database answers, is new enough, can hold what Sidecar keeps, and agrees about the time. */
 export async function* checkDatabase(url: string, wantsVectors: boolean): Check {
   const client = postgresClient(url);
@@ -35,6 +39,7 @@ interface ServerFacts {
   encoding: string;
   fsync: string;
   free: number;
+  isReadOnly: boolean;
   canCreate: boolean;
 }
 
@@ -43,8 +48,11 @@ async function* checkServer(client: pg.Client): Check {
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
        pg_encoding_to_char(encoding) AS encoding, current_setting('fsync') AS fsync,
        current_setting('max_connections')::int - (SELECT count(*)::int FROM pg_stat_activity) AS free,
-       has_schema_privilege('public', 'CREATE') AS "canCreate"
+       current_setting('transaction_read_only')::bool AS "isReadOnly",
+       has_schema_privilege('public', 'CREATE') AND (has_database_privilege(current_database(), 'CREATE')
+         OR (SELECT count(*) FROM pg_extension WHERE extname = ANY ($1)) = cardinality($1)) AS "canCreate"
      FROM pg_database WHERE datname = current_database()`,
+    [EXTENSIONS],
   );
   const [facts] = rows;
   if (!facts) return;
@@ -56,9 +64,14 @@ async function* checkServer(client: pg.Client): Check {
       `The database is encoded as ${facts.encoding}. Make one with: createdb --encoding=UTF8 --template=template0 NAME`,
     );
   }
+  if (facts.isReadOnly) {
+    yield mend(
+      'The database takes no writes: it follows another server, or is set to be read only. Name the primary in DB_URL, and replicas in DB_REPLICA_URLS.',
+    );
+  }
   if (!facts.canCreate) {
     yield mend(
-      'This user may not create tables. Make it the owner of the database: ALTER DATABASE … OWNER TO …',
+      'This user may not create tables and extensions. Make it the owner of the database: ALTER DATABASE … OWNER TO …',
     );
   }
   if (facts.fsync === 'off') yield mend('fsync is off: a power cut destroys the database. Set fsync = on.');
@@ -84,10 +97,7 @@ async function* checkExtensions(client: pg.Client, wantsVectors: boolean): Check
   if (!wantsVectors) return;
   const vector = rows.find(({ name }) => name === 'vector');
   const [major = 0, minor = 0] = (vector?.version ?? '').split('.').map(Number);
-  if (!vector)
-    yield mend(
-      'Search by meaning needs pgvector in the database: install it, or leave EMBEDDINGS_BASE_URL empty.',
-    );
+  if (!vector) yield mend(WITHOUT_VECTORS);
   else if (major === 0 && minor < 7)
     yield mend(`pgvector is version ${vector.version}. Search by meaning needs 0.7 or newer.`);
   else yield ok(`pgvector ${vector.version} is there.`);

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Files } from '../../domain/services.ts';
@@ -39,6 +39,10 @@ export async function* checkDataDirectory(dataDir: string, maxArchiveBytes: numb
 /** Whether a folder from which exports are imported is there and may be read. */
 export async function* checkFolder(path: string, variable: string): Check {
   try {
+    if (!(await stat(path)).isDirectory()) {
+      yield mend(`${path} is no folder. Correct ${variable}.`);
+      return;
+    }
     await access(path, constants.R_OK | constants.X_OK);
     yield ok(`${path} can be read.`);
   } catch (error) {
