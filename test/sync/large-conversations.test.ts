@@ -81,6 +81,24 @@ test('a large conversation behind small ones is stored and indexed as it is alon
     expect(kept[each.conversation_id as string]).toMatchObject({ raw: each, search_pending: false });
 });
 
+test('a large conversation that grows is merged out of what is stored of it, of which a statement fetches a part', async () => {
+  const texts = Array.from({ length: 40 }, () =>
+    randomBytes(120_000).toString('base64').replaceAll(/\W/g, ' '),
+  );
+  const [whole, grown] = [texts, [...texts, 'And one more.']].map((all) => conversationOf('grows', all));
+  const user = await server.asUser();
+  await importOf(user, [whole as Json]);
+  const task = await importOf(user, [{ ...grown, update_time: 1_700_000_100 }]);
+  expect(task).toMatchObject({ status: 'COMPLETED', counts: { updated: 1, messagesAdded: 1 } });
+  const [row] = await server.services.database.query<{ texts: string[]; rawBytes: number }>(
+    `SELECT (SELECT array_agg(text ORDER BY ordinal) FROM messages WHERE user_id = $1) AS texts,
+       (SELECT min(octet_length(raw)) FROM conversation_versions WHERE user_id = $1) AS "rawBytes"`,
+    [user.viewer.userId],
+  );
+  expect(row?.rawBytes).toBeGreaterThan(4 * 1024 * 1024);
+  expect(row?.texts).toEqual([...texts, 'And one more.']);
+});
+
 test('what the database refuses takes nothing with it, and no bytes of large conversations', async () => {
   const { database } = server.services;
   await database.query(

@@ -1,10 +1,14 @@
 import { zstdDecompressSync } from 'node:zlib';
 import type { KeptVersion, MergedVersions, VersionHead } from '../../archive/types.ts';
+import { giveBack } from '../../own-memory.ts';
 import { inTurns } from '../long-texts.ts';
 import type { Services, Transaction } from '../services.ts';
 
-/** Compressed bytes of versions that are fetched with one statement; a larger one is fetched alone. */
-const PORTION_BYTES = 8 * 1024 * 1024;
+/** Compressed bytes that are fetched with one statement, on whose way they take several times the memory. */
+const PORTION_BYTES = 2 * 1024 * 1024;
+
+/** Of what zlib makes at once, where it is not known how much comes. */
+const MIN_CHUNK_BYTES = 16 * 1024;
 
 /** A version whose bytes are in memory from when they are fetched until they are read. */
 interface StoredVersion extends KeptVersion {
@@ -83,7 +87,12 @@ export async function findVersions(
         const { raw } = version;
         if (!raw) throw new Error('A version is read before it was fetched.');
         version.raw = null;
-        return zstdDecompressSync(raw);
+        // All at once: what comes in chunks is put together at the end, and takes the memory twice. With room left it is known to be all.
+        const bytes = zstdDecompressSync(raw, {
+          chunkSize: Math.max(MIN_CHUNK_BYTES, version.sizeBytes + 1),
+        });
+        giveBack(raw);
+        return bytes;
       },
     };
     const known = found.get(conversationId);
@@ -106,16 +115,36 @@ function openFetcher(tx: Transaction, userId: string, versions: StoredVersion[])
       room -= each.rawBytes;
     }
     if (!portion.has(hexOf(version.sha256))) throw new Error('A version is merged out of its turn.');
+    if (version.rawBytes > PORTION_BYTES) {
+      version.raw = await fetchInPieces(tx, userId, version);
+      return;
+    }
     const rows = await tx.query<{ sha256: Buffer; raw: Buffer }>(
       'SELECT sha256, raw FROM conversation_versions WHERE user_id = $1 AND sha256 = ANY($2::bytea[])',
       [userId, [...portion.values()].map(({ sha256 }) => sha256)],
     );
-    if (rows.length < portion.size) throw new Error('A version is gone that was there when its merge began.');
+    if (rows.length < portion.size) throw isGone();
     for (const { sha256, raw } of rows) {
       const fetched = portion.get(hexOf(sha256));
       if (fetched) fetched.raw = raw;
     }
   };
 }
+
+async function fetchInPieces(tx: Transaction, userId: string, version: StoredVersion): Promise<Buffer> {
+  const raw = Buffer.allocUnsafeSlow(version.rawBytes);
+  for (let at = 0; at < raw.length; at += PORTION_BYTES) {
+    const [row] = await tx.query<{ piece: Buffer }>(
+      `SELECT substring(raw FROM $3::int FOR $4::int) AS piece FROM conversation_versions
+       WHERE user_id = $1 AND sha256 = $2`,
+      [userId, version.sha256, at + 1, PORTION_BYTES],
+    );
+    if (!row) throw isGone();
+    row.piece.copy(raw, at);
+  }
+  return raw;
+}
+
+const isGone = () => new Error('A version is gone that was there when its merge began.');
 
 const hexOf = (bytes: Uint8Array | null) => bytes && Buffer.from(bytes).toString('hex');
