@@ -21,7 +21,7 @@ export type ReadResult =
     };
 
 /** From here on memory counts more than the time for parsing each node whenever it is looked at, three times or more. */
-const LARGE_BYTES = 4 * 1024 * 1024;
+export const LARGE_BYTES = 4 * 1024 * 1024;
 
 const notUtf8: ArchiveWarning = {
   code: 'TEXT_NOT_UTF8',

@@ -1,4 +1,5 @@
-import { providerOf } from './conversation.ts';
+import { parseByNodes } from './chatgpt/by-nodes.ts';
+import { LARGE_BYTES, providerOf, type ReadOptions } from './conversation.ts';
 import type { ProviderReader } from './provider.ts';
 import { ArchiveError, type KeptVersion, type MergedVersions, type VersionHead } from './types.ts';
 import { isObject, type JsonObject } from './values/json.ts';
@@ -50,23 +51,29 @@ interface Read {
  */
 export function* mergeVersions<Version extends KeptVersion>(
   versions: readonly Version[],
+  { largeBytes = LARGE_BYTES }: Pick<ReadOptions, 'largeBytes'> = {},
 ): Generator<Version, MergedVersions> {
   const merged = new Map<ProviderReader, JsonObject>();
   const heads: VersionHead[] = [];
   let last: Read | undefined;
   let lastHash: Uint8Array | undefined;
-  for (const version of inOrder(versions)) {
+  const ordered = inOrder(versions);
+  for (const version of ordered) {
     const { sha256, damaged, sizeBytes, updatedAtMs } = version;
     if (lastHash && isSameHash(lastHash, sha256)) continue;
     lastHash = sha256;
     yield version;
     const head: VersionHead = { sha256, damaged, sizeBytes, updatedAtMs, coveredBy: null };
     heads.push(head);
-    const value = parseObject(version.read());
+    const bytes = version.read();
+    const isLarge = bytes.length >= largeBytes;
+    const value = parseObject(bytes, isLarge);
     const provider = value && providerOf(value);
     if (!value || !provider) continue;
     const before = merged.get(provider);
-    merged.set(provider, before === undefined ? value : provider.merge(before, value));
+    // What others are merged with must not be made of ever more forms.
+    const sparing = isLarge && version === ordered.at(-1);
+    merged.set(provider, before === undefined ? value : provider.merge(before, value, sparing));
     const isNext = heads.at(-2) === last?.head;
     if (last && isNext && last.provider === provider && provider.covers(last.value, value)) {
       last.head.coveredBy = sha256;
@@ -83,9 +90,9 @@ export function* mergeVersions<Version extends KeptVersion>(
 
 const isSameHash = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
 
-function parseObject(bytes: Buffer): JsonObject | null {
+function parseObject(bytes: Buffer, isLarge: boolean): JsonObject | null {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    const value: unknown = (isLarge && parseByNodes(bytes)) || JSON.parse(bytes.toString('utf8'));
     return isObject(value) ? value : null;
   } catch {
     return null;

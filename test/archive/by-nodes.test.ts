@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { parseByNodes } from '../../src/archive/chatgpt/by-nodes.ts';
 import { readConversation } from '../../src/archive/conversation.ts';
 import { isObject } from '../../src/archive/values/json.ts';
-import { growingForms } from './growing.ts';
+import { anyForm, growingForms } from './growing.ts';
+import { keep, mergeWhole } from './versions.ts';
 
 /** JSON as text, with keys that come twice, in any order, as numbers, in escapes, and blanks in odd places. */
 const blank = fc.constantFrom('', '', '', ' ', '\n\t', ' \r\n ');
@@ -153,5 +154,31 @@ test('a large conversation is read as a small one', () => {
         expect(readConversation(bytes, { largeBytes: 0 })).toEqual(readConversation(bytes));
       }
     }),
+  );
+});
+
+test('large forms of a conversation are merged as small ones', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.oneof(
+          growingForms,
+          anyForm.map((form) => [form]),
+        ),
+        { minLength: 1, maxLength: 3 },
+      ),
+      (lists) => {
+        const versions = lists.flat().map((form, index) => ({
+          ...keep(Buffer.from(JSON.stringify(form))),
+          updatedAtMs: (index * 7) % 4,
+        }));
+        expect(mergeWhole(versions, 0)).toEqual(mergeWhole(versions));
+        // Each at another place in the row is the only large one, too.
+        for (const { sizeBytes } of versions) {
+          expect(mergeWhole(versions, sizeBytes)).toEqual(mergeWhole(versions));
+        }
+      },
+    ),
+    { numRuns: 300 },
   );
 });

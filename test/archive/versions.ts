@@ -22,9 +22,9 @@ export const merge = (...versions: unknown[]): ArchiveConversation =>
 
 export const mergeKept = (versions: KeptVersion[]): ArchiveConversation => mergeWhole(versions).conversation;
 
-/** With what covers each. */
-export function mergeWhole(versions: readonly KeptVersion[]): MergedVersions {
-  const steps = mergeVersions(versions);
+/** With what covers each; from `largeBytes` on as large ones are merged. */
+export function mergeWhole(versions: readonly KeptVersion[], largeBytes?: number): MergedVersions {
+  const steps = mergeVersions(versions, { largeBytes });
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;

@@ -3,7 +3,7 @@
  * the rest of it is parsed at once, with a number in the place of each node, and a node when somebody looks at it.
  */
 import { endOfString, nearEndOfString } from '../slices/strings.ts';
-import { isObject, type JsonObject } from '../values/json.ts';
+import { isObject, type JsonObject, lazyObject } from '../values/json.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -76,11 +76,9 @@ export function parseByNodes(bytes: Buffer, setAside: SetAside = keepInMemory): 
   }
   if (!isObject(value) || !isObject(value.mapping)) return null;
   const read = setAside(bytes);
-  value.mapping = new Proxy(value.mapping, {
-    get(mapping, id) {
-      const node = Object.hasOwn(mapping, id) ? nodes[mapping[id as string] as number] : undefined;
-      return node ? JSON.parse(read(node.from, node.to).toString('utf8')) : Reflect.get(mapping, id);
-    },
+  value.mapping = lazyObject(value.mapping, (index) => {
+    const { from, to } = nodes[index as number] as Member;
+    return JSON.parse(read(from, to).toString('utf8'));
   });
   return value;
 }

@@ -1,4 +1,4 @@
-import { asArray, asObject, isObject, type JsonObject } from '../values/json.ts';
+import { asArray, asObject, isObject, type JsonObject, lazyObject } from '../values/json.ts';
 import { emptyObject, overlay, overlayObjects } from '../values/overlay.ts';
 import { isEdited, mergeAttachments, mergeContent } from './merge-content.ts';
 
@@ -6,18 +6,22 @@ import { isEdited, mergeAttachments, mergeContent } from './merge-content.ts';
  * One value out of two versions: the union of their nodes, in which a version without a message, a text or a link never
  * takes away what the other has.
  */
-export function mergeChatGpt(older: JsonObject, newer: JsonObject): JsonObject {
+export function mergeChatGpt(older: JsonObject, newer: JsonObject, sparing = false): JsonObject {
   const [before, after] = [asObject(older.mapping), asObject(newer.mapping)];
   const parentOf = createParentChooser(before, after);
   const mapping = emptyObject();
   // What only the older has comes first: then the order hangs on the newer alone wherever that has all nodes.
-  for (const id of Object.keys(before)) if (!Object.hasOwn(after, id)) mapping[id] = before[id];
-  for (const id of Object.keys(after)) {
-    const known = Object.hasOwn(before, id);
-    mapping[id] = known ? mergeNode(asObject(before[id]), asObject(after[id]), parentOf) : after[id];
-  }
+  for (const id of Object.keys(before)) if (!Object.hasOwn(after, id)) mapping[id] = null;
+  for (const id of Object.keys(after)) mapping[id] = null;
+  const nodeOf = (id: string): unknown => {
+    if (!Object.hasOwn(after, id)) return before[id];
+    return Object.hasOwn(before, id)
+      ? mergeNode(asObject(before[id]), asObject(after[id]), parentOf)
+      : after[id];
+  };
+  if (!sparing) for (const id of Object.keys(mapping)) mapping[id] = nodeOf(id);
   const merged = overlay(older, newer);
-  merged.mapping = mapping;
+  merged.mapping = sparing ? lazyObject(mapping, (_, id) => nodeOf(id)) : mapping;
   merged.current_node = [newer.current_node, older.current_node].find(
     (id) => typeof id === 'string' && Object.hasOwn(mapping, id),
   );

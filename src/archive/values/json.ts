@@ -14,6 +14,16 @@ export function asObject(value: unknown): JsonObject {
   return isObject(value) ? value : noObject;
 }
 
+/** The same keys, each with a value that is made anew from the one it has whenever it is read. */
+export function lazyObject(object: JsonObject, make: (value: unknown, key: string) => unknown): JsonObject {
+  return new Proxy(object, {
+    get(target, key) {
+      const value = Reflect.get(target, key);
+      return typeof key === 'string' && Object.hasOwn(target, key) ? make(value, key) : value;
+    },
+  });
+}
+
 /** The array, or an empty one. */
 export function asArray(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : noArray;
