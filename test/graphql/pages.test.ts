@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { chatGpt, node, say } from '../archive/builders.ts';
 import { createTestClient } from '../support/client.ts';
 import type { Page } from '../support/pages.ts';
@@ -168,10 +168,31 @@ describe('Pages of conversations', () => {
       'conversations(filter: { createdAfter: "+010000-01-01T00:00:00Z" }) { totalCount }',
     ],
     ['a time that is none', 'search(query: "a", filter: { createdBefore: "soon" }) { totalCount }'],
+    ['a day that is none', 'conversations(filter: { createdAfter: "2023-02-30" }) { totalCount }'],
+    ['an hour that is none', 'conversations(filter: { createdAfter: "2023-02-03T25:00Z" }) { totalCount }'],
+    ['a number', 'conversations(filter: { createdAfter: "1" }) { totalCount }'],
+    ['a day in another form', 'conversations(filter: { createdAfter: "12/31/2027" }) { totalCount }'],
   ])('refuse %s as wrong input', async (_name, field) => {
     const { errors } = await user.client.ask(`{ ${field} }`);
     expect(errors?.[0]).toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
     for (const { message } of errors ?? []) expect(message).not.toContain('zz');
+  });
+
+  test('are those that are written, wherever the server stands', async () => {
+    vi.stubEnv('TZ', 'America/New_York');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(new Date('2023-11-14T22:13:22').toISOString()).toContain('2023-11-15');
+    const count = async (createdAfter: string) => {
+      const query =
+        'query Count($after: DateTime) { conversations(filter: { createdAfter: $after }) { totalCount } }';
+      const { conversations } = await user.client.request<{ conversations: Page<Listed> }>(query, {
+        after: createdAfter,
+      });
+      return conversations.totalCount;
+    };
+    const written = ['22:13:22Z', '22:13:22.000', '22:13:22', '23:13:22+01:00', '17:13:22-0500'];
+    for (const time of written) expect(await count(`2023-11-14T${time}`)).toBe(7);
+    expect(await count('2023-11-14')).toBe(await count('2023-11-14T00:00Z'));
   });
 
   test('reach from the year 1 to 9999, in variables as well', async () => {
