@@ -2,11 +2,33 @@ import type { IncomingMessage } from 'node:http';
 import type { Express } from 'express';
 import proxyAddr from 'proxy-addr';
 
+/** `203.0.113.1:5678` and `[2001:db8::1]:5678`, without or with a bracket alone. */
+const WITH_PORT = /^(?:(?<v4>[\d.]+):\d+|\[(?<v6>[\da-f:.]+)\](?::\d+)?)$/i;
+
+/**
+ * Some proxies (Azure's gateways, IIS) write each address of X-Forwarded-For with its port: no reader of the header takes
+ * that for an address, and all clients would count as one.
+ */
+function dropPorts({ headers }: IncomingMessage): void {
+  const given = headers['x-forwarded-for'];
+  if (typeof given !== 'string') return;
+  const addresses = given.split(',').map((item) => {
+    const { v4, v6 } = WITH_PORT.exec(item.trim())?.groups ?? {};
+    return v4 ?? v6 ?? item;
+  });
+  headers['x-forwarded-for'] = addresses.join(',');
+}
+
 /**
  * From where a request comes, for one that Express does not see (a WebSocket's): by the same setting of the proxies to
- * trust as `request.ip` and `request.host`.
+ * trust as `request.ip` and `request.host`. To be called before anything else is mounted, for both are told from headers that
+ * are made readable here.
  */
 export function requestOrigins(app: Express, corsOrigins: string[]) {
+  app.use((request, _response, next) => {
+    dropPorts(request);
+    next();
+  });
   const isTrusted: (address: string, hop: number) => boolean = app.get('trust proxy fn');
 
   const hostOf = ({ headers, socket }: IncomingMessage) => {
@@ -15,7 +37,10 @@ export function requestOrigins(app: Express, corsOrigins: string[]) {
     return forwarded.split(',')[0]?.trim();
   };
   return {
-    addressOf: (request: IncomingMessage): string | undefined => proxyAddr(request, isTrusted),
+    addressOf(request: IncomingMessage): string | undefined {
+      dropPorts(request);
+      return proxyAddr(request, isTrusted);
+    },
     /** Whether it comes from a page of this server, from one of `corsOrigins`, or from no page at all. */
     isOwnPage(request: IncomingMessage): boolean {
       const { origin } = request.headers;

@@ -194,6 +194,20 @@ describe('API keys', () => {
     ]);
     await socket.dispose();
   });
+
+  test('are counted by client behind proxies that write ports beside addresses', async () => {
+    const server = await start({ env: { ...TIGHT, TRUST_PROXY: '127.0.0.1, 10.0.0.0/8' } });
+    const from = (client: string) => ask(server, 'guess', { 'x-forwarded-for': `${client}, 10.0.0.5:443` });
+    for (const [one, same, other] of [
+      ['203.0.113.1:5678', '203.0.113.1:5679', '203.0.113.2:5678'],
+      ['[2001:db8:1:2::1]:5678', '[2001:db8:1:2::1]', '[2001:db8:1:3::1]:5678'],
+    ] as const) {
+      expect(await Promise.all([one, other].map(async (client) => (await from(client)).status))).toEqual([
+        401, 401,
+      ]);
+      expect((await from(same)).status).toBe(429);
+    }
+  });
 });
 
 test('Sign-ins are limited by address, and asking who is signed in is not', async () => {
