@@ -19,7 +19,7 @@ import { createMcpRouter } from './mcp/router.ts';
 import { QUEUE_BOARD_PATH, serveQueueBoard } from './queue-board.ts';
 import { requestContext } from './request-context.ts';
 import { measureRequests } from './request-metrics.ts';
-import { requestOrigins } from './request-origins.ts';
+import { refuseMalformedHosts, requestOrigins } from './request-origins.ts';
 import { traceRequests } from './request-tracing.ts';
 import { createAuthRouter } from './rest/auth.ts';
 import { notFound, restErrorHandler, unsupportedEncoding } from './rest/errors.ts';
@@ -66,6 +66,7 @@ export function createApp(
   handler.use(securityHeaders(config.environment));
   if (http.corsOrigins.length > 0) handler.use(allowOrigins(http.corsOrigins));
   handler.use(measureRequests(services.metrics));
+  handler.use(refuseMalformedHosts());
   const pages = servePages();
   if (pages) handler.use(pages);
   handler.use(refuseSlowBodies(http.requestTimeoutMs, takesUpload));

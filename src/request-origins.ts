@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Express } from 'express';
+import type { Express, RequestHandler } from 'express';
 import proxyAddr from 'proxy-addr';
 
 /** `203.0.113.1:5678` and `[2001:db8::1]:5678`, without or with a bracket alone. */
@@ -47,5 +47,13 @@ export function requestOrigins(app: Express, corsOrigins: string[]) {
       if (origin === undefined || corsOrigins.includes(origin)) return true;
       return URL.parse(origin)?.host === hostOf(request);
     },
+  };
+}
+
+/** Answers 400 to a Host that is none (RFC 9112, section 3.2), of which no URL can be made further on. */
+export function refuseMalformedHosts(): RequestHandler {
+  return ({ headers: { host } }, _response, next) => {
+    if (host === undefined || URL.canParse(`http://${host}`)) return next();
+    next(Object.assign(new Error('The Host header is malformed.'), { status: 400, expose: true }));
   };
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -37,6 +39,17 @@ describe('Every answer', () => {
       /^max-age=31536000/,
     );
   });
+});
+
+test('A Host header that is none is refused with a 400 everywhere', async () => {
+  for (const path of ['/graphql', '/healthz', '/mcp']) {
+    const headers = { host: 'a b[:', 'x-api-key': development.apiKey, 'content-type': 'application/json' };
+    const sent = request(`${development.url}${path}`, { method: 'POST', headers });
+    sent.end('{"query":"{ viewer { id } }"}');
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode, path).toBe(400);
+  }
 });
 
 describe('GraphiQL', () => {
