@@ -30,7 +30,7 @@ export function createMask(logger: Logger) {
       });
     }
     // Of a client that left before its answer: nobody reads this, and nothing went wrong.
-    if (cause instanceof Error && cause.name === 'AbortError')
+    if (cause instanceof Error && (cause.name === 'AbortError' || isBrokenOff(cause)))
       return new GraphQLError('The client left.', place);
     const requestId = currentRequestId();
     const outage = outageOf(cause);
@@ -52,6 +52,10 @@ export function createMask(logger: Logger) {
 /** What was thrown at first; null for what GraphQL itself found. */
 const causeOf = (error: unknown) =>
   error instanceof GraphQLError && !(error instanceof PothosError) ? (error.originalError ?? null) : error;
+
+/** What Node says of a body whose client left in the middle of it. */
+const isBrokenOff = ({ message, code }: NodeJS.ErrnoException) =>
+  message === 'aborted' && code === 'ECONNRESET';
 
 /** Pothos's errors are made as GraphQL's own, yet say too little, or too much. */
 const isOfGraphQL = (cause: unknown) =>
