@@ -236,4 +236,18 @@ describe('a Claude conversation', () => {
     const uncounted = { name: '', chat_messages: [5, { sender: 'human', text: 'x', uuid: 7 }] };
     expect(merge(uncounted, { ...uncounted, is_starred: false })).toEqual(read(uncounted));
   });
+
+  it('without times of its own is as new as its newest message', () => {
+    const turns = (count: number) =>
+      ['one', 'two', 'three']
+        .slice(0, count)
+        .map((text, index) => human(`${index}`, text, { created_at: `2025-01-01T00:00:0${index}Z` }));
+    const timeless = (messages: Json[], name: string) =>
+      claude(messages, { name, created_at: null, updated_at: null });
+    // Of the same time the longer form would count as newer.
+    const older = timeless(turns(2), 'A much longer name than the newer form has '.repeat(20));
+    const newer = timeless(turns(3), 'New');
+    expect(merge(older, newer).title).toBe('New');
+    expect(merge(newer, older).title).toBe('New');
+  });
 });
