@@ -58,3 +58,25 @@ test('a damaged export takes nothing from what came whole before', async () => {
   expect(second).toMatchObject({ status: 'PARTIAL', counts: { unchanged: 2 } });
   expect(await textsOf(user)).toEqual(right);
 });
+
+test('a shard of which nothing can be read takes nothing from what the others bring', async () => {
+  const user = await server.asUser();
+  // Of the same time, so that the longer one counts as newer.
+  const [known, longer] = ['Short', 'A longer title'].map((title) => bytesOf([dialogue('a', { title })]));
+  await sync(user.client, server.exports.serve(makeZip([{ name: 'conversations.json', data: known }])).url);
+  const name = 'conversations-001.json';
+  const zip = makeZip([
+    { name: 'conversations-000.json', data: longer },
+    { name, data: bytesOf([dialogue('b')]) },
+  ]);
+  // No block of deflate begins like that.
+  zip.fill(0xff, zip.indexOf(name) + name.length, zip.indexOf(name) + name.length + 4);
+  const task = await sync(user.client, server.exports.serve(zip).url);
+  expect(task).toMatchObject({ status: 'PARTIAL', counts: { updated: 1 } });
+  expect(await problemsOf(user.client, task.id)).toMatchObject([{ outcome: 'FAILED', code: 'ZIP_BAD_DATA' }]);
+  const [row] = await server.services.database.query<{ title: string }>(
+    'SELECT title FROM conversations WHERE user_id = $1',
+    [user.viewer.userId],
+  );
+  expect(row?.title).toBe('A longer title');
+});
