@@ -50,6 +50,16 @@ test('excerpts are cut so that prompt and answer fit into the window, around wha
   expect(model.asked.at(-1)?.body.messages.at(-1)?.content).toContain('…');
 });
 
+test('an excerpt is where most of the words stand together, and not where one of them stands first', async () => {
+  const { client: reader } = await server.asUser();
+  const answer = 'The sextant of the second mate lies in the chart room.';
+  await importAll(server, reader, [
+    about('log', 'Read this', `A mate has a sextant. ${filler.repeat(200)} ${answer} ${filler.repeat(50)}`),
+  ]);
+  const turn = await ask(reader, { query: 'In which room lies the sextant of the second mate?', k: 1 });
+  expect(turn.context[0]?.quote).toContain(answer);
+});
+
 test('what would say too little is left out, and not cited', async () => {
   const turn = await ask(client, { query: 'astrolabe drawer', k: 20 });
   expect(promptTokens()).toBeLessThan(windowTokens * 0.7);

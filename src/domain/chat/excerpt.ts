@@ -25,6 +25,15 @@ const MIN_QUOTE_TOKENS = 40;
 /** A match further into a message than this is not looked for. */
 const MAX_SEARCHED_CHARACTERS = 1_000_000;
 
+/** Words within so many characters stand together. */
+const TOGETHER_CHARACTERS = 600;
+
+/** Of a word that stands more often in a text, that is all there is to say of it. */
+const MAX_PLACES = 200;
+
+/** Sums of weights are no exact numbers. */
+const ROUNDING = 1e-9;
+
 /** Shares of an excerpt: the message itself, then whatever it leaves to what was said before and after. */
 const MESSAGE_SHARE = 0.6;
 
@@ -50,7 +59,7 @@ export function quoteFindings(
 ): { excerpts: Excerpt[]; markup: string } {
   const excerpts: Excerpt[] = [];
   const parts: string[] = [];
-  const words = [...contentWordsOf(query)].map((word) => word.toLowerCase());
+  const words = [...new Set([...contentWordsOf(query)].map((word) => word.toLowerCase()))];
   let left = tokens;
   for (const [index, finding] of findings.entries()) {
     const share = Math.floor(left / (findings.length - index));
@@ -107,11 +116,44 @@ function renderExcerpt(
   ].join('\n');
 }
 
-/** Where in a text the question's words begin: what is cut away should not be what was found. */
+/**
+ * Where in a text the most of the question's words stand together, and rather the rare ones of that text: what is cut away
+ * should not be what was found.
+ */
 function focusOf(text: string, words: string[]): number {
   const lower = text.slice(0, MAX_SEARCHED_CHARACTERS).toLowerCase();
-  const places = words.map((word) => lower.indexOf(word)).filter((place) => place >= 0);
-  return places.length === 0 ? 0 : Math.min(...places);
+  const places = words
+    .flatMap((word) => {
+      const found = placesOf(lower, word);
+      return found.map((at) => ({ at, word, weight: 1 + 1 / found.length }));
+    })
+    .toSorted((a, b) => a.at - b.at);
+  const held = new Map<string, number>();
+  let best = { at: 0, weight: 0 };
+  let weight = 0;
+  let next = 0;
+  for (const place of places) {
+    for (let other = places[next]; other && other.at < place.at + TOGETHER_CHARACTERS; other = places[next]) {
+      const count = held.get(other.word) ?? 0;
+      if (count === 0) weight += other.weight;
+      held.set(other.word, count + 1);
+      next += 1;
+    }
+    if (weight > best.weight + ROUNDING) best = { at: place.at, weight };
+    const left = (held.get(place.word) ?? 1) - 1;
+    if (left === 0) weight -= place.weight;
+    held.set(place.word, left);
+  }
+  return best.at;
+}
+
+/** Where a word stands, the first times. */
+function placesOf(lower: string, word: string): number[] {
+  const places: number[] = [];
+  for (let at = lower.indexOf(word); at >= 0; at = lower.indexOf(word, at + word.length)) {
+    if (places.push(at) === MAX_PLACES) break;
+  }
+  return places;
 }
 
 /** The longest stretch around `focus`, as far as a few tries find it, that takes no more than so many tokens when escaped. */
