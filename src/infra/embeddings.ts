@@ -28,8 +28,12 @@ export function openEmbeddingModel(config: EmbeddingsConfig, logger: Logger): Em
       { model: config.model, input: texts, encoding_format: 'float' },
       options,
     );
+    // A text that was left out would pass for one that means nothing.
+    if (data.length !== texts.length) throw new Error('The model of meanings left out some of the texts.');
     const vectors = new Map(data.map(({ index, embedding }) => [index, embedding]));
-    return texts.map((_, index) => toUnit(vectors.get(index)));
+    // Some servers give every vector the same number, or none: then the order tells.
+    const isNumbered = texts.every((_, index) => vectors.has(index));
+    return texts.map((_, index) => toUnit(isNumbered ? vectors.get(index) : data[index]?.embedding));
   };
 
   const embed = async (texts: string[], signal: AbortSignal): Promise<(number[] | null)[]> => {

@@ -8,6 +8,11 @@ export const embeddingsKey = 'sk-embed-2718281828459045';
 
 const DIMENSIONS = 256;
 
+export interface Vector {
+  index: number;
+  embedding: number[];
+}
+
 export interface EmbeddingsServer {
   /** As EMBEDDINGS_BASE_URL wants it. */
   url: string;
@@ -19,6 +24,8 @@ export interface EmbeddingsServer {
   dimensions: number;
   /** With what it answers requests that hold a text with this in it. */
   fault: { text: string; status: number } | null;
+  /** What it does to the vectors of an answer, which come in no order: their index tells it. */
+  bend: (vectors: Vector[]) => object[];
   close(): Promise<void>;
 }
 
@@ -29,6 +36,7 @@ export async function startEmbeddingsServer(dimensions = DIMENSIONS): Promise<Em
     maxCharacters: Number.POSITIVE_INFINITY,
     dimensions,
     fault: null,
+    bend: (vectors) => vectors.toReversed(),
   };
   const server = createServer(async (request, response) => {
     if (request.headers.authorization !== `Bearer ${embeddingsKey}`) return refuse(response, 401);
@@ -38,14 +46,9 @@ export async function startEmbeddingsServer(dimensions = DIMENSIONS): Promise<Em
     if (fault && input.some((text) => text.includes(fault.text))) return refuse(response, fault.status);
     if (input.some((text) => text.length > state.maxCharacters)) return refuse(response, 400);
     state.reckoned.push(...input);
-    const data = input.map((text, index) => ({
-      object: 'embedding',
-      index,
-      embedding: hashedGrams(text, state.dimensions),
-    }));
+    const vectors = input.map((text, index) => ({ index, embedding: hashedGrams(text, state.dimensions) }));
     response.writeHead(200, { 'content-type': 'application/json' });
-    // In no order: the index tells it.
-    response.end(JSON.stringify({ object: 'list', data: data.toReversed(), model: 'x' }));
+    response.end(JSON.stringify({ object: 'list', data: state.bend(vectors), model: 'x' }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(state, {
