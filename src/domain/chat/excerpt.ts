@@ -50,6 +50,15 @@ export const escapeText = (text: string) =>
     .replaceAll('"', '&quot;')
     .replaceAll(/\[(\/?[A-Z][A-Z_]{2,})\]/g, '&#91;$1&#93;');
 
+/** By which templates of chat mark who speaks: `<|im_start|>`, `<end_of_turn>`, `</s>`, `[INST]` and their like. */
+const OPENING = /<(?=[|｜]|\/?(?:s|bos|eos|unk|pad|start_of_turn|end_of_turn)>)/g;
+const BRACKETED =
+  /\[(\/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|IMG|PREFIX|SUFFIX|MIDDLE))\]/g;
+
+/** An earlier answer, which may quote the history: without such tokens, and else as it was, for the model takes after it. */
+export const escapeTokens = (text: string) =>
+  text.replaceAll(OPENING, '&lt;').replaceAll(BRACKETED, '&#91;$1&#93;');
+
 /** The excerpts that fit into so many tokens, the best finding first, and the markup that holds them. */
 export function quoteFindings(
   findings: Finding[],

@@ -1,7 +1,7 @@
 import type { ChatTurn } from '../../generated/prisma/client.ts';
 import { InvalidInputError } from '../errors.ts';
 import type { ChatMessage, ChatModel } from '../services.ts';
-import { beginningOf, type Excerpt, quoteFindings, type TokenCounter } from './excerpt.ts';
+import { beginningOf, type Excerpt, escapeTokens, quoteFindings, type TokenCounter } from './excerpt.ts';
 import type { Finding } from './retrieve.ts';
 
 const RULES = `You answer questions that a person asks about their own archive of past conversations with assistants.
@@ -77,7 +77,7 @@ function earlierMessages(
   let used = 0;
   for (const turn of earlier) {
     // The numbers of another turn's excerpts mean nothing here.
-    const answer = turn.response.replaceAll(/\s?\[\d+(?:\s*,\s*\d+)*\]/g, '');
+    const answer = escapeTokens(turn.response.replaceAll(/\s?\[\d+(?:\s*,\s*\d+)*\]/g, ''));
     const room = tokens - used - count(turn.query) - 2 * FRAME_TOKENS;
     const response = used === 0 && room > 0 ? beginningOf(answer, room, count) : answer;
     const needed = count(response);
