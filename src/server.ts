@@ -39,9 +39,17 @@ export interface RunningServer {
   close(deadline?: Deadline): Promise<void>;
 }
 
-/** Opens the whole server, with a worker in this process when there is no Redis. Throws when it cannot. */
-export async function startServer(config: Config, logger: PinoLogger): Promise<RunningServer> {
-  return serve(await openServices(config, logger), config, logger);
+/**
+ * Opens the whole server, with a worker in this process when there is no Redis, or none is to be counted on. Throws when it
+ * cannot.
+ */
+export async function startServer(
+  config: Config,
+  logger: PinoLogger,
+  { isAlone = false } = {},
+): Promise<RunningServer> {
+  const opened = await openServices(config, logger);
+  return serve({ ...opened, embedded: opened.embedded || isAlone }, config, logger);
 }
 
 /**

@@ -1,12 +1,11 @@
 /** Writes database and files into one file, while the server runs or not: npm run backup -- FILE */
 import { loadConfig } from '../config.ts';
-import { BackupError, type BackupSummary } from '../domain/backup.ts';
+import type { BackupSummary } from '../domain/backup.ts';
 import { writeBackup } from '../infra/backup/write.ts';
-import { hasEmbeddedPostgres } from '../infra/embedded-postgres.ts';
 import { createLogger } from '../infra/logger.ts';
 import { type Program, runProgram } from '../infra/program.ts';
 import { openFiles } from '../services.ts';
-import { openDatabaseUrl } from './database-url.ts';
+import { openDatabaseUrl, requireDatabase } from './database-url.ts';
 
 const [path, ...rest] = process.argv.slice(2);
 if (!path || rest.length > 0) {
@@ -18,11 +17,7 @@ await runProgram((program) => backUp(program, path));
 async function backUp(program: Program, path: string): Promise<number> {
   const config = loadConfig(process.env);
   const logger = createLogger({ logLevel: 'warn' }, 'backup');
-  if (!config.databaseUrl && !(await hasEmbeddedPostgres(config.dataDir))) {
-    throw new BackupError(
-      `There is no database in ${config.dataDir}: set DATA_DIR or DB_URL to the server's.`,
-    );
-  }
+  await requireDatabase(config);
   const databaseUrl = await openDatabaseUrl(program, config, logger);
   const files = await program.own(
     () => openFiles(config),

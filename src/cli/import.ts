@@ -3,7 +3,7 @@
  * npm run import -- export.zip | https://…
  */
 import { createReadStream } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { access, constants, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Config, loadConfig } from '../config.ts';
@@ -25,13 +25,20 @@ await runProgram((program) => importFrom(program, source));
 async function importFrom(program: Program, source: string): Promise<number> {
   const config = loadConfig(process.env);
   const isUrl = /^https?:\/\//i.test(source);
-  if (!isUrl) await access(source);
+  if (!isUrl) await requireFile(source);
   const { url, apiKey } = (await findServer(config)) ?? (await startOwnServer(program, config));
   const client = createClient(url, apiKey);
   const taskId = isUrl ? await startSync(client, source) : await upload(url, apiKey, source);
   const task = await followSync(client, taskId, process.stderr);
   process.stdout.write(describeOutcome(task));
   return task.status === 'COMPLETED' ? 0 : 1;
+}
+
+/** Throws for what cannot be read or is a folder, before a server is started for it. */
+async function requireFile(path: string): Promise<void> {
+  await access(path, constants.R_OK);
+  if (!(await stat(path)).isDirectory()) return;
+  throw new Error(`${path} is a folder: name the zip, or have the server read the folder (INGEST_ROOT).`);
 }
 
 /** The server that runs where the configuration says. Null when there is none; throws when it is not to be entered. */
@@ -55,8 +62,15 @@ async function startOwnServer(program: Program, config: Config) {
   // Loaded only now: it takes most of a start, and an import through a server that runs needs nothing of it.
   const { startServer } = await import('../server.ts');
   const logger = createLogger({ logLevel: 'warn' }, 'import');
+  const own: Config = {
+    ...config,
+    http: { ...config.http, host: '127.0.0.1', port: 0 },
+    // Its worker needs a session, and a worker that runs may have the port of metrics.
+    databaseUrl: config.directUrl,
+    metrics: null,
+  };
   return program.own(
-    () => startServer({ ...config, http: { ...config.http, host: '127.0.0.1', port: 0 } }, logger),
+    () => startServer(own, logger, { isAlone: true }),
     (server) => server.close(),
   );
 }
