@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { chatGpt, dialogue, node, say } from '../archive/builders.ts';
-import { zipOf } from '../support/exports.ts';
+import { exportOf, zipOf } from '../support/exports.ts';
 import { sync } from '../support/syncs.ts';
 import { setWebStage, visit } from './stage.ts';
 
@@ -104,6 +104,42 @@ test('An export that wants to run, to load and to lure does nothing of it on any
   expect(complaints).toEqual([]);
   await leave();
 });
+
+test('Nothing that an export holds keeps the page from being read', async () => {
+  const user = await stage.server.asUser();
+  const table = `|${'a|'.repeat(5_000)}\n|${'-|'.repeat(5_000)}\n${'|x\n'.repeat(2_500)}`;
+  const brackets = ']'.repeat(59_000);
+  const items = `${'- '.repeat(20)}a\n`.repeat(1_400);
+  const formula = `$$\\def\\a{${'x'.repeat(5_000)}}${'\\a '.repeat(900)}$$`;
+  const code = (text: string) => `\`\`\`js\n${text}\n\`\`\``;
+  const texts = [
+    table,
+    brackets,
+    items,
+    formula,
+    code('a'.repeat(59_000)),
+    `${code('const a = 1;')}\n\n$$x^2$$`,
+  ];
+  const nodes = texts.map((text, index) =>
+    node(`m${index}`, index === 0 ? null : `m${index - 1}`, say('assistant', text), {
+      children: index + 1 < texts.length ? [`m${index + 1}`] : [],
+    }),
+  );
+  const { mapping } = chatGpt(nodes);
+  const conversation = dialogue('slow', { mapping, current_node: `m${texts.length - 1}` });
+  await sync(user.client, stage.server.exports.serve(await exportOf([conversation])).url);
+  const { page, leave } = await visit(stage, '/conversations', { apiKey: user.apiKey });
+  await page.getByRole('link', { name: /Title of slow/ }).click();
+  const messages = page.locator('.message');
+  // What is coloured and drawn comes last, so that the rest was there to be drawn as well.
+  await messages.nth(5).locator('math').waitFor({ state: 'attached' });
+  await messages.nth(5).locator('.hljs-keyword').waitFor({ state: 'attached' });
+  expect(await messages.locator('.plain-text').count()).toBe(3);
+  expect(await page.locator('math, .hljs-keyword').count()).toBe(2);
+  expect(await messages.nth(3).locator('.markdown').textContent()).toContain('def');
+  expect((await messages.nth(4).locator('pre').textContent())?.trim()).toHaveLength(59_000);
+  await leave();
+}, 60_000);
 
 test('Two people in two browsers see each other’s history nowhere', async () => {
   const [first, second] = [await stage.server.asUser(), await stage.server.asUser()];

@@ -7,32 +7,9 @@ import { CodeBlock } from './code-block.tsx';
 import { withDollarMath } from './math-delimiters.ts';
 import { RemoteImage } from './remote-image.tsx';
 import { TableBox } from './table-box.tsx';
+import { isTooMuch } from './too-much.ts';
 import { useExtras } from './use-extras.ts';
 import './markdown.css';
-
-/** Longer text is shown as it was written: a parser of Markdown takes more than linear time on hostile text. */
-const MAX_CHARACTERS = 60_000;
-
-/** A parser looks from each mark and bracket for its other half: a tenth of a second for so many, seconds for ten times more. */
-const MAX_MARKS = 2_000;
-/** Each item of a list takes as long as a paragraph, and each of its levels has it parsed anew. */
-const MAX_LINES = 3_000;
-const DEEP = /(?:>[ \t]?|(?:[-*+]|\d{1,9}[.)])[ \t]+){100}/;
-
-/** Code first, so that what looks like a mark in it is none. */
-const CODE_OR_MARK = /(`{3,}|~{3,})[\s\S]*?(?:\1|$)|`[^`\n]*`|[*_~]+|\[|\n/g;
-
-function isTooMuch(text: string): boolean {
-  if (text.length > MAX_CHARACTERS || DEEP.test(text)) return true;
-  let marks = 0;
-  let lines = 0;
-  for (const [part] of text.matchAll(CODE_OR_MARK)) {
-    if (part === '\n') lines += 1;
-    else if (/^(?:[*_[]|~~?$)/.test(part)) marks += 1;
-    if (marks > MAX_MARKS || lines > MAX_LINES) return true;
-  }
-  return false;
-}
 
 /**
  * HTML in the text is never HTML here: react-markdown shows it as text. What it makes of Markdown is sanitised all the same,
