@@ -1,4 +1,5 @@
 import { Link2 } from 'lucide-react';
+import { memo } from 'react';
 import { Link } from 'wouter';
 import type { MessageFragment } from '../../generated/web/operations.ts';
 import { formatTime } from '../format.ts';
@@ -17,8 +18,11 @@ function authorOf({ role, authorName, model }: MessageFragment, provider: string
   return authorName ?? role;
 }
 
-/** One message; tools and reasoning are folded, for few want to read them. */
-export function MessageView({
+/**
+ * One message; tools and reasoning are folded, for few want to read them. Drawn anew only when it changes: thousands may stand
+ * before the ones that come.
+ */
+export const MessageView = memo(function MessageView({
   message,
   conversationId,
   provider,
@@ -77,4 +81,4 @@ export function MessageView({
       </footer>
     </li>
   );
-}
+});

@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { MessageFragment } from '../../generated/web/operations.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
@@ -16,6 +16,9 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
   const end = useRef<HTMLDivElement>(null);
   const path = useRef<{ shown: MessageFragment[]; marked: string | null }>({ shown: [], marked: null });
   const switched = useRef<Switch | null>(null);
+  const noteSwitch = useCallback((next: Switch) => {
+    switched.current = next;
+  }, []);
   const { fetchPreviousPage } = query;
   const isHere = query.isSuccess && !query.isPlaceholderData;
   // What comes before an anchor is put in first, so that nothing moves once one reads.
@@ -76,9 +79,7 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
               conversationId={id}
               provider={provider}
               isAnchor={message.id === marked}
-              onSwitch={(next) => {
-                switched.current = next;
-              }}
+              onSwitch={noteSwitch}
             />
           ))}
       </ol>

@@ -104,6 +104,29 @@ test('A long conversation comes as one reads on, and from any message in both di
   await leave();
 });
 
+test('What was read of a long conversation is not drawn anew for what comes', async () => {
+  const { page, leave } = await open('/conversations?title=long+talk');
+  // Each drawing looks at the text first.
+  await page.evaluate(() => {
+    const { matchAll } = String.prototype;
+    document.body.dataset.drawn = '0';
+    String.prototype.matchAll = function (pattern) {
+      if (String(this) === 'Turn 1.') document.body.dataset.drawn += 'x';
+      return matchAll.call(this, pattern);
+    };
+  });
+  const drawn = () => page.evaluate(() => document.body.dataset.drawn);
+  await page.getByRole('link', { name: /A long talk/ }).click();
+  await page.getByText('Turn 1.', { exact: true }).waitFor();
+  await page.getByText('Turn 39.').waitFor();
+  const before = await drawn();
+  expect(before).toContain('x');
+  for (const turn of [39, 79, 119]) await page.getByText(`Turn ${turn}.`).scrollIntoViewIfNeeded();
+  await page.getByText('Turn 129.').waitFor();
+  expect(await drawn()).toBe(before);
+  await leave();
+});
+
 test('A message that is gone back to after a while is still among those around it', async () => {
   const { page, leave } = await open('/conversations?title=Crossroads');
   await page.clock.install();
