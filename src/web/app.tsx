@@ -28,11 +28,11 @@ export function App() {
   // One page that broke leaves the others whole.
   const section = location.split('/')[1];
   if (session.isPending) return <Waiting reason={session.failureReason} />;
-  if (session.isError) return <Failure error={session.error} retry={() => void session.refetch()} />;
+  if (session.isLoadingError) return <Failure error={session.error} retry={() => void session.refetch()} />;
   const { viewer, signInMethods } = session.data;
   if (!viewer) return <WelcomePage methods={signInMethods} />;
   return (
-    <Shell user={viewer.displayName ?? viewer.email ?? texts.shell.owner}>
+    <Shell key={viewer.id} user={viewer.displayName ?? viewer.email ?? texts.shell.owner}>
       <ErrorBoundary key={section}>
         <Suspense
           fallback={

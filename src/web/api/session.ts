@@ -1,12 +1,21 @@
 import { type QueryClient, useQuery } from '@tanstack/react-query';
-import { ViewerDocument } from '../../generated/web/operations.ts';
+import { ViewerDocument, type ViewerQuery } from '../../generated/web/operations.ts';
 import { ApiError, ask } from './graphql.ts';
+
+const KEY = ['session'];
 
 /** Who is signed in, and how one can. */
 export function useSession() {
   return useQuery({
-    queryKey: ['session'],
-    queryFn: ({ signal }) => ask(ViewerDocument, {}, signal),
+    queryKey: KEY,
+    queryFn: async ({ signal, client }) => {
+      const before = client.getQueryData<ViewerQuery>(KEY);
+      const session = await ask(ViewerDocument, {}, signal);
+      // Nothing that was read for one person may be shown to the next.
+      if (before && before.viewer?.id !== session.viewer?.id)
+        client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
+      return session;
+    },
     staleTime: 60_000,
   });
 }
@@ -27,14 +36,21 @@ export async function signInWithKey(apiKey: string): Promise<void> {
   const { detail } = (await response.json().catch(() => ({}))) as { detail?: unknown };
   throw new ApiError(
     typeof detail === 'string' ? detail : '',
-    response.status === 401 ? 'NOT_SIGNED_IN' : 'INTERNAL',
+    codeOf(response.status),
+    response.headers.get('X-Request-Id'),
   );
+}
+
+function codeOf(status: number): string {
+  if (status === 401) return 'NOT_SIGNED_IN';
+  if (status === 429) return 'TOO_MANY_REQUESTS';
+  return status >= 502 ? 'OFFLINE' : 'INTERNAL';
 }
 
 /** After a failure: looks who is signed in when it was that nobody is, so that the way in is shown. */
 export function checkSession(queries: QueryClient, failure: unknown): void {
   if (failure instanceof ApiError && failure.code === 'NOT_SIGNED_IN') {
-    void queries.invalidateQueries({ queryKey: ['session'] });
+    void queries.invalidateQueries({ queryKey: KEY });
   }
 }
 
