@@ -1,7 +1,7 @@
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { ApiError } from './api/graphql.ts';
+import { isAway } from './api/graphql.ts';
 import { checkSession } from './api/session.ts';
 import { App } from './app.tsx';
 import { ErrorBoundary } from './parts/error-boundary.tsx';
@@ -19,7 +19,7 @@ const queries: QueryClient = new QueryClient({
     queries: {
       staleTime: 10_000,
       // A server that is away is asked until it is back; a refusal is an answer.
-      retry: (failures, error) => error instanceof ApiError && error.code === 'OFFLINE' && failures < 100,
+      retry: (failures, error) => isAway(error) && failures < 100,
       retryDelay: (failures) => Math.min(500 * 2 ** failures, MAX_PAUSE_MS),
       networkMode: 'always',
     },

@@ -1,5 +1,5 @@
 import type { TypedDocumentString } from '../../generated/web/operations.ts';
-import { fetchInTime } from './silence.ts';
+import { fetchUnlessSilent } from './silence.ts';
 
 const HEADERS = {
   'Content-Type': 'application/json',
@@ -24,30 +24,46 @@ interface Answer<T> {
   errors?: { message: string; extensions?: { code?: string } }[];
 }
 
+/** Whether the same request may be answered once the server, or its database, is back. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof ApiError && (error.code === 'OFFLINE' || error.code === 'UNAVAILABLE');
+
 /** Asks the API. Throws an ApiError when it cannot be reached or refuses. */
 export async function ask<T, V extends Record<string, unknown>>(
   document: TypedDocumentString<T, V>,
   ...[variables, signal]: V extends Record<string, never> ? [V?, AbortSignal?] : [V, AbortSignal?]
 ): Promise<T> {
   let response: Response;
+  let text: string;
   try {
-    response = await fetchInTime('/graphql', {
+    response = await fetchUnlessSilent('/graphql', {
       method: 'POST',
       headers: { ...HEADERS, Accept: 'application/graphql-response+json' },
       body: JSON.stringify({ query: document.toString(), variables }),
       signal: signal ?? null,
     });
+    // An answer that breaks off is none.
+    text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError('', 'OFFLINE');
   }
   const requestId = response.headers.get('X-Request-Id');
-  const answer = (await response.json().catch(() => null)) as Answer<T> | null;
+  const answer = parse<T>(text);
   const [failure] = answer?.errors ?? [];
   if (failure) throw new ApiError(failure.message, failure.extensions?.code ?? 'INTERNAL', requestId);
   // A proxy speaks for a server that is not there.
   if (!answer?.data) throw new ApiError('', response.status >= 502 ? 'OFFLINE' : 'INTERNAL', requestId);
   return answer.data;
+}
+
+/** Null for what is no JSON: a proxy’s own page. */
+function parse<T>(text: string): Answer<T> | null {
+  try {
+    return JSON.parse(text) as Answer<T>;
+  } catch {
+    return null;
+  }
 }
 
 /** A mutation’s answer without the failures that the schema names. */

@@ -8,7 +8,7 @@ const SILENCE_MS = 30_000;
  * Fetches, and fails when nobody answers. A connection that was lost while a laptop slept, or in a router on the way, tells
  * nobody that it is gone, and a browser would wait on it for ever.
  */
-export async function fetchInTime(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+async function fetchInTime(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const silent = new AbortController();
   const timer = setTimeout(() => silent.abort(new TypeError('Nobody answered')), SILENCE_MS);
   const signal = init.signal ? AbortSignal.any([init.signal, silent.signal]) : silent.signal;

@@ -29,7 +29,7 @@ export default function ChatPage() {
       </div>
     );
   }
-  if (health.isError) return <Failure error={health.error} retry={() => void health.refetch()} />;
+  if (health.isLoadingError) return <Failure error={health.error} retry={() => void health.refetch()} />;
   const { isAvailable, reason, model } = health.data.chatHealth;
   return (
     <div className="page stack">

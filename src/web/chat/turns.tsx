@@ -31,7 +31,8 @@ export function Turns({
       page?.turns.pageInfo.hasPreviousPage ? page.turns.pageInfo.startCursor : null,
   });
   if (id && session.isPending && !running) return <Loading lines={3} height="6rem" />;
-  if (id && session.isError) return <Failure error={session.error} retry={() => void session.refetch()} />;
+  if (id && session.isLoadingError)
+    return <Failure error={session.error} retry={() => void session.refetch()} />;
   if (id && session.data?.pages[0] === null) return <p className="notice warning">{words.gone}</p>;
   const turns = (session.data?.pages ?? [])
     .toReversed()

@@ -39,7 +39,7 @@ export default function ConversationView({
       </div>
     );
   }
-  if (head.isError) return <Failure error={head.error} retry={() => void head.refetch()} />;
+  if (head.isLoadingError) return <Failure error={head.error} retry={() => void head.refetch()} />;
   if (!conversation) {
     return (
       <div className="state" role="alert">

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { MessageFragment } from '../../generated/web/operations.ts';
-import { Failure } from '../parts/failure.tsx';
+import { Failure, FailureNotice } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 import type { Switch } from './branch-switch.tsx';
@@ -20,7 +20,7 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
     switched.current = next;
   }, []);
   const { fetchPreviousPage } = query;
-  const isHere = query.isSuccess && !query.isPlaceholderData;
+  const isHere = query.data !== undefined && !query.isPlaceholderData;
   // What comes before an anchor is put in first, so that nothing moves once one reads.
   const isAlone = isHere && anchor !== null && query.data.pages.length === 1 && query.hasPreviousPage;
   useEffect(() => {
@@ -34,9 +34,9 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
     arriveAt(anchor, switched.current);
     switched.current = null;
   }, [isWhole, anchor]);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query;
+  const { hasNextPage, isFetchingNextPage, fetchNextPage, isFetchNextPageError } = query;
   useEffect(() => {
-    if (!isWhole || !end.current || !hasNextPage || isFetchingNextPage) return;
+    if (!isWhole || !end.current || !hasNextPage || isFetchingNextPage || isFetchNextPageError) return;
     const observer = new IntersectionObserver(
       ([entry]) => {
         if (entry?.isIntersecting) void fetchNextPage();
@@ -45,7 +45,7 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
     );
     observer.observe(end.current);
     return () => observer.disconnect();
-  }, [isWhole, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  }, [isWhole, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
   if (query.isError && messages.length === 0)
     return <Failure error={query.error} retry={() => void query.refetch()} />;
   if (!isWhole && shown.length === 0) return <Loading lines={5} height="6rem" />;
@@ -83,6 +83,7 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
             />
           ))}
       </ol>
+      {isFetchNextPageError && <FailureNotice error={query.error} retry={() => void fetchNextPage()} />}
       <div ref={end}>{isFetchingNextPage && <Loading lines={2} height="6rem" />}</div>
     </>
   );

@@ -6,7 +6,7 @@ import { Link } from 'wouter';
 import { ConversationListDocument, type ConversationListQuery } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
 import { formatDay, formatNumber } from '../format.ts';
-import { Failure } from '../parts/failure.tsx';
+import { Failure, FailureNotice } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 import { type Choice, isNarrowed, toQuery, writeChoice } from './filters.ts';
@@ -42,7 +42,7 @@ export function useHasConversations(choice: Choice): boolean {
 export function ConversationList({ choice, selected }: { choice: Choice; selected: string | undefined }) {
   const list = useConversations(choice);
   if (list.isPending) return <Loading lines={10} height="3.25rem" />;
-  if (list.isError) return <Failure error={list.error} retry={() => void list.refetch()} />;
+  if (list.isLoadingError) return <Failure error={list.error} retry={() => void list.refetch()} />;
   const items = list.data.pages.flatMap(({ conversations }) => conversations.edges.map(({ node }) => node));
   const total = list.data.pages[0]?.conversations.totalCount ?? 0;
   if (total === 0) return <Nothing narrowed={isNarrowed(choice)} />;
@@ -51,13 +51,17 @@ export function ConversationList({ choice, selected }: { choice: Choice; selecte
       <p className="small muted list-count" role="status">
         {total === 1 ? words.one : words.count(formatNumber(total))}
       </p>
+      {list.isFetchNextPageError && (
+        <FailureNotice error={list.error} retry={() => void list.fetchNextPage()} />
+      )}
       <Rows
         items={items}
         total={total}
         selected={selected}
         suffix={writeChoice(choice).toString()}
         more={() => {
-          if (list.hasNextPage && !list.isFetchingNextPage) void list.fetchNextPage();
+          if (list.hasNextPage && !list.isFetchingNextPage && !list.isFetchNextPageError)
+            void list.fetchNextPage();
         }}
       />
     </>

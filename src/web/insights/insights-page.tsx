@@ -27,7 +27,7 @@ export default function InsightsPage() {
         <p className="muted">{words.lead}</p>
       </header>
       {insights.isPending && <Loading lines={4} height="16rem" />}
-      {insights.isError && <Failure error={insights.error} retry={() => void insights.refetch()} />}
+      {insights.isLoadingError && <Failure error={insights.error} retry={() => void insights.refetch()} />}
       {insights.data && <Charts data={insights.data} />}
     </div>
   );

@@ -10,11 +10,15 @@ export function wordsFor(error: unknown): string {
   return error.code === 'INTERNAL' ? failed.INTERNAL : error.message;
 }
 
+/** Where the server’s log tells of it; null where the words say all. */
+const requestOf = (error: unknown): string | null =>
+  error instanceof ApiError && error.code === 'INTERNAL' ? error.requestId : null;
+
 /** In place of what could not be loaded. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const { failed } = texts.shell;
   const offline = error instanceof ApiError && error.code === 'OFFLINE';
-  const requestId = error instanceof ApiError && error.code === 'INTERNAL' ? error.requestId : null;
+  const requestId = requestOf(error);
   const Icon = offline ? CloudOff : TriangleAlert;
   return (
     <div className="state" role="alert">
@@ -31,13 +35,22 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
   );
 }
 
-/** Beside a form or a button that did not work. */
-export function FailureNotice({ error }: { error: unknown }) {
+/** Beside a form, a button or the rest of a list that did not work. */
+export function FailureNotice({ error, retry }: { error: unknown; retry?: () => void }) {
   if (!error) return null;
+  const requestId = requestOf(error);
   return (
     <div className="notice danger" role="alert">
       <TriangleAlert size={18} aria-hidden="true" />
-      <p>{wordsFor(error)}</p>
+      <div className="stack">
+        <p>{wordsFor(error)}</p>
+        {requestId && <p className="small">{texts.shell.failed.requestId(requestId)}</p>}
+        {retry && (
+          <button type="button" className="button compact" onClick={retry}>
+            {texts.shell.retry}
+          </button>
+        )}
+      </div>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { onlineManager, useQueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
-import { ApiError } from '../api/graphql.ts';
+import { isAway } from '../api/graphql.ts';
 import { texts } from '../texts/index.ts';
 
 /** Says that the server is not there, for as long as the last question to it found nobody. */
@@ -15,10 +15,7 @@ export function Offline() {
     },
     () => {
       if (!onlineManager.isOnline()) return true;
-      const isUnreached = (error: unknown) => error instanceof ApiError && error.code === 'OFFLINE';
-      return cache
-        .getAll()
-        .some(({ state }) => isUnreached(state.error) || isUnreached(state.fetchFailureReason));
+      return cache.getAll().some(({ state }) => isAway(state.error) || isAway(state.fetchFailureReason));
     },
   );
   // Always there, so that a screen reader hears of a change.

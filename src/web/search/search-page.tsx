@@ -5,7 +5,7 @@ import { useSearchParams } from 'wouter';
 import { SearchDocument, type SearchQuery } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
 import { formatNumber } from '../format.ts';
-import { Failure } from '../parts/failure.tsx';
+import { Failure, FailureNotice } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { useTyped } from '../parts/use-typed.ts';
 import { texts } from '../texts/index.ts';
@@ -105,7 +105,7 @@ function Hits({
     refetchOnWindowFocus: false,
   });
   if (hits.isPending) return <Loading lines={6} height="5rem" />;
-  if (hits.isError) return <Failure error={hits.error} retry={() => void hits.refetch()} />;
+  if (hits.isLoadingError) return <Failure error={hits.error} retry={() => void hits.refetch()} />;
   const [first] = hits.data.pages;
   const edges = hits.data.pages.flatMap(({ search }) => search.edges);
   return (
@@ -116,6 +116,7 @@ function Hits({
           <HitRow key={cursor} hit={node} onMove={onMove} />
         ))}
       </ol>
+      {hits.isFetchNextPageError && <FailureNotice error={hits.error} />}
       {hits.hasNextPage && (
         <button
           type="button"

@@ -26,9 +26,9 @@ export const shell = {
   failed: {
     title: 'That did not work',
     OFFLINE: 'The server cannot be reached. Check your connection, or whether it is running.',
-    INTERNAL: 'Something went wrong on the server. Its log says what, under the id below.',
+    INTERNAL: 'Something went wrong on the server. Its log says what. Try again in a while.',
     TOO_MANY_REQUESTS: 'That was too much at once. Wait a minute, then try again.',
-    requestId: (id: string) => `Request ${id}`,
+    requestId: (id: string) => `In the log as request ${id}`,
   },
   crashed: {
     title: 'This page broke',
