@@ -1,6 +1,8 @@
-import type { Element, Root } from 'hast';
 import rehypeHighlight from 'rehype-highlight';
 import type { PluggableList } from 'unified';
+
+type Root = Parameters<ReturnType<typeof rehypeHighlight>>[0];
+type Element = Extract<Root['children'][number], { type: 'element' }>;
 
 /** The colouring takes more than linear time on lines without an end, such as a file in base64, and on scripts within pages. */
 const MAX_CHARACTERS = 10_000;
