@@ -168,9 +168,24 @@ test(
 );
 
 test(
-  'npm run demo shows an import from nothing to search hits, and ends',
+  'npm run demo shows an import from nothing to search hits, and ends, without the stores and key of a server',
   async () => {
-    const demo = await runScript('demo');
+    const nowhere = 'postgresql://u:p@127.0.0.1:1/none';
+    const apiKey = 'a-key-of-more-than-24-characters';
+    const demo = await runScript('demo', [], {
+      ENVIRONMENT: 'production',
+      API_KEY: apiKey,
+      DB_URL: nowhere,
+      DB_DIRECT_URL: nowhere,
+      DB_REPLICA_URLS: nowhere,
+      REDIS_URL: 'redis://127.0.0.1:1',
+      S3_BUCKET: 'of-a-server',
+      S3_ENDPOINT: 'http://127.0.0.1:1',
+      S3_ACCESS_KEY_ID: 'x',
+      S3_SECRET_ACCESS_KEY: 'x',
+      INGEST_ROOT: '/none',
+      WATCH_DIR: '/none',
+    });
     expect(await demo.exited, demo.stderr()).toBe(0);
     const output = demo.stdout();
     const [, made] = /(\d+) conversations, \d+ messages, a zip of/.exec(output) ?? [];
@@ -180,6 +195,7 @@ test(
     expect(output.match(/^ {4}.*\*\S+\*.*$/gm)).toHaveLength(3);
     expect(output).toMatch(/GraphiQL +http:\/\/127\.0\.0\.1:\d+\/graphql/);
     expect(output).toMatch(/API key +sidecar_/);
+    expect(output).not.toContain(apiKey);
   },
   patienceMs,
 );

@@ -16,6 +16,23 @@ import { serveFile } from './serve-file.ts';
 
 const EXPORT_BYTES = 20e6;
 const SEED = 1;
+/** What of a server's own environment the demo must not touch, show or wait for. */
+const NOT_ITS_OWN = [
+  'ENVIRONMENT',
+  'API_KEY',
+  'DB_URL',
+  'DB_DIRECT_URL',
+  'DB_REPLICA_URLS',
+  'REDIS_URL',
+  'S3_BUCKET',
+  'S3_ACCESS_KEY_ID',
+  'S3_SECRET_ACCESS_KEY',
+  'INGEST_ROOT',
+  'WATCH_DIR',
+  'CHATGPT_SYNC_ENABLED',
+  'CHATGPT_EXPORT_URL',
+  'METRICS_PORT',
+];
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 await runProgram(demo, (error) => `The demo failed: ${reasonOf(error)}`);
@@ -42,12 +59,9 @@ async function demo(program: Program): Promise<number | null> {
   say('Starting Sidecar with PostgreSQL and worker embedded …');
   const config = loadConfig({
     ...process.env,
+    ...Object.fromEntries(NOT_ITS_OWN.map((name) => [name, ''])),
     DATA_DIR: join(folder, 'data'),
     EXPORT_ALLOWED_HOSTS: file.host,
-    DB_URL: '',
-    REDIS_URL: '',
-    CHATGPT_SYNC_ENABLED: '',
-    CHATGPT_EXPORT_URL: '',
   });
   const http = { ...config.http, host: '127.0.0.1', port: process.stdout.isTTY ? config.http.port : 0 };
   const server = await program.own(
