@@ -108,6 +108,34 @@ describe('A schedule', () => {
     expect((await read(user)).next_sync_at).toBe(first.next_sync_at);
   });
 
+  test('is not held while an account is being deleted, which waits for it next', async () => {
+    const user = await server.asUser();
+    await configure(user, missing(), false);
+    const deletion = new pg.Client({ connectionString: server.databaseUrl });
+    await deletion.connect();
+    try {
+      const of = [user.viewer.userId];
+      await deletion.query('BEGIN');
+      await deletion.query('SELECT FROM users WHERE id = $1 FOR UPDATE', of);
+      const setting = configure(user, missing(), false);
+      await until('the change waits for the account', async () => {
+        const waiting = await server.services.database.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return waiting.length === 1;
+      });
+      const { rowCount } = await deletion.query(
+        'SELECT FROM sync_configs WHERE user_id = $1 FOR UPDATE NOWAIT',
+        of,
+      );
+      expect(rowCount).toBe(1);
+      await deletion.query('COMMIT');
+      expect(await setting).toMatchObject({ status: 200 });
+    } finally {
+      await deletion.end();
+    }
+  });
+
   test('is not turned on while its URL is being removed', async () => {
     const user = await server.asUser();
     await configure(user, missing(), false);
