@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { localId } from '../../src/domain/global-id.ts';
-import { prepareBatch } from '../../src/domain/import/batch.ts';
 import type { NewRows } from '../../src/domain/import/rows.ts';
-import { writeBatch } from '../../src/domain/import/write.ts';
 import { type SearchWatch, watchSearches } from '../../src/domain/search/activity.ts';
 import { countPending, indexNew, indexSomeAnew, indexSomePending } from '../../src/domain/search-index.ts';
 import type { Services } from '../../src/domain/services.ts';
-import { claimTask } from '../../src/domain/sync/claim.ts';
-import { finishTask } from '../../src/domain/sync/finish.ts';
 import { openIndexer } from '../../worker/indexer.ts';
 import { dialogue, type Json } from '../archive/builders.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
-import { startSync } from '../support/syncs.ts';
+import { writeConversations } from '../support/write-conversations.ts';
 import { foundBy, messages } from './search.ts';
 
 let server: TestServer;
@@ -27,22 +22,8 @@ const searches = (areSearching: boolean): SearchWatch => ({
   close() {},
 });
 
-/** Writes conversations as an import does, and nothing else of it. */
-async function write(user: TestUser, conversations: Json[]): Promise<NewRows | null> {
-  const { services } = server;
-  const { id } = await startSync(user.client, server.exports.serve('').url);
-  const lease = await claimTask(services, user.viewer.userId, localId('SyncTask', id));
-  if (!lease) throw new Error('The task could not be claimed.');
-  const elements = conversations.map((conversation, element) => ({
-    shard: 'conversations.json',
-    element,
-    content: { bytes: Buffer.from(JSON.stringify(conversation)) },
-  }));
-  const batch = await prepareBatch(services, user.viewer.userId, elements);
-  const { added } = await writeBatch(services, lease, batch, {});
-  await finishTask(services, lease);
-  return added;
-}
+const write = async (user: TestUser, conversations: Json[]): Promise<NewRows | null> =>
+  (await writeConversations(server, user, conversations, server.services)).added;
 
 function present(rows: NewRows | null): NewRows {
   if (!rows) throw new Error('There are no new rows.');

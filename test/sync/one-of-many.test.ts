@@ -1,38 +1,18 @@
 import { NIL } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConversation } from '../../src/archive/conversation.ts';
-import { localId } from '../../src/domain/global-id.ts';
-import { prepareBatch } from '../../src/domain/import/batch.ts';
 import { createConversationEncoder, createRowBatch } from '../../src/domain/import/rows.ts';
-import { writeBatch } from '../../src/domain/import/write.ts';
 import type { Services } from '../../src/domain/services.ts';
-import { claimTask } from '../../src/domain/sync/claim.ts';
-import { finishTask } from '../../src/domain/sync/finish.ts';
-import { bytesOf, dialogue, type Json } from '../archive/builders.ts';
-import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
-import { problemsOf, startSync } from '../support/syncs.ts';
+import { bytesOf, dialogue } from '../archive/builders.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { problemsOf } from '../support/syncs.ts';
+import { writeConversations } from '../support/write-conversations.ts';
 
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer({ backend: 'postgres', worker: false });
 });
 afterAll(() => server.close());
-
-/** Writes conversations as an import does, and ends the task. */
-async function write(services: Services, user: TestUser, conversations: Json[]) {
-  const { id } = await startSync(user.client, server.exports.serve('').url);
-  const lease = await claimTask(services, user.viewer.userId, localId('SyncTask', id));
-  if (!lease) throw new Error('The task could not be claimed.');
-  const elements = conversations.map((conversation, element) => ({
-    shard: 'conversations.json',
-    element,
-    content: { bytes: Buffer.from(JSON.stringify(conversation)) },
-  }));
-  const batch = await prepareBatch(services, user.viewer.userId, elements);
-  const { tally } = await writeBatch(services, lease, batch, {});
-  await finishTask(services, lease);
-  return { id, tally };
-}
 
 test('a message may name more files than a call takes parameters', () => {
   const rows = createRowBatch(NIL);
@@ -51,7 +31,7 @@ test('a message may name more files than a call takes parameters', () => {
 test('a conversation over which Sidecar itself stumbles costs no other one', async () => {
   const user = await server.asUser();
   const form = (id: string, time: number) => ({ ...dialogue(id), title: `${id} ${time}`, update_time: time });
-  await write(server.services, user, [form('good', 1), form('odd', 1)]);
+  await writeConversations(server, user, [form('good', 1), form('odd', 1)], server.services);
   const stumbling: Services = {
     ...server.services,
     reader: {
@@ -63,7 +43,7 @@ test('a conversation over which Sidecar itself stumbles costs no other one', asy
       },
     },
   };
-  const { id, tally } = await write(stumbling, user, [form('odd', 13), form('good', 3)]);
+  const { id, tally } = await writeConversations(server, user, [form('odd', 13), form('good', 3)], stumbling);
   expect(tally).toMatchObject({ updated: 1, failed: 1 });
   expect(await problemsOf(user.client, id)).toMatchObject([
     { externalId: 'odd', outcome: 'FAILED', code: 'NOT_STORABLE' },
