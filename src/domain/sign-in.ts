@@ -28,14 +28,17 @@ const claimsSchema = z.object({
  * The user whom Google vouches for, made when they first come; answers their id. Google's `sub` alone says who it is,
  * for an e-mail address may pass to somebody else; address, name and picture follow what Google says now. Throws a
  * NotAllowedError, in words for the person, when the address is not verified or not allowed (`allowedEmails`; null
- * lets everybody in).
+ * lets everybody in, and the owner comes in whatever it says).
  */
 export async function signInWithGoogle(
   services: Services,
   userinfo: unknown,
   allowedEmails: string[] | null,
 ): Promise<string> {
-  const { sub, email, name, picture } = readClaims(userinfo, allowedEmails);
+  const { sub, email, name, picture } = readClaims(userinfo);
+  if (allowedEmails && !isAllowedEmail(allowedEmails, email) && !(await isOwners(services, sub))) {
+    throw new NotAllowedError('This server does not let this account in. Ask its owner.');
+  }
   const rows = await services.database.query<{ id: string }>(
     `INSERT INTO users (id, google_sub, email, email_verified, display_name, picture_url)
      VALUES ($1, $2, $3, true, $4, $5)
@@ -51,17 +54,16 @@ export async function signInWithGoogle(
 
 /**
  * Makes a Google account the owner's own, who came with the server's key until now; answers the owner's id. Throws a
- * NotAllowedError, in words for the person, as `signInWithGoogle` does, and when either has another account already.
+ * NotAllowedError, in words for the person, when the address is not verified, and when either has another account already.
  */
 export async function linkGoogle(
   services: Services,
   viewer: Viewer | null,
   userinfo: unknown,
-  allowedEmails: string[] | null,
 ): Promise<string> {
   requireScope(viewer, 'admin');
   await requireLinking(services, viewer);
-  const { sub, email, name, picture } = readClaims(userinfo, allowedEmails);
+  const { sub, email, name, picture } = readClaims(userinfo);
   await services.database.transaction(async (tx) => {
     const linked = await tx.execute(
       `UPDATE users SET google_sub = $2, email = $3, email_verified = true,
@@ -117,16 +119,18 @@ export async function unlinkGoogle(services: Services, viewer: Viewer | null): P
   });
 }
 
-/** Throws a NotAllowedError for a person who may not come in. */
-function readClaims(userinfo: unknown, allowedEmails: string[] | null) {
+async function isOwners(services: Services, sub: string): Promise<boolean> {
+  const owners = await services.database.query('SELECT FROM users WHERE google_sub = $1 AND is_owner', [sub]);
+  return owners.length > 0;
+}
+
+/** Throws a NotAllowedError for a person whom Google does not vouch for. */
+function readClaims(userinfo: unknown) {
   const parsed = claimsSchema.safeParse(userinfo);
   if (!parsed.success) throw new NotAllowedError('Google did not say who you are.');
   const { sub, email, email_verified: verified, name, picture } = parsed.data;
   if (email === undefined || (verified !== true && verified !== 'true')) {
     throw new NotAllowedError('Google has not verified the e-mail address of this account.');
-  }
-  if (allowedEmails && !isAllowedEmail(allowedEmails, email)) {
-    throw new NotAllowedError('This server does not let this account in. Ask its owner.');
   }
   return { sub, email, name: name?.slice(0, MAX_NAME_LENGTH) ?? null, picture: picture ?? null };
 }

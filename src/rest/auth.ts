@@ -67,7 +67,7 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
       try {
         const { userinfo, purpose } = await readCallback(google, request, response);
         const userId = purpose.link
-          ? await linkGoogle(services, await viewerOf(request), userinfo, google.allowedEmails)
+          ? await linkGoogle(services, await viewerOf(request), userinfo)
           : await signInWithGoogle(services, userinfo, google.allowedEmails);
         await startSession(request, { userId, apiKeyId: null, origin: originOf(request) });
         response.redirect(302, purpose.returnTo);

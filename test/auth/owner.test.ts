@@ -89,3 +89,16 @@ test('a key without the scope admin links nothing', async () => {
   const browser = await withKey(createApiKey.key);
   expect((await browser.get('/auth/login?link=true')).status).toBe(403);
 });
+
+test('the owner links and signs in with an address that is not on the list of others', async () => {
+  const closed = await startSignInServer({ env: { ALLOWED_EMAILS: 'friends.example' } });
+  closed.provider.account = { sub: 'owner-sub', email: 'owner@elsewhere.example', email_verified: true };
+  const owner = closed.browser();
+  expect((await owner.signIn()).status).toBe(400);
+  await owner.post('/auth/key', { api_key: closed.server.apiKey });
+  expect((await owner.signIn('/auth/login?link=true')).status).toBe(302);
+  const elsewhere = closed.browser();
+  expect((await elsewhere.signIn()).status).toBe(302);
+  expect(await elsewhere.graphql(whoQuery)).toMatchObject({ viewer: { isOwner: true } });
+  await closed.close();
+});
