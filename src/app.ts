@@ -5,7 +5,6 @@ import type { Logger as PinoLogger } from 'pino';
 import { pinoHttp } from 'pino-http';
 import { credentialsOf } from './auth/credentials.ts';
 import type { SessionCookie } from './auth/session-cookie.ts';
-import { limitWrongKeys } from './auth/wrong-keys.ts';
 import type { Config } from './config.ts';
 import { allowOrigins } from './cross-origin.ts';
 import { TooManyRequestsError, UnavailableError } from './domain/errors.ts';
@@ -46,9 +45,8 @@ export function createApp(
   logger: PinoLogger,
 ): App {
   const { http } = config;
-  const { cookie } = identity;
+  const { authenticate, cookie } = identity;
   const isOpen = config.environment !== 'production';
-  const authenticate = limitWrongKeys(identity.authenticate, services.limits);
   const yoga = createGraphQL(services, {
     open: isOpen,
     signInMethods: config.google ? ['GOOGLE', 'API_KEY'] : ['API_KEY'],

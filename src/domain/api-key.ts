@@ -177,16 +177,18 @@ const readKey = batched<{ prefix: string; address: string | null }, KeyRow>(
 const NO_DIGEST = digest('');
 
 /**
- * Whom a key made by `createApiKey` stands for; null for one that is unknown, wrong, revoked or expired. Nothing is
- * remembered between two calls, so that a key ends in every process at once.
+ * Whom a key made by `createApiKey` stands for; null for one that nobody has, and `ended` for one that is revoked or
+ * expired, or whose user is not let in any more. Nothing is remembered between two calls, so that a key ends in every
+ * process at once.
  */
-export async function findApiKey(services: Services, shown: Credentials): Promise<Viewer | null> {
+export async function findApiKey(services: Services, shown: Credentials): Promise<Viewer | 'ended' | null> {
   const { apiKey, origin } = shown;
   const prefix = FORM.exec(apiKey ?? '')?.[1];
   if (apiKey === undefined || prefix === undefined) return null;
   const row = await readKey(services, { prefix, address: origin.address });
   const fits = timingSafeEqual(digest(apiKey), row?.keyHash ?? NO_DIGEST);
-  if (!row || !fits || !row.alive || !isLetIn(services, row)) return null;
+  if (!row || !fits) return null;
+  if (!row.alive || !isLetIn(services, row)) return 'ended';
   const viewer: Viewer = {
     userId: row.userId,
     scopes: new Set(row.scopes.filter((scope) => scope !== 'admin' || row.isOwner)),

@@ -6,6 +6,7 @@ import { nowhere } from '../../src/domain/viewer.ts';
 import { openDatabase } from '../../src/infra/database.ts';
 import { createRateLimits } from '../../src/infra/rate-limits.ts';
 import { openRedis } from '../../src/infra/redis.ts';
+import { makeKey, revokeKey } from '../support/api-keys.ts';
 import { askBackground } from '../support/background.ts';
 import { createTestClient } from '../support/client.ts';
 import { redisConfigOf } from '../support/config.ts';
@@ -150,6 +151,20 @@ describe('API keys', () => {
     const server = await start();
     expect(await statusesOf(3, () => ask(server, ''))).toEqual([401, 401, 401]);
     expect((await ask(server, server.apiKey)).status).toBe(200);
+  });
+
+  test('that have ended are no guesses: a program that goes on with one locks nobody out', async () => {
+    const server = await start();
+    const { client } = await server.asUser();
+    const { key, apiKey, client: program } = await makeKey(server, client);
+    await revokeKey(client, apiKey.id);
+    expect(await statusesOf(3, () => ask(server, key))).toEqual([401, 401, 401]);
+    expect((await ask(server, server.apiKey)).status).toBe(200);
+    const guesses = [...'xy']
+      .map((letter) => `${key.slice(0, -1)}${letter}`)
+      .filter((guess) => guess !== key);
+    expect(await statusesOf(2, () => ask(server, guesses[0] ?? ''))).toEqual([401, 429]);
+    await program.close();
   });
 
   test('that are right cost nothing', async () => {
