@@ -8,6 +8,7 @@ import { limitBody } from './body-limit.ts';
 import type { GraphQLContext, SignInMethod } from './context.ts';
 import { useCredentialGuard } from './credential-guard.ts';
 import { documentCaches, hideSchema, limitOperations } from './limits.ts';
+import { nameMalformedParameters } from './malformed-parameters.ts';
 import { createMask } from './mask.ts';
 import { countOperations } from './metrics.ts';
 import { readFromReplicas } from './reading.ts';
@@ -85,6 +86,7 @@ export function createGraphQL(services: Services, options: GraphQLOptions) {
     plugins: [
       useCSRFPrevention({ requestHeaders: ['x-graphql-yoga-csrf', 'x-api-key'] }),
       limitBody(MAX_BODY_BYTES),
+      nameMalformedParameters(),
       ...limitOperations(),
       ...(options.open ? [] : [hideSchema()]),
       limitSubscriptions(),

@@ -47,6 +47,29 @@ describe('The endpoint', () => {
     await production.close();
   });
 
+  test.each(['variables', 'extensions'])(
+    'tells of %s that are no JSON, in a URL and in a form',
+    async (name) => {
+      const parameters = new URLSearchParams({ query: '{ viewer { id } }', [name]: '{"id":' });
+      const headers = { 'x-api-key': server.apiKey };
+      const form = { ...headers, 'content-type': 'application/x-www-form-urlencoded' };
+      for (const response of [
+        await fetch(`${server.url}/graphql?${parameters}`, { headers }),
+        await post(form, String(parameters)),
+      ]) {
+        expect(response.status).toBe(400);
+        expect(await response.json()).toMatchObject({
+          errors: [{ message: expect.stringContaining('must be JSON'), extensions: { code: 'BAD_REQUEST' } }],
+        });
+      }
+      expect(server.logged()).not.toContain('a GraphQL operation failed unexpectedly');
+      const whole = new URLSearchParams({ query: 'query A { viewer { displayName } }', variables: '{}' });
+      expect(await (await post(form, String(whole))).json()).toEqual({
+        data: { viewer: { displayName: 'Owner' } },
+      });
+    },
+  );
+
   test('refuses a query that does not fit the schema with words about it', async () => {
     const { errors } = await server.client.ask('{ nonsense }');
     expect(errors?.[0]?.message).toContain('nonsense');
