@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { NotAllowedError, NotFoundError, UnavailableError } from '../domain/errors.ts';
 import type { IngestRoot } from '../domain/services.ts';
@@ -19,6 +19,9 @@ export function createIngestRoot(root: string | null, variable: 'INGEST_ROOT' | 
         throw new NotFoundError('file or folder');
       });
       if (!isBelow(realRoot, found)) throw outside();
+      const entry = await lstat(found).catch(() => null);
+      // To open a pipe waits for whoever writes into it, and keeps one of Node's few threads for files meanwhile.
+      if (!entry?.isFile() && !entry?.isDirectory()) throw new NotFoundError('file or folder');
       return found;
     },
   };

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
 import { listBelow } from '../support/account.ts';
@@ -117,6 +119,12 @@ describe('A folder of the server', () => {
     const { json } = await user.client.rest('GET', '/sync/history');
     expect(json).toEqual(before.json);
     await rm(join(stage.ingestRoot, 'link'));
+  });
+
+  test('is no pipe, which nobody may ever write into', async () => {
+    await promisify(execFile)('mkfifo', [join(stage.ingestRoot, 'pipe.zip')]);
+    expect(await ingest(stage.server, 'pipe.zip')).toMatchObject({ status: 404 });
+    await rm(join(stage.ingestRoot, 'pipe.zip'));
   });
 
   test('waits for INGEST_ROOT to come back', async () => {
