@@ -75,6 +75,14 @@ const failures: Record<string, Failure> = {
     response: 'Once [1',
     isTakenBack: false,
   },
+  'sends an event without measure': {
+    script(answer) {
+      answer.say('Once');
+      answer.chunk({ choices: [], padding: ' '.repeat(3_000_000) });
+    },
+    reason: 'BROKEN_OFF',
+    response: 'Once',
+  },
   'says nothing but blanks': {
     script(answer) {
       answer.say(' ', '\n');
@@ -131,18 +139,6 @@ test('a model that thinks for long before it speaks is waited for as long as it 
     answer.finish();
   });
   expect(await ask(client, { query: 'Deep?' })).toMatchObject({ status: 'ANSWERED', response: 'Yes.' });
-});
-
-test('an answer in parts is the text among them, and one that ends without a reason is whole', async () => {
-  model.next((answer) => {
-    answer.sayOddly([{ type: 'thinking', thinking: 'hm' }]);
-    answer.sayOddly([
-      { type: 'text', text: 'It is ' },
-      { type: 'text', text: 'so.' },
-    ]);
-    answer.end();
-  });
-  expect(await ask(client, { query: 'Parts?' })).toMatchObject({ status: 'ANSWERED', response: 'It is so.' });
 });
 
 test('over a subscription a failure comes last, with the turn', async () => {

@@ -55,3 +55,15 @@ describe.each(Object.keys(ways))('A server that %s', (way) => {
     });
   });
 });
+
+test('an answer in parts is the text among them, and one that ends without a reason is whole', async () => {
+  model.next((answer) => {
+    answer.sayOddly([{ type: 'thinking', thinking: 'hm' }]);
+    answer.sayOddly([
+      { type: 'text', text: 'It is ' },
+      { type: 'text', text: 'so.' },
+    ]);
+    answer.end();
+  });
+  expect(await ask(client, { query: 'Parts?' })).toMatchObject({ status: 'ANSWERED', response: 'It is so.' });
+});
