@@ -1,5 +1,6 @@
 import type { CallToolResult, ToolAnnotations } from '@modelcontextprotocol/server';
 import { DomainError } from '../domain/errors.ts';
+import { outageOf } from '../domain/outage.ts';
 import type { Services } from '../domain/services.ts';
 import type { Viewer } from '../domain/viewer.ts';
 import { currentRequestId } from '../request-context.ts';
@@ -43,6 +44,11 @@ export async function answer(
 function messageOf({ logger }: Services, error: unknown): string {
   if (error instanceof DomainError) return error.message;
   const requestId = currentRequestId();
+  const outage = outageOf(error);
+  if (outage) {
+    logger.error({ error, requestId }, 'something that is needed does not answer');
+    return `${outage.message} Or quote the request id ${requestId}.`;
+  }
   logger.error({ error, requestId }, 'an MCP tool failed unexpectedly');
   return `Something went wrong. Quote the request id ${requestId}.`;
 }
