@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from 'react';
 import * as tus from 'tus-js-client';
 import { texts } from '../texts/index.ts';
+import { answerOtherTabs, sentByOtherTabs } from './other-tabs.ts';
 import { offsetOf, startImport } from './tus-requests.ts';
 
 const ENDPOINT = '/sync/upload/resumable';
@@ -22,6 +23,7 @@ export type UploadState =
 
 let state: UploadState = { step: 'idle' };
 let current: tus.Upload | null = null;
+let isFinishing = false;
 const listeners = new Set<() => void>();
 
 function set(next: UploadState): void {
@@ -44,10 +46,14 @@ const storage = tus.defaultOptions.urlStorage;
 const uploadsLeft = async () =>
   (await storage.findAllUploads()).toSorted((a, b) => b.creationTime.localeCompare(a.creationTime));
 
-/** Finds what an earlier visit left unfinished, as far as the server still has it. */
+/** Finds what an earlier visit left unfinished, as far as the server still has it and no other tab is sending it. */
 export async function findStoppedUpload(): Promise<void> {
+  answerOtherTabs(() => current?.url ?? null);
   if (state.step !== 'idle') return;
-  for (const { uploadUrl, metadata, size } of await uploadsLeft()) {
+  const left = await uploadsLeft();
+  const elsewhere = left.length > 0 ? await sentByOtherTabs() : new Set();
+  for (const { uploadUrl, metadata, size } of left) {
+    if (elsewhere.has(uploadUrl)) continue;
     const done = uploadUrl ? await offsetOf(uploadUrl) : null;
     if (!uploadUrl || done === null || size === null) continue;
     // Meanwhile somebody may have chosen a file.
@@ -61,12 +67,13 @@ export async function findStoppedUpload(): Promise<void> {
 /** Sends a file, from where an earlier attempt with the same file stopped. Its import starts when it is whole. */
 export async function uploadFile(file: File): Promise<void> {
   const { name, size: total } = file;
-  const begins = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  // As every zip does; the server looks closer.
-  if (begins[0] !== 0x50 || begins[1] !== 0x4b) {
+  if (state.step === 'sending') return;
+  const sending = (done: number, waiting: boolean) => set({ step: 'sending', name, done, total, waiting });
+  // At once, so that a second click sends nothing twice.
+  sending(state.step === 'stopped' ? state.done : 0, false);
+  if (!(await beginsAsZip(file))) {
     return set({ step: 'failed', name, reason: texts.imports.upload.notZip });
   }
-  const sending = (done: number, waiting: boolean) => set({ step: 'sending', name, done, total, waiting });
   const wait = () => sending(state.step === 'sending' ? state.done : 0, true);
   const upload = new tus.Upload(file, {
     endpoint: ENDPOINT,
@@ -94,24 +101,42 @@ export async function uploadFile(file: File): Promise<void> {
         return void setTimeout(() => current === upload && upload.start(), RETRY_DELAYS_MS.at(-1));
       }
       current = null;
-      if (response?.getStatus() === CONFLICT) {
+      if (isRunning(response)) {
         return set({ step: 'busy', name, waiting: upload.url ? { url: upload.url, total } : file });
       }
       set({ step: 'failed', name, reason: detailOf(response?.getBody() ?? '') });
     },
   });
-  current = upload;
   const [previous] = await upload.findPreviousUploads();
+  if (previous?.uploadUrl && (await sentByOtherTabs()).has(previous.uploadUrl)) {
+    return set({ step: 'failed', name, reason: texts.imports.upload.otherTab });
+  }
+  current = upload;
   if (previous) upload.resumeFromPreviousUpload(previous);
-  sending(0, false);
   upload.start();
+}
+
+/** As every zip does; the server looks closer. A folder cannot be read at all. */
+async function beginsAsZip(file: File): Promise<boolean> {
+  const begins = await file
+    .slice(0, 2)
+    .arrayBuffer()
+    .catch(() => null);
+  const [first, second] = new Uint8Array(begins ?? []);
+  return first === 0x50 && second === 0x4b;
 }
 
 /** Whether the same request may work in a while. */
 function isPassing(response: tus.HttpResponse | null): boolean {
   const status = response?.getStatus() ?? 0;
-  return status === 0 || status >= 500 || status === LOCKED;
+  // The protocol's own conflict: what was sent before the connection was lost arrived after all.
+  const isBehind = status === CONFLICT && !isRunning(response);
+  return status === 0 || status >= 500 || status === LOCKED || isBehind;
 }
+
+/** Whether another import runs, which the API says as JSON. */
+const isRunning = (response: tus.HttpResponse | null): boolean =>
+  response?.getStatus() === CONFLICT && (response.getHeader('Content-Type') ?? '').includes('json');
 
 /** Sends or imports a file that waited for another import to end. */
 export async function finishUpload(): Promise<void> {
@@ -122,7 +147,12 @@ export async function finishUpload(): Promise<void> {
 }
 
 async function finish(name: string, url: string, total: number): Promise<void> {
-  const response = await startImport(url, total);
+  // A second click would find that an import is running: its own.
+  if (isFinishing) return;
+  isFinishing = true;
+  const response = await startImport(url, total).finally(() => {
+    isFinishing = false;
+  });
   if (!response || response.status >= 500 || response.status === CONFLICT || response.status === LOCKED) {
     return set({ step: 'busy', name, waiting: { url, total } });
   }

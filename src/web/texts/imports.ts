@@ -22,6 +22,7 @@ export const imports = {
     busy: 'The file is here. It is imported when the import that is running is over.',
     busyHere: 'Another import is running. This file is sent when that is over: keep this page open.',
     notZip: 'This is not a zip file. Choose the zip as it was downloaded, without unpacking it.',
+    otherTab: 'This file is being sent in another tab of this browser. It goes on there.',
     failed: 'The upload failed.',
     finish: 'Try it now',
   },
