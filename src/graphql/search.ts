@@ -79,7 +79,7 @@ builder.queryField('search', (t) =>
     {
       type: SearchHitType,
       description:
-        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in their other forms as well in texts of 20 languages, in any other as they are written, names of code whole and in part, Chinese, Japanese and Korean by any two characters.',
+        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in their other forms as well in texts of 20 languages, in any other as they are written, names of code whole and in part, Chinese, Japanese and Korean by any two characters. Hidden messages come last.',
       args: {
         query: t.arg.string({ description: 'What to look for, in at most 1000 characters.' }),
         mode: t.arg({

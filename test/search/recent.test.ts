@@ -176,6 +176,22 @@ test('of what is equally new the same is left out, however it is looked for', as
   expect(found).toEqual(whole);
 });
 
+test('what is hidden of late leaves room for what was said before', async () => {
+  const { database } = server.services;
+  await database.query(
+    `INSERT INTO message_search (user_id, conversation_id, node_id, terms, created_at, kind)
+     SELECT $1, id, 'hidden' || m, '''old'':1'::tsvector, updated_at, 'HIDDEN'
+     FROM conversations, generate_series(1, ${MESSAGES}) AS m WHERE user_id = $1 AND external_id::int >= 380`,
+    [userId],
+  );
+  await database.query('ANALYZE message_search');
+  const { found, ranked, whole } = await find("'old'", {});
+  expect(ranked).toEqual(['if few', 'recent', 'all']);
+  expect(found).toEqual(whole);
+  expect(found.matches).toHaveLength(1_000);
+  expect(found.matches.filter(({ nodeId }) => nodeId.startsWith('hidden'))).toEqual([]);
+});
+
 test('of a few conversations all are looked at', async () => {
   const { database } = server.services;
   await database.query('DELETE FROM conversations WHERE user_id = $1 AND external_id::int >= 400', [userId]);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { suggestSpelling } from '../../src/domain/search/spelling.ts';
+import { chatGpt, node, say } from '../archive/builders.ts';
 import { startTestServer, type TestServer, type TestUser } from '../support/server.ts';
 import { userWith } from '../support/users.ts';
 import { foundBy, messages, search } from './search.ts';
@@ -136,6 +137,22 @@ describe('A message is not found', () => {
 test('the snippet shows a match at the end of a long message', async () => {
   const { edges } = await search(user, 'pterodactyl');
   expect(edges[0]?.node.snippet).toContain('the <mark>pterodactyl</mark> comes last');
+});
+
+test('what the provider hides comes after what was said, however short it is', async () => {
+  const hidden = { metadata: { is_visually_hidden_from_conversation: true } };
+  const reader = await userWith(server, [
+    chatGpt([
+      node('instructions', null, say('user', 'A sailor, and again a sailor', hidden)),
+      node(
+        'said',
+        'instructions',
+        say('user', `A sailor came by. ${'He talked about the weather. '.repeat(50)}`),
+      ),
+    ]),
+  ]);
+  expect(await foundBy(reader, 'sailor')).toEqual(['said', 'instructions']);
+  expect(await foundBy(reader, 'sailor', { kind: ['HIDDEN'] })).toEqual(['instructions']);
 });
 
 describe('Whatever is typed', () => {

@@ -19,6 +19,9 @@ export const MAX_CANDIDATES = 1_000;
 /** What a title says counts more than the same in a message. */
 const TITLE_WEIGHT = 2;
 
+/** The same custom instructions stand hidden in every conversation: they come after all that was said. */
+const HIDDEN_WEIGHT = 0.01;
+
 /** Matches, the best first, and whether there are more than were ranked. */
 interface Ranked {
   matches: Match[];
@@ -32,8 +35,8 @@ export type Ranking = Pick<SearchQuery, 'tsquery' | 'english' | 'foreign'>;
 const FEW_CONVERSATIONS = 400;
 
 /**
- * The newest matches of a user, ranked. Of a common word only what is recent is looked at, when that is enough and there are
- * more than a few conversations.
+ * The newest matches of a user, ranked, and hidden ones among them as far as others leave room. Of a common word only what is
+ * recent is looked at, when that is enough and there are more than a few conversations.
  */
 export async function findMatches(
   services: Services,
@@ -43,13 +46,15 @@ export async function findMatches(
 ): Promise<Ranked> {
   if (query.tsquery === null) return { matches: [], isCapped: false };
   const ofFew = await rankMatches(services, userId, query, narrowed, { ofFewOnly: true });
-  if (ofFew) return ofFew;
+  if (ofFew) return ofFew.ranked;
   const since = await guessRecent(services, userId, matching(userId, query.tsquery, narrowed), {
     wanted: MAX_CANDIDATES + 1,
     before: narrowed.before,
   });
   const recent = since && (await rankMatches(services, userId, query, narrowed, { since }));
-  return recent?.isCapped ? recent : rankAll(services, userId, query, narrowed);
+  // What was said longer ago comes before what is hidden.
+  const isEnough = recent?.ranked.isCapped && !recent.hasHidden;
+  return isEnough ? recent.ranked : rankAll(services, userId, query, narrowed);
 }
 
 /** The newest matches of all, ranked. */
@@ -59,7 +64,8 @@ export async function rankAll(
   query: Ranking,
   narrowed: ReturnType<typeof narrowSearch>,
 ): Promise<Ranked> {
-  return (await rankMatches(services, userId, query, narrowed, {})) ?? { matches: [], isCapped: false };
+  const all = await rankMatches(services, userId, query, narrowed, {});
+  return all?.ranked ?? { matches: [], isCapped: false };
 }
 
 /**
@@ -78,7 +84,7 @@ async function rankMatches(
   query: Ranking,
   narrowed: ReturnType<typeof narrowSearch>,
   { since, ofFewOnly = false }: { since?: Date; ofFewOnly?: boolean },
-): Promise<Ranked | null> {
+): Promise<{ ranked: Ranked; hasHidden: boolean } | null> {
   const { sql, parameters } = matching(userId, query.tsquery, narrowed);
   const next = (place: number) => `$${parameters.length + place}`;
   const [english, foreign, moment] = [next(1), next(2), next(3)];
@@ -90,22 +96,25 @@ async function rankMatches(
   const [row] = await services.database.query<{
     isAnswered: boolean;
     candidates: number;
+    hasHidden: boolean;
     found: [string, string, number][] | null;
   }>(
     `WITH answered AS MATERIALIZED (
        SELECT ${ofFewOnly ? few : 'true'} AS answered
      ), candidates AS MATERIALIZED (
-       SELECT s.conversation_id, s.node_id, s.terms ${sql} ${since ? isSince(moment) : ''}
-       ORDER BY s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
+       SELECT s.conversation_id, s.node_id, s.terms, s.kind = 'HIDDEN' AS hidden ${sql} ${since ? isSince(moment) : ''}
+       ORDER BY s.kind = 'HIDDEN', s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
        LIMIT ${ofFewOnly ? `(SELECT CASE WHEN answered THEN ${limit} ELSE 0 END FROM answered)` : limit}
      ), ranked AS (
        SELECT conversation_id, node_id,
          max((CASE WHEN terms @@ ${foreign}::tsquery THEN ts_rank_cd(terms, $2::tsquery, 1) ELSE ts_rank_cd(terms, ${english}::tsquery, 1) END
              + ts_rank(terms, $2::tsquery, 1))
-           * CASE node_id WHEN '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score, count(*) AS candidates
+           * CASE WHEN hidden THEN ${HIDDEN_WEIGHT} WHEN node_id = '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score,
+         count(*) AS candidates, bool_or(hidden) AS hidden
        FROM candidates GROUP BY conversation_id, node_id
      )
      SELECT (SELECT answered FROM answered) AS "isAnswered", coalesce(sum(candidates), 0)::int AS candidates,
+       coalesce(bool_or(hidden), false) AS "hasHidden",
        json_agg(json_build_array(conversation_id, node_id, score)) AS found FROM ranked`,
     [...parameters, query.english, query.foreign, ...(since ? [since] : [])],
     // Of what is asked most the plan is kept; which one is best hangs on filters and moments.
@@ -118,7 +127,10 @@ async function rankMatches(
     nodeId,
     score,
   }));
-  return { matches: matches.toSorted(compareMatches).slice(0, MAX_CANDIDATES), isCapped };
+  return {
+    ranked: { matches: matches.toSorted(compareMatches).slice(0, MAX_CANDIDATES), isCapped },
+    hasHidden: row.hasHidden,
+  };
 }
 
 /** All rows that match, for what may follow a SELECT. */
