@@ -1,67 +1,24 @@
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/infra/embedded-postgres.ts';
-import { migrate } from '../../src/infra/migrate.ts';
 import { startBucket } from '../support/bucket.ts';
 import { embeddingsKey, startEmbeddingsServer } from '../support/embeddings-server.ts';
 import { modelKey, startModelServer } from '../support/model-server.ts';
-import { createTestDatabase, query, quietLogger } from '../support/postgres.ts';
+import { createTestDatabase, query } from '../support/postgres.ts';
 import { runScript } from '../support/programs.ts';
 import { startRedis } from '../support/redis.ts';
+import { closedPort, setDoctorStage } from './stage.ts';
 
-let dataDir: string;
+const { dataDir, emptyDatabase, migratedDatabase, examine } = setDoctorStage();
 let redis: Awaited<ReturnType<typeof startRedis>>;
-/** Of this file's own: the run's would be found fault with, for it does without fsync. */
-let postgres: EmbeddedPostgres;
-let postgresDirectory: string;
-/** The database of which those of the tests are copies. */
-const MIGRATED = 'doctor_migrated';
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'sidecar-doctor-'));
-  postgresDirectory = await mkdtemp(join(tmpdir(), 'sidecar-doctor-'));
   redis = await startRedis();
-  postgres = await openEmbeddedPostgres({ directory: postgresDirectory, logger: quietLogger });
-  await query(postgres.url, `CREATE DATABASE ${MIGRATED} TEMPLATE template0`);
-  await migrate(urlOf(MIGRATED), quietLogger);
 });
-afterAll(async () => {
-  await redis?.close();
-  await postgres?.close();
-  for (const directory of [dataDir, postgresDirectory]) await rm(directory, { recursive: true, force: true });
-});
-
-/** What the doctor says, line by line, and whether it is content. */
-async function examine(
-  env: Record<string, string>,
-): Promise<{ code: number | null; lines: string[]; mends: string[] }> {
-  const program = await runScript('doctor', [], { DATA_DIR: dataDir, ...env });
-  const code = await program.exited;
-  expect(program.stderr()).toBe('');
-  const lines = program.stdout().trim().split('\n');
-  return { code, lines, mends: lines.filter((line) => line.startsWith('MEND')) };
-}
-
-const emptyDatabase = () => createDatabase('template0');
-const migratedDatabase = () => createDatabase(MIGRATED);
-
-async function createDatabase(template: string): Promise<string> {
-  const name = `doctor_${randomBytes(6).toString('hex')}`;
-  await query(postgres.url, `CREATE DATABASE ${name} TEMPLATE ${template}`);
-  return urlOf(name);
-}
-
-function urlOf(database: string): string {
-  const url = new URL(postgres.url);
-  url.pathname = `/${database}`;
-  return url.href;
-}
+afterAll(() => redis?.close());
 
 const google = {
   GOOGLE_CLIENT_ID: '1234-abcd.apps.googleusercontent.com',
@@ -99,7 +56,7 @@ test('a production that is set up well has nothing to mend, and nothing is left 
   expect(text).toContain('The bucket takes, gives and removes files.');
   expect(text).toContain('The server of llama answers.');
   expect(await bucket.objectsOf('00000000-0000-0000-0000-000000000000')).toEqual([]);
-  expect((await readdir(dataDir)).filter((name) => name.includes('doctor'))).toEqual([]);
+  expect((await readdir(dataDir())).filter((name) => name.includes('doctor'))).toEqual([]);
 });
 
 test('every problem of the environment is told at once, and nothing else is tried', async () => {
@@ -161,15 +118,6 @@ async function startLockedRedis() {
   return { port: server.port, [Symbol.asyncDispose]: () => server.close() };
 }
 
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 test('a database of a newer Sidecar, with a failed migration, or still empty is told apart', async () => {
   const REDIS_URL = redis.url;
   const newer = await migratedDatabase();
@@ -186,45 +134,6 @@ test('a database of a newer Sidecar, with a failed migration, or still empty is 
   const first = await examine({ DB_URL: await emptyDatabase(), REDIS_URL });
   expect(first.code).toBe(0);
   expect(first.lines).toContainEqual(expect.stringContaining('The database has no tables yet'));
-});
-
-test('a database that takes no writes, or whose user may make nothing in it, is found', async () => {
-  const [readOnly, foreign] = [await migratedDatabase(), new URL(await emptyDatabase())];
-  await query(
-    postgres.url,
-    `ALTER DATABASE ${nameOf(readOnly)} SET default_transaction_read_only = on;
-     CREATE ROLE guest LOGIN PASSWORD 'of-the-guest'`,
-  );
-  const written = await examine({ DB_URL: readOnly });
-  expect(written.mends).toEqual([expect.stringMatching(/takes no writes.*primary in DB_URL/)]);
-  // Enough for tables, and for no extension.
-  await query(foreign.href, 'GRANT ALL ON SCHEMA public TO guest');
-  Object.assign(foreign, { username: 'guest', password: 'of-the-guest' });
-  const granted = await examine({ DB_URL: foreign.href });
-  expect(granted.mends).toEqual([expect.stringMatching(/tables and extensions.*ALTER DATABASE/)]);
-});
-
-const nameOf = (databaseUrl: string) => new URL(databaseUrl).pathname.slice(1);
-
-test('what a start would refuse is found, and a password that is not encoded is no fault', async () => {
-  const refused = await examine({ CHATGPT_EXPORT_URL: 'http://10.0.0.1/export.zip', INGEST_ROOT: '/bin/sh' });
-  expect(refused.mends).toEqual([
-    expect.stringMatching(/configuration +CHATGPT_EXPORT_URL cannot be fetched: .*private address/),
-    expect.stringMatching(/imports +\/bin\/sh is no folder. Correct INGEST_ROOT/),
-  ]);
-  const both = await examine({ CHATGPT_EXPORT_URL: 'http://10.0.0.1/export.zip', PORT: 'x' });
-  expect(both.mends).toEqual([
-    expect.stringContaining('PORT'),
-    expect.stringContaining('CHATGPT_EXPORT_URL'),
-  ]);
-  const secret = '50%off-is-secret';
-  const url = `postgresql://u:${secret}@127.0.0.1:${await closedPort()}/d`;
-  const { mends, lines } = await examine({ DB_URL: url });
-  expect(mends).toEqual([expect.stringMatching(/PostgreSQL cannot be reached: .*ECONNREFUSED/)]);
-  expect(lines.join('\n')).not.toContain(secret);
-  const embeddings = { EMBEDDINGS_BASE_URL: url.replace(/.*@/, 'http://'), EMBEDDINGS_MODEL: 'meaning' };
-  const embedded = await examine({ DATA_DIR: join(dataDir, 'new'), ...embeddings });
-  expect(embedded.mends).toContainEqual(expect.stringContaining('needs pgvector'));
 });
 
 test('Google, a bucket and models that are set up wrongly say which variable to correct', async () => {
@@ -283,11 +192,11 @@ test('a data directory that cannot be written is found, and one that is still to
 
 test('a clock that is wrong is found against that of the database', async () => {
   const DB_URL = await migratedDatabase();
-  const preload = join(dataDir, 'clock.mjs');
+  const preload = join(dataDir(), 'clock.mjs');
   await writeFile(preload, 'const now = Date.now; Date.now = () => now() - 90_000;');
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, ['--import', preload, 'src/cli/doctor.ts'], {
-    env: { PATH, HOME, DATA_DIR: dataDir, DB_URL },
+    env: { PATH, HOME, DATA_DIR: dataDir(), DB_URL },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

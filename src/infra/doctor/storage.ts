@@ -61,6 +61,8 @@ export async function* checkFiles(
     const { sha256 } = await files.put(NOBODY, once(content));
     const read = await buffer(await files.read(NOBODY, sha256));
     await files.remove(NOBODY, sha256);
+    // As an account is deleted, which lists what is there.
+    await files.removeAll(NOBODY);
     if (read.equals(content))
       yield ok(isBucket ? 'The bucket takes, gives and removes files.' : 'Files can be stored.');
     else yield mend('A file came back changed from the store.');
