@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
 import {
   ChatUnavailableError,
@@ -49,6 +49,11 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
       response.status(error.status).json({ detail });
       return;
     }
+    if (hasLeft(request)) {
+      // Read by nobody but the metrics.
+      response.status(400).end();
+      return;
+    }
     const requestId = currentRequestId();
     services.logger.error({ error, requestId }, 'a request failed unexpectedly');
     response
@@ -56,6 +61,9 @@ export function restErrorHandler(services: Services): ErrorRequestHandler {
       .json({ detail: `Something went wrong. Quote the request id ${requestId}.`, request_id: requestId });
   };
 }
+
+/** Whether the client went away in the middle of its body: nobody waits for an answer, and nothing went wrong here. */
+export const hasLeft = ({ destroyed, complete }: IncomingMessage) => destroyed && !complete;
 
 /** The body of an answer that tells of a failure. */
 export function bodyOf(error: DomainError): object {

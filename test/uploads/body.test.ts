@@ -138,14 +138,26 @@ describe('An upload', () => {
     ['as the body of a request', { 'content-length': '100000' }, ''],
     ['in chunks', {}, ''],
     ['as a form', formType, formHead('file')],
-  ])('%s that breaks off leaves nothing', async (_name, headers, head) => {
+  ])('%s that breaks off leaves nothing, and is no failure of the server', async (name, headers, head) => {
     const user = await stage.server.asUser();
-    const upload = beginUpload(user, headers, Buffer.concat([Buffer.from(head), Buffer.alloc(50_000, 1)]));
+    const id = name.replaceAll(' ', '-');
+    const upload = beginUpload(
+      user,
+      { ...headers, 'x-request-id': id },
+      Buffer.concat([Buffer.from(head), Buffer.alloc(50_000, 1)]),
+    );
     await until('it is being written', async () => (await leftovers(stage)).length > 0);
     upload.destroy();
     await until('nothing is left', async () => (await leftovers(stage)).length === 0);
     const { json } = await user.client.rest('GET', '/sync/history');
     expect(json).toMatchObject({ total_syncs: 0 });
+    const linesOf = () =>
+      stage.server
+        .logged()
+        .split('\n')
+        .filter((line) => line.includes(`"${id}"`));
+    await until('its end is logged', () => linesOf().some((line) => line.includes('request aborted')));
+    expect(linesOf().filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
   });
 
   test.each([
