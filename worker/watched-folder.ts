@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { watch } from 'chokidar';
 import { holdsConversations } from '../src/archive/entry-names.ts';
@@ -13,7 +13,7 @@ const MAX_FILES = 1_000_000;
 
 /**
  * Imports what is dropped into `directory`, and what lies there already: each zip, and each folder that holds an export, when
- * it has stopped growing. Symbolic links and hidden files are passed over. Answers what ends the watch.
+ * it has stopped growing. Symbolic links in it and hidden files are passed over. Answers what ends the watch.
  */
 export function openWatchedFolder(services: Services, directory: string): { close(): Promise<void> } {
   const timers = new Map<string, NodeJS.Timeout>();
@@ -46,7 +46,9 @@ export function openWatchedFolder(services: Services, directory: string): { clos
     timers.set(name, setTimeout(begin, QUIET_MS));
   };
 
-  const watcher = watch(directory, { followSymlinks: false });
+  void tellWhenNone(services, directory);
+  // With a separator behind it, for the folder itself may be a link, as to a disk.
+  const watcher = watch(join(directory, sep), { followSymlinks: false });
   watcher.on('all', (_event, path) => {
     const [name = ''] = relative(directory, path).split(sep);
     if (name !== '' && !name.startsWith('.')) later(name);
@@ -60,6 +62,13 @@ export function openWatchedFolder(services: Services, directory: string): { clos
       await Promise.all(running);
     },
   };
+}
+
+/** A disk may be mounted later, so that the start is not refused; but who mistyped the name shall hear of it. */
+async function tellWhenNone({ logger }: Services, directory: string): Promise<void> {
+  const found = await stat(directory).catch(() => null);
+  if (!found?.isDirectory())
+    logger.warn({}, 'WATCH_DIR names no folder: nothing is imported from there until it does');
 }
 
 /** Null for what is no export, or gone. */

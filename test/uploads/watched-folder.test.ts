@@ -93,3 +93,32 @@ test('A folder in the watched folder is imported as it would be by its path', { 
     ['upper', 1],
   ]);
 });
+
+test('A watched folder may be a link, and may come later', { timeout: 60_000 }, async ({
+  onTestFinished,
+}) => {
+  const outside = await mkdtemp(join(tmpdir(), 'sidecar-watched-'));
+  onTestFinished(() => rm(outside, { recursive: true, force: true }));
+  const [disk, link, later] = ['disk', 'link', 'later'].map((name) => join(outside, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await mkdir(disk);
+  await symlink(disk, link);
+  for (const [watched, name] of [
+    [link, 'linked'],
+    [later, 'late'],
+  ] as const) {
+    const server = await startTestServer({ backend: 'postgres', env: { WATCH_DIR: watched } });
+    onTestFinished(() => server.close());
+    await mkdir(watched, { recursive: true });
+    await writeFile(join(watched, `${name}.zip`), await exportOf([dialogue(name)]));
+    const task = await until(`${name} is imported`, () =>
+      server.services.prisma.syncTask.findFirst({
+        where: { userId: server.viewer.userId, source: `${name}.zip`, finishedAt: { not: null } },
+      }),
+    );
+    expect(task).toMatchObject({ status: 'COMPLETED', added: 1 });
+  }
+});
