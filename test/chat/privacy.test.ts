@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { about, ask, importAll, readTurn, startChatServer } from '../support/chats.ts';
 import type { ModelServer } from '../support/model-server.ts';
 import type { TestServer, TestUser } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 let server: TestServer;
 let model: ModelServer;
@@ -134,6 +135,21 @@ describe('A session that is deleted while its answer comes', () => {
       message: 'No such chat session.',
     });
     expect(model.askedForSuggestions).toHaveLength(suggested);
+  });
+
+  test('takes the request to the model back', async () => {
+    const { session } = await ask(second.client, { query: 'heirloom' });
+    model.next(async (answer, request) => {
+      await second.client.rest('DELETE', `/chat/history/${session.id}`);
+      await until('the model hears of it', () => {
+        answer.say('Once upon a time ');
+        return request.aborted;
+      });
+    });
+    expect(await ask(second.client, { query: 'spoon', sessionId: session.id })).toMatchObject({
+      __typename: 'NotFound',
+    });
+    expect(model.asked.at(-1)?.aborted).toBe(true);
   });
 
   test('ends a stream with an error', async () => {

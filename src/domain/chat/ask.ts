@@ -19,6 +19,7 @@ import {
   MAX_TURN_MS,
   readFailedTurn,
   type TurnEnd,
+  watchDeletion,
 } from './turn.ts';
 
 /** What is cited, with what was said around it. */
@@ -152,12 +153,13 @@ async function* answerTurn(
 ): AsyncGenerator<ChatEvent> {
   const deadline = AbortSignal.timeout(MAX_TURN_MS);
   let turn = await begin();
+  const { deleted, close } = watchDeletion(services, turn);
   let response = '';
   let failed: TurnEnd['error'] = clientLeft;
   try {
     yield { type: 'context', citations: excerpts.map(toCited) };
     yield { type: 'session', turn };
-    const answer = limitLength(model.answer(messages, AbortSignal.any([signal, deadline])));
+    const answer = limitLength(model.answer(messages, AbortSignal.any([signal, deadline, deleted])));
     const pieces = keepKnownCitations(answer, new Set(excerpts.map(({ number }) => number)));
     let notice: TurnEnd['error'] = null;
     try {
@@ -185,6 +187,7 @@ async function* answerTurn(
     yield { type: 'failed', error: failure, turn };
     return;
   } finally {
+    close();
     if (turn.status === 'ANSWERING') await failQuietly(services, turn, response, failed);
   }
   const titles = excerpts.map(({ finding }) => finding.conversation.title);

@@ -123,6 +123,22 @@ export async function readFailedTurn(services: Services, viewer: Viewer, id: str
   return turn;
 }
 
+/** How soon an attempt hears that its session was deleted, through whichever process. */
+const LOOK_EVERY_MS = 5_000;
+
+/** Aborts with a NotFoundError when the session of a begun attempt is deleted: nobody is to pay for the rest of its answer. */
+export function watchDeletion(services: Services, turn: ChatTurn): { deleted: AbortSignal; close(): void } {
+  const deletion = new AbortController();
+  const { userId, sessionId, ordinal, createdAt } = turn;
+  const look = async () => {
+    const count = await services.prisma.chatTurn.count({ where: { userId, sessionId, ordinal, createdAt } });
+    if (count === 0) deletion.abort(new NotFoundError('chat session'));
+  };
+  // Who cannot look now looks again, and the end of the attempt tells in any case.
+  const timer = setInterval(() => look().catch(() => undefined), LOOK_EVERY_MS);
+  return { deleted: deletion.signal, close: () => clearInterval(timer) };
+}
+
 /**
  * Ends an attempt, once: what another attempt has overtaken stays as it is. Answers the turn as it ended. Throws a
  * NotFoundError when it was overtaken or its session deleted meanwhile.
