@@ -23,7 +23,8 @@ export const signInRoutes: DescribedRoute[] = [
     path: '/auth/login',
     about: {
       summary: 'Sign in with Google.',
-      details: 'Answers 302 to Google, with state and PKCE, and 501 when Google is not configured.',
+      details:
+        'Answers 302 to Google, with state and PKCE, first to itself under the name of REDIRECT_URI where that is another one, and 501 when Google is not configured.',
       scope: null,
       query: z.object({
         returnTo: z.string().optional().meta({ description: 'A path of this server; `/` without it.' }),

@@ -1,4 +1,4 @@
-import express, { type Request, type Response, type Router } from 'express';
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { credentialsOf } from '../auth/credentials.ts';
 import { createSessionMiddleware, startSession } from '../auth/express-session.ts';
 import { type GoogleSettings, readCallback, redirectToGoogle, SignInFailure } from '../auth/google.ts';
@@ -52,11 +52,13 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
     refuse(request, response, 501, page);
   });
   if (google) {
-    router.get('/auth/login', needHttps, withSession, async (request, response, next) => {
-      const purpose = {
-        returnTo: safeReturnTo(request.query.returnTo),
-        link: request.query.link === 'true',
-      };
+    const goHome: RequestHandler = (request, response, next) => {
+      const home = underOwnName(request, google.redirectUri);
+      if (home) response.redirect(302, home);
+      else next();
+    };
+    router.get('/auth/login', needHttps, goHome, withSession, async (request, response, next) => {
+      const purpose = purposeOf(request);
       if (purpose.link) {
         await requireLinking(services, await viewerOf(request));
         if (isForeign(request)) throw new NotAllowedError('Open this address from a page of this server.');
@@ -112,6 +114,23 @@ export function createAuthRouter(services: Services, { authenticate, cookie, goo
   });
 
   return router;
+}
+
+const purposeOf = ({ query }: Request) => ({
+  returnTo: safeReturnTo(query.returnTo),
+  link: query.link === 'true',
+});
+
+/**
+ * The sign-in's address under the name to which Google sends the browser back, such as localhost for 127.0.0.1: a cookie
+ * that is set here would not be there. Null where this is that name; and where the browser was sent on before, for a proxy
+ * may hide the name. Who links an account is signed in under this one.
+ */
+function underOwnName(request: Request, redirectUri: string): string | null {
+  const { host, origin } = new URL(redirectUri);
+  const { returnTo, link } = purposeOf(request);
+  if (request.host === host || request.query.moved !== undefined || link) return null;
+  return `${origin}/auth/login?${new URLSearchParams({ returnTo, moved: 'true' })}`;
 }
 
 /** Tells a person by a page, and a program as every other route does. */

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createCookieBrowser } from '../support/cookie-browser.ts';
@@ -228,6 +230,21 @@ test('without Google login and callback say how to configure it, to programs and
   }
   expect((await browser.get('/auth/user')).json).toEqual({ authenticated: false });
   await server.close();
+});
+
+test('a sign-in that is begun under another name of the server goes on under that of the way back', async () => {
+  const begin = async (path: string, host: string) => {
+    const sent = request(new URL(path, site.server.url), { headers: { host } }).end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.headers.location ?? '';
+  };
+  const moved = await begin('/auth/login?returnTo=/search%3Fq=x', 'other.example:8088');
+  expect(moved).toBe(`${site.server.url}/auth/login?returnTo=%2Fsearch%3Fq%3Dx&moved=true`);
+  const page = await site.browser().signIn(moved);
+  expect([page.status, page.headers.get('location')]).toEqual([302, '/search?q=x']);
+  // Behind a proxy that hides the name it is no circle.
+  expect(await begin(moved, 'other.example:8088')).toContain('/authorize?');
 });
 
 test('only who is on the list comes in', async () => {

@@ -79,7 +79,8 @@ test('in production the cookie is bound to this host and to https, and an open d
     json: { detail: expect.stringContaining('TRUST_PROXY') },
   });
 
-  const browser = createCookieBrowser(site.server.url, { 'x-forwarded-proto': 'https' });
+  const forwarded = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'sidecar.example' };
+  const browser = createCookieBrowser(site.server.url, forwarded);
   site.provider.account = { sub: 'ada', email: 'ada@example.org', email_verified: true };
   const address = new URL(await browser.beginSignIn());
   expect(address.origin).toBe('https://sidecar.example');
