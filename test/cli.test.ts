@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { access, chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
@@ -233,48 +231,6 @@ test(
   },
   patienceMs,
 );
-
-test(
-  'without a server and without workers npm run import brings one, whatever the metrics’ port is taken by',
-  async () => {
-    const folder = await temporaryFolder();
-    const database = await createTestDatabase();
-    onTestFinished(database.drop);
-    const redis = await claimRedisDatabase(inject('redisUrl'));
-    onTestFinished(redis.drop);
-    const taken = createServer().listen(0, '127.0.0.1');
-    await once(taken, 'listening');
-    onTestFinished(() => void taken.close());
-    const path = join(folder, 'export.zip');
-    await writeFile(path, await exportOf([dialogue('alone')]));
-    const env = {
-      DB_URL: database.url,
-      REDIS_URL: redis.url,
-      DATA_DIR: join(folder, 'data'),
-      PORT: String(await findFreePort()),
-      METRICS_PORT: String((taken.address() as AddressInfo).port),
-    };
-    const imported = await runScript('import', [path], env);
-    expect(await imported.exited, imported.stderr()).toBe(0);
-    expect(imported.stdout()).toMatch(/^COMPLETED: 1 conversations added/);
-    const reparsed = await runScript('reparse', [], env);
-    expect(await reparsed.exited, reparsed.stderr()).toBe(0);
-    expect(reparsed.stdout()).toContain('1 conversations, 0 came out otherwise');
-  },
-  patienceMs,
-);
-
-test('a folder is not imported, and where no database is none is made to read it again', async () => {
-  const folder = await temporaryFolder();
-  const env = { DATA_DIR: join(folder, 'data'), PORT: String(await findFreePort()) };
-  const imported = await runScript('import', [folder], env);
-  expect(await imported.exited).toBe(1);
-  expect(imported.stderr()).toMatch(/is a folder: name the zip/);
-  const reparsed = await runScript('reparse', [], env);
-  expect(await reparsed.exited).toBe(1);
-  expect(reparsed.stderr()).toContain('There is no database in');
-  expect(await readdir(folder)).toEqual([]);
-});
 
 test('a wrong configuration stops every program with all of its problems and no stack', async () => {
   for (const name of ['start', 'worker', 'import']) {

@@ -44,10 +44,13 @@ async function requireFile(path: string): Promise<void> {
 /** The server that runs where the configuration says. Null when there is none; throws when it is not to be entered. */
 async function findServer(config: Config): Promise<{ url: string; apiKey: string } | null> {
   const url = clientUrl(config.http.host, config.http.port);
-  const runs = await fetch(`${url}/healthz`).then(
-    (response) => response.ok,
-    () => false,
-  );
+  // Another program may have the port, and answer anything: it shall get neither the key nor the export.
+  const runs = await fetch(`${url}/healthz`)
+    .then((response) => response.json() as Promise<{ ok?: unknown } | null>)
+    .then(
+      (answer) => answer?.ok === true,
+      () => false,
+    );
   if (!runs) return null;
   const stored = () => readFile(apiKeyPath(config.dataDir), 'utf8').catch(() => '');
   const apiKey = config.apiKey ?? (await stored()).trim();
