@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { ArrowLeft } from 'lucide-react';
-import { useEffect } from 'react';
+import { useEffect, useLayoutEffect } from 'react';
 import { Link } from 'wouter';
 import { ConversationDocument } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
@@ -30,8 +30,15 @@ export default function ConversationView({
   });
   const conversation = head.data?.conversation;
   useEffect(() => {
-    if (conversation) document.title = `${conversation.title} · ${texts.shell.name}`;
+    if (conversation) document.title = titleOf(conversation.title);
   }, [conversation]);
+  // The list says its own again; a page that comes in its place says its own after that.
+  useLayoutEffect(
+    () => () => {
+      document.title = titleOf(texts.shell.pages.conversations);
+    },
+    [],
+  );
   if (head.isPending) {
     return (
       <div className="page">
@@ -73,5 +80,7 @@ export default function ConversationView({
     </article>
   );
 }
+
+const titleOf = (title: string) => `${title} · ${texts.shell.name}`;
 
 const unique = (value: string, index: number, all: string[]) => value !== '' && all.indexOf(value) === index;

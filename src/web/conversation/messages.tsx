@@ -1,5 +1,7 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { Link } from 'wouter';
 import type { MessageFragment } from '../../generated/web/operations.ts';
+import { ApiError } from '../api/graphql.ts';
 import { Failure, FailureNotice } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
@@ -46,6 +48,7 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
     observer.observe(end.current);
     return () => observer.disconnect();
   }, [isWhole, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
+  if (query.isError && messages.length === 0 && anchor && isGone(query.error)) return <Gone id={id} />;
   if (query.isError && messages.length === 0)
     return <Failure error={query.error} retry={() => void query.refetch()} />;
   if (!isWhole && shown.length === 0) return <Loading lines={5} height="6rem" />;
@@ -86,6 +89,20 @@ export function Messages({ id, anchor, provider }: { id: string; anchor: string 
       {isFetchNextPageError && <FailureNotice error={query.error} retry={() => void fetchNextPage()} />}
       <div ref={end}>{isFetchingNextPage && <Loading lines={2} height="6rem" />}</div>
     </>
+  );
+}
+
+const isGone = (error: unknown) => error instanceof ApiError && error.code === 'NOT_FOUND';
+
+/** For a link to a message that is no more, or never was. */
+function Gone({ id }: { id: string }) {
+  return (
+    <div className="state" role="alert">
+      <p>{words.messageGone}</p>
+      <Link className="button" href={`/conversations/${id}`}>
+        {words.fromBeginning}
+      </Link>
+    </div>
   );
 }
 

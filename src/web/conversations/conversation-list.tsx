@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { Archive, Star } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { type FocusEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { Link } from 'wouter';
 import { ConversationListDocument, type ConversationListQuery } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
@@ -83,6 +83,8 @@ function Rows({
   more: () => void;
 }) {
   const scroller = useRef<HTMLDivElement>(null);
+  // One stop of the keyboard for all of them: Tab leads on to what is read, the arrows lead along the list.
+  const [stop, setStop] = useState<number | null>(null);
   const virtual = useVirtualizer({
     // What is not loaded yet has its place all the same, so that the bar tells the truth.
     count: total,
@@ -92,6 +94,14 @@ function Rows({
   });
   const rows = virtual.getVirtualItems();
   const last = rows.at(-1)?.index ?? 0;
+  const [first, scrolled] = [
+    rows.at(0)?.index ?? 0,
+    rows.find(({ start }) => start >= (virtual.scrollOffset ?? 0)),
+  ];
+  const isAmong = (index: number) => index >= first && index <= last && index < items.length;
+  const chosen = items.findIndex(({ id }) => id === selected);
+  const entry =
+    [stop, chosen, scrolled?.index].find((index) => typeof index === 'number' && isAmong(index)) ?? first;
   useEffect(() => {
     if (last + AHEAD >= items.length) more();
   }, [last, items.length, more]);
@@ -113,6 +123,7 @@ function Rows({
         aria-label={words.list}
         style={{ height: virtual.getTotalSize() }}
         onKeyDown={move}
+        onFocus={({ target }: FocusEvent<HTMLElement>) => setStop(Number(target.dataset.index))}
       >
         {rows.map(({ index, start }) => {
           const item = items[index];
@@ -124,7 +135,13 @@ function Rows({
               style={{ transform: `translateY(${start}px)` }}
             >
               {item ? (
-                <Row item={item} index={index} suffix={suffix} isSelected={item.id === selected} />
+                <Row
+                  item={item}
+                  index={index}
+                  suffix={suffix}
+                  isSelected={item.id === selected}
+                  isEntry={index === entry}
+                />
               ) : (
                 <div className="skeleton list-waiting" />
               )}
@@ -141,17 +158,21 @@ function Row({
   index,
   suffix,
   isSelected,
+  isEntry,
 }: {
   item: Item;
   index: number;
   suffix: string;
   isSelected: boolean;
+  /** Whether the keyboard comes into the list here. */
+  isEntry: boolean;
 }) {
   return (
     <Link
       href={`/conversations/${item.id}${suffix && `?${suffix}`}`}
       className="list-row"
       data-index={index}
+      tabIndex={isEntry ? 0 : -1}
       aria-current={isSelected ? 'true' : undefined}
     >
       <span className="list-title">{item.title}</span>

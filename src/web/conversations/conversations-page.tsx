@@ -19,15 +19,22 @@ export default function ConversationsPage() {
   const [address, setAddress] = useSearchParams();
   const filters = address.toString();
   const choice = useMemo(() => readChoice(new URLSearchParams(filters)), [filters]);
+  const anchor = address.get('message');
   const change = useCallback(
-    (next: Choice) => setAddress(writeChoice(next), { replace: true }),
-    [setAddress],
+    (next: Choice) => {
+      const changed = writeChoice(next);
+      // What is read beside the list stays where it is.
+      if (anchor) changed.set('message', anchor);
+      setAddress(changed, { replace: true });
+    },
+    [setAddress, anchor],
   );
   const hasConversations = useHasConversations(choice);
   return (
     <div className={`reader ${id ? 'reading' : ''}`}>
+      {id && <h1 className="visually-hidden">{words.title}</h1>}
       <section className="list" aria-label={words.list}>
-        <h1 className={id ? 'visually-hidden' : 'list-heading'}>{words.title}</h1>
+        {!id && <h1 className="list-heading">{words.title}</h1>}
         <FilterForm choice={choice} onChange={change} />
         <ConversationList choice={choice} selected={id} />
       </section>
@@ -43,7 +50,7 @@ export default function ConversationsPage() {
             <ConversationView
               key={id}
               id={id}
-              anchor={address.get('message')}
+              anchor={anchor}
               back={`/conversations?${writeChoice(choice)}`}
             />
           </Suspense>

@@ -19,7 +19,8 @@ export interface Choice {
   sort: Sort;
 }
 
-const isSort = (value: string | null): value is Sort => value !== null && value in texts.conversations.sorts;
+const isSort = (value: string | null): value is Sort =>
+  value !== null && Object.hasOwn(texts.conversations.sorts, value);
 
 export function readChoice(address: URLSearchParams): Choice {
   const sort = address.get('sort');

@@ -1,5 +1,5 @@
 import { useMutation } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 import {
   CancelSyncDocument,
   RetrySyncDocument,
@@ -11,6 +11,7 @@ import { ask, orThrow } from '../api/graphql.ts';
 import { formatBytes, formatDuration, formatNumber, formatTime } from '../format.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { FailureNotice } from '../parts/failure.tsx';
+import { LeavingButton } from '../parts/leaving-button.tsx';
 import { ProgressBar } from '../parts/progress-bar.tsx';
 import { texts } from '../texts/index.ts';
 import { Problems } from './problems.tsx';
@@ -24,12 +25,28 @@ const tones: Partial<Record<SyncStatus, string>> = {
   FAILED: 'danger',
 };
 
+/** The import whose card had the keyboard when it was taken away: it comes again among those that are over, or that run. */
+let left: string | null = null;
+
 /** One import: how far it is, or how it ended, and what one can do about it. */
 export function TaskCard({ task, learn }: { task: TaskFragment; learn: (task: TaskFragment) => void }) {
+  const card = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const { current } = card;
+    if (left === task.id) current?.focus({ preventScroll: true });
+    return () => {
+      if (!current?.contains(document.activeElement)) return;
+      left = task.id;
+      // What comes in its place is there by then.
+      queueMicrotask(() => {
+        left = null;
+      });
+    };
+  }, [task.id]);
   const over = isOver(task);
   const problems = task.counts.skipped + task.counts.failed > 0 || task.status === 'PARTIAL';
   return (
-    <article className="card stack task" aria-label={task.source}>
+    <article ref={card} tabIndex={-1} className="card stack task" aria-label={task.source}>
       <div className="row spread">
         <div>
           <h3>{task.source}</h3>
@@ -125,19 +142,14 @@ function Actions({ task, learn }: { task: TaskFragment; learn: (task: TaskFragme
       <FailureNotice error={cancel.error ?? retry.error} />
       <div className="row">
         {!over && (
-          <button
-            type="button"
-            className="button"
-            disabled={cancel.isPending}
-            onClick={() => cancel.mutate()}
-          >
+          <LeavingButton className="button" busy={cancel.isPending} onClick={() => cancel.mutate()}>
             {words.cancel}
-          </button>
+          </LeavingButton>
         )}
         {retryWords && (
-          <button type="button" className="button" disabled={retry.isPending} onClick={() => retry.mutate()}>
+          <LeavingButton className="button" busy={retry.isPending} onClick={() => retry.mutate()}>
             {retryWords}
-          </button>
+          </LeavingButton>
         )}
         {mayUndo && (
           <button type="button" className="button" onClick={() => setUndoing(true)}>

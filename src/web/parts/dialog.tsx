@@ -14,10 +14,12 @@ export function Dialog({
   const id = useId();
   useEffect(() => {
     const opener = document.activeElement;
+    const around = opener?.closest<HTMLElement>('[tabindex="-1"]');
     dialog.current?.showModal();
-    // A dialog that is taken away leaves the keyboard nowhere.
+    // A dialog that is taken away leaves the keyboard nowhere, and what opened it may be gone as well.
     return () => {
-      if (opener instanceof HTMLElement) opener.focus();
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      else around?.focus({ preventScroll: true });
     };
   }, []);
   return (

@@ -29,6 +29,8 @@ export function LeavingButton({
       const place = [...rows].indexOf(row);
       // What goes is still there while it is told so.
       queueMicrotask(() => {
+        // The row may have gone elsewhere, and the keyboard with it.
+        if (document.activeElement !== document.body) return;
         const there = row.isConnected ? row : rows.item(Math.min(place, rows.length - 1));
         if (there instanceof HTMLElement) there.focus();
       });

@@ -8,10 +8,11 @@ import {
   MessagesSquare,
   Search,
 } from 'lucide-react';
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from 'react';
 import { Link, useLocation } from 'wouter';
 import { signOut } from '../api/session.ts';
 import { texts } from '../texts/index.ts';
+import { FailureNotice } from './failure.tsx';
 import { Offline } from './offline.tsx';
 import { ThemeSwitch } from './theme-switch.tsx';
 import { useArrival } from './use-arrival.ts';
@@ -33,7 +34,8 @@ export function Shell({ user, children }: { user: string; children: ReactNode })
   useArrival(location, main);
   const section = `/${location.split('/')[1]}`;
   const page = pages.find(({ path }) => path === section);
-  useEffect(() => {
+  // Before what is within, which may have a title of its own.
+  useLayoutEffect(() => {
     document.title = page ? `${page.name} · ${texts.shell.name}` : texts.shell.name;
   }, [page]);
   useEffect(() => {
@@ -86,6 +88,7 @@ export function Shell({ user, children }: { user: string; children: ReactNode })
       </header>
       <main className="main" ref={main} tabIndex={-1}>
         <Offline />
+        <FailureNotice error={leave.error} />
         {children}
       </main>
     </div>

@@ -23,7 +23,8 @@ export default function SearchPage() {
   const choice = readChoice(address);
   const box = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
-  useEffect(() => box.current?.focus(), []);
+  // Whoever comes back to the hits comes back to where they were.
+  useEffect(() => box.current?.focus({ preventScroll: true }), []);
   const change = (part: Partial<Choice>) =>
     setAddress(writeChoice({ ...choice, ...part }), { replace: true });
   const [query, setQuery] = useTyped(choice.query, (typed) => change({ query: typed }));
