@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 import type { TurnFragment } from '../../generated/web/operations.ts';
 import { formatDay } from '../format.ts';
 import { Markdown } from '../markdown/markdown.tsx';
+import { PlainText } from '../markdown/plain-text.tsx';
 import { texts } from '../texts/index.ts';
 
 const words = texts.chat;
@@ -34,7 +35,7 @@ export function TurnView({
     <li className="turn">
       <div className="from-user">
         <p className="message-author">{words.you}</p>
-        <div className="plain-text">{query}</div>
+        <PlainText text={query} />
       </div>
       <div className="stack" aria-busy={status !== null}>
         {answer !== '' && (

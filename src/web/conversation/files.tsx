@@ -1,4 +1,5 @@
 import { Download, FileX } from 'lucide-react';
+import { useState } from 'react';
 import type { MessageFragment } from '../../generated/web/operations.ts';
 import { formatBytes } from '../format.ts';
 import { texts } from '../texts/index.ts';
@@ -25,6 +26,8 @@ export function Files({ assets }: { assets: readonly File[] }) {
 }
 
 function FileView({ asset: { name, mimeType, sizeBytes, url, missing } }: { asset: File }) {
+  // No browser draws every image, and the server hands out none that could run, such as SVG, to be drawn: they can be saved.
+  const [isBroken, setBroken] = useState(false);
   const label = name ?? words.file;
   if (missing || !url) {
     return (
@@ -33,10 +36,10 @@ function FileView({ asset: { name, mimeType, sizeBytes, url, missing } }: { asse
       </span>
     );
   }
-  if (mimeType?.startsWith('image/')) {
+  if (mimeType?.startsWith('image/') && !isBroken) {
     return (
       <a href={url} target="_blank" rel="noopener">
-        <img className="file-image" src={url} alt={label} loading="lazy" />
+        <img className="file-image" src={url} alt={label} loading="lazy" onError={() => setBroken(true)} />
       </a>
     );
   }

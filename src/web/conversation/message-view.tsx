@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import type { MessageFragment } from '../../generated/web/operations.ts';
 import { formatTime } from '../format.ts';
 import { Markdown } from '../markdown/markdown.tsx';
+import { PlainText } from '../markdown/plain-text.tsx';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { texts } from '../texts/index.ts';
 import { BranchSwitch, type Switch } from './branch-switch.tsx';
@@ -40,7 +41,7 @@ export const MessageView = memo(function MessageView({
   const author = authorOf(message, provider);
   const body = (
     <>
-      {role === 'user' ? <div className="plain-text">{text}</div> : <Markdown text={text} />}
+      {role === 'user' ? <PlainText text={text} /> : <Markdown text={text} />}
       <Files assets={assets} />
     </>
   );

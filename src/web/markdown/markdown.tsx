@@ -3,8 +3,10 @@ import ReactMarkdown, { type Components } from 'react-markdown';
 import rehypeSanitize, { defaultSchema } from 'rehype-sanitize';
 import remarkGfm from 'remark-gfm';
 import { Link } from 'wouter';
+import { texts } from '../texts/index.ts';
 import { CodeBlock } from './code-block.tsx';
 import { withDollarMath } from './math-delimiters.ts';
+import { PlainText } from './plain-text.tsx';
 import { RemoteImage } from './remote-image.tsx';
 import { TableBox } from './table-box.tsx';
 import { isTooMuch } from './too-much.ts';
@@ -26,6 +28,8 @@ const schema = {
     ],
   },
 };
+
+const { tasks } = texts.conversations;
 
 /** The number of a citation, and where what it names can be read; null when that is gone. */
 export type Citations = ReadonlyMap<number, string | null>;
@@ -55,13 +59,21 @@ const componentsFor = (citations: Citations): Components => ({
     );
   },
   img: ({ src, alt }) => <RemoteImage src={typeof src === 'string' ? src : ''} description={alt ?? ''} />,
+  input: ({ checked }) => (
+    <input
+      type="checkbox"
+      disabled
+      checked={checked ?? false}
+      aria-label={checked ? tasks.done : tasks.open}
+    />
+  ),
   pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
   table: ({ children }) => <TableBox>{children}</TableBox>,
 });
 
 /** A message’s text as Markdown with tables, coloured code, and mathematics. Nothing in it runs or is loaded. */
 export function Markdown({ text, citations = NO_CITATIONS }: { text: string; citations?: Citations }) {
-  if (isTooMuch(text)) return <div className="plain-text">{text}</div>;
+  if (isTooMuch(text)) return <PlainText text={text} />;
   return <Parsed text={withCitations(withDollarMath(text), citations)} citations={citations} />;
 }
 
@@ -70,7 +82,7 @@ function Parsed({ text, citations }: { text: string; citations: Citations }) {
   const { remark, rehype } = useExtras(text);
   const components = useMemo(() => componentsFor(citations), [citations]);
   return (
-    <div className="markdown">
+    <div className="markdown" dir="auto">
       <ReactMarkdown
         remarkPlugins={[remarkGfm, ...remark]}
         remarkRehypeOptions={{ clobberPrefix: id }}
