@@ -1,19 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chatGpt, node, say } from '../archive/builders.ts';
 import { about, importAll, startChatServer } from '../support/chats.ts';
 import type { TestClient } from '../support/client.ts';
 import type { ModelServer } from '../support/model-server.ts';
+import type { TestServer } from '../support/server.ts';
 
+let server: TestServer;
 let model: ModelServer;
 let client: TestClient;
 let document: string;
 let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const chats = await startChatServer();
-  ({ model, close } = chats);
-  ({ client } = await chats.server.asUser());
+  ({ server, model, close } = await startChatServer());
+  ({ client } = await server.asUser());
   const peas = 'Boil the marrowfat peas for forty minutes. Salt the marrowfat peas late.';
-  await importAll(chats.server, client, [about('soup', 'How long does the soup boil?', peas, 'On soup')]);
+  await importAll(server, client, [about('soup', 'How long does the soup boil?', peas, 'On soup')]);
   const found = await client.request<{ conversations: { edges: { node: { id: string } }[] } }>(
     '{ conversations { edges { node { id } } } }',
   );
@@ -52,6 +54,31 @@ describe('Analysis', () => {
     model.next((answer) => answer.refuse(500));
     const { json } = await client.rest('GET', `/summarize/${document}`);
     expect(json).toMatchObject({ method: 'extractive', summary: expect.stringContaining('marrowfat peas') });
+  });
+
+  test('of nothing is nothing, and the model is not asked to make something up', async () => {
+    const { client: reader } = await server.asUser();
+    const instructions = say('user', 'Be brief', {
+      metadata: { is_visually_hidden_from_conversation: true },
+    });
+    await importAll(server, reader, [chatGpt([node('hidden', null, instructions)])]);
+    const { conversations } = await reader.request<{
+      conversations: { edges: { node: { id: string } }[] };
+    }>('{ conversations { edges { node { id } } } }');
+    const id = conversations.edges[0]?.node.id ?? '';
+    const asked = model.asked.length + model.askedForSuggestions.length;
+    expect((await reader.rest('GET', `/summarize/${id}`)).json).toEqual({
+      doc_id: id,
+      summary: '',
+      method: 'extractive',
+      is_whole: true,
+    });
+    const { client: empty } = await server.asUser();
+    expect((await empty.rest('POST', '/suggest', {})).json).toEqual({
+      suggestions: [],
+      method: 'extractive',
+    });
+    expect(model.asked.length + model.askedForSuggestions.length).toBe(asked);
   });
 
   test('suggests questions for a session, a query, or nothing in particular', async () => {

@@ -91,6 +91,7 @@ export async function summarizeConversation(
      WHERE place <= $3 OR place > messages - $4 ORDER BY place`,
     [viewer.userId, id, FIRST_MESSAGES, LAST_MESSAGES, MAX_MESSAGE_CHARACTERS],
   );
+  if (rows.length === 0) return { summary: '', method: 'extractive', isWhole: true };
   const isWhole = rows.every((row) => row.isWhole) && rows.length === (rows[0]?.messages ?? 0);
   const said = rows.map(({ role, text }) => `${role}: ${text}`).join('\n\n');
   const written = await writeAbout(services, SUMMARIZE, `${conversation.title}\n\n${said}`, signal);

@@ -25,14 +25,14 @@ export interface Suggestions {
   method: Method;
 }
 
-/** Questions that follow from a text, by the model; without one, or when it fails, questions about titles of conversations. */
+/** Questions that follow from a text, by the model; without either, or when it fails, questions about titles of conversations. */
 export async function suggestFrom(
   services: Services,
   text: string,
   titles: string[],
   signal: AbortSignal,
 ): Promise<Suggestions> {
-  const written = await writeAbout(services, RULES, text, signal);
+  const written = text === '' ? null : await writeAbout(services, RULES, text, signal);
   const lines = (written?.reply ?? '')
     .split('\n')
     .map((line) => line.replace(/^[\s\-*•]*(?:\d+[.)])?\s*/, '').trim())
