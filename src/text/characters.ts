@@ -44,3 +44,27 @@ const runInPieces = /[\u3041-\u30ff\u1100-\u11ff\uff65-\uffdc\uf900-\ufaff]+/g;
 export function composePaired(text: string): string {
   return inPieces.test(text) ? text.replace(runInPieces, (run) => run.normalize('NFKC')) : text;
 }
+
+/** Where a place in what `composePaired` makes of a text lies in the text itself: behind all that became one character. */
+export function placeInPieces(text: string, place: number): number {
+  let added = 0;
+  for (const { 0: run, index } of text.matchAll(runInPieces)) {
+    const before = place - (index - added);
+    if (before <= 0) break;
+    const composed = run.normalize('NFKC').length;
+    if (before < composed) return index + longestMakingUpTo(before, run);
+    added += run.length - composed;
+  }
+  return place + added;
+}
+
+/** How much of the beginning of a run makes no more than so many characters; more of it never makes fewer. */
+function longestMakingUpTo(characters: number, run: string): number {
+  let [fits, exceeds] = [0, run.length];
+  while (fits + 1 < exceeds) {
+    const middle = (fits + exceeds) >> 1;
+    if (run.slice(0, middle).normalize('NFKC').length <= characters) fits = middle;
+    else exceeds = middle;
+  }
+  return fits;
+}

@@ -1,4 +1,4 @@
-import { composePaired } from './characters.ts';
+import { composePaired, placeInPieces } from './characters.ts';
 import type { Matcher } from './matcher.ts';
 import { scanTokens } from './tokens.ts';
 
@@ -46,13 +46,15 @@ export function makeSnippet(given: string, matcher: Matcher): string {
  * the different lexemes that match anywhere in it.
  */
 export function findPassage(
-  text: string,
+  given: string,
   matcher: Matcher,
   characters: number,
 ): { start: number; end: number; lexemes: Set<string> } {
+  const text = composePaired(given);
   const matches = findMatches(text, matcher);
   const { start, end } = bestWindow(text, matches, characters);
-  return { start, end, lexemes: new Set(matches.map(({ key }) => key)) };
+  const placeOf = (place: number) => (text === given ? place : placeInPieces(given, place));
+  return { start: placeOf(start), end: placeOf(end), lexemes: new Set(matches.map(({ key }) => key)) };
 }
 
 function findMatches(text: string, matcher: Matcher): Match[] {

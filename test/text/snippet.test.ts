@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { composePaired, placeInPieces } from '../../src/text/characters.ts';
 import { foldWord } from '../../src/text/fold.ts';
 import { createMatcher } from '../../src/text/matcher.ts';
 import { parseQuery } from '../../src/text/query.ts';
-import { makeSnippet } from '../../src/text/snippet.ts';
+import { findPassage, makeSnippet } from '../../src/text/snippet.ts';
 import { scanTokens } from '../../src/text/tokens.ts';
 
 const snippet = (text: string, query: string) => makeSnippet(text, createMatcher(parseQuery(query)));
@@ -113,4 +114,26 @@ test('never lets text become markup, nor loses any of a short one', () => {
       expect(read).toBe(text.toWellFormed().replaceAll(/\s+/g, ' ').trim());
     }),
   );
+});
+
+test('a passage is found in kana of half width and Hangul in pieces, and is told by its place in them', () => {
+  const filler = 'filler words come first '.repeat(30);
+  const texts = {
+    데이터베이스: `${filler}한글 ${'데이터베이스'.normalize('NFD')} 공부`.normalize('NFD'),
+    データベース: `ｶﾞｷﾞｸﾞ ${filler}これはﾃﾞｰﾀﾍﾞｰｽです`,
+  };
+  for (const [word, text] of Object.entries(texts)) {
+    const { start, end, lexemes } = findPassage(text, createMatcher(parseQuery(word)), 60);
+    expect(lexemes.size, word).toBeGreaterThan(1);
+    expect(text.slice(start, end).normalize('NFKC'), word).toContain(word);
+    expect(end - start).toBeLessThan(200);
+  }
+});
+
+test('a place in a composed text lies behind all that was composed', () => {
+  const text = `a ｶﾞﾊﾟｱ b${'한글'.normalize('NFD')} c`;
+  const composed = composePaired(text);
+  for (let place = 0; place <= composed.length; place += 1) {
+    expect(composePaired(text.slice(0, placeInPieces(text, place)))).toBe(composed.slice(0, place));
+  }
 });
