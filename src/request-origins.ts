@@ -53,7 +53,8 @@ export function requestOrigins(app: Express, corsOrigins: string[]) {
 /** Answers 400 to a Host that is none (RFC 9112, section 3.2), of which no URL can be made further on. */
 export function refuseMalformedHosts(): RequestHandler {
   return ({ headers: { host } }, _response, next) => {
-    if (host === undefined || URL.canParse(`http://${host}`)) return next();
+    // Some that look after a server's health leave it empty.
+    if (!host || URL.canParse(`http://${host}`)) return next();
     next(Object.assign(new Error('The Host header is malformed.'), { status: 400, expose: true }));
   };
 }
