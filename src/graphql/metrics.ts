@@ -15,12 +15,17 @@ export function countOperations(metrics: Metrics): Plugin<GraphQLContext> {
       };
     },
     onSubscribe({ args }) {
+      let ended = () => {};
       return {
         onSubscribeResult({ result }) {
           const isOpen = isAsyncIterable(result);
           metrics.operationEnded({ ...describe(args), outcome: isOpen ? 'ok' : 'error' });
-          if (isOpen) return { onEnd: metrics.subscriptionOpened() };
+          if (!isOpen) return;
+          ended = metrics.subscriptionOpened();
+          return { onEnd: ended };
         },
+        // Over a WebSocket nobody ends what has failed.
+        onSubscribeError: () => ended(),
       };
     },
   };

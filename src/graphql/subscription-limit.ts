@@ -10,7 +10,7 @@ import type { GraphQLContext } from './context.ts';
 export function limitSubscriptions(): Plugin<GraphQLContext> {
   return {
     onSubscribe({ args, subscribeFn, setSubscribeFn, setResultAndStopExecution }) {
-      const { services, viewer } = args.contextValue;
+      const { services, viewer, signal } = args.contextValue;
       if (!viewer) return;
       let release: () => void;
       try {
@@ -24,7 +24,11 @@ export function limitSubscriptions(): Plugin<GraphQLContext> {
       }
       setSubscribeFn(async (executionArgs) => {
         try {
-          return await subscribeFn(executionArgs);
+          const result = await subscribeFn(executionArgs);
+          if (!signal.aborted || !isAsyncIterable(result)) return result;
+          // Nobody will ever read it, and so nobody would end it.
+          await result[Symbol.asyncIterator]().return?.();
+          return { errors: [new GraphQLError('The client left.')] };
         } catch (error) {
           release();
           throw error;
@@ -35,6 +39,8 @@ export function limitSubscriptions(): Plugin<GraphQLContext> {
           if (isAsyncIterable(result)) return { onEnd: release };
           release();
         },
+        // Over a WebSocket nobody ends what has failed.
+        onSubscribeError: release,
       };
     },
   };

@@ -73,7 +73,11 @@ export function openMetrics(sources: {
     operationEnded: (operation) => operations.inc(operation),
     subscriptionOpened() {
       subscriptions.inc();
-      return () => subscriptions.dec();
+      let isOpen = true;
+      return () => {
+        if (isOpen) subscriptions.dec();
+        isOpen = false;
+      };
     },
     imported(batch) {
       conversations?.inc(batch.conversations);

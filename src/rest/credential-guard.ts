@@ -13,7 +13,7 @@ export function watchWhileOpen(
   response: ServerResponse,
   ended: () => void,
 ): void {
-  if (!viewer) return;
+  if (!viewer || response.closed) return;
   let unwatch = () => {};
   const timer = setTimeout(() => {
     unwatch = credentials.watch(viewer, ended);

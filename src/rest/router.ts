@@ -122,9 +122,12 @@ export function createRestRouter(
         const viewer: Viewer | null = response.locals.viewer;
         const over = new AbortController();
         const { signal } = over;
-        response.once('close', () => {
+        const leave = () => {
           if (!response.writableFinished) over.abort();
-        });
+        };
+        // Looking at the key took its time.
+        if (response.closed) leave();
+        else response.once('close', leave);
         watchWhileOpen(credentials, viewer, response, () => over.abort(new NotSignedInError()));
         const reads = route.method === 'get' || route.onlyReads === true;
         const answer = await route
@@ -148,7 +151,10 @@ export function createRestRouter(
         response.set(answer.headers ?? {});
         if (!answer.stream) return response.json(answer.body);
         const cutOff = answer.endsItself ? {} : { signal };
-        await pipeline(answer.stream, response, cutOff).catch((error) => {
+        const { stream } = answer;
+        await pipeline(stream, response, cutOff).catch((error) => {
+          // Of a client that left before this, the pipeline refuses the response and leaves the stream open.
+          stream.destroy();
           if (!signal.aborted) throw error;
         });
       },
