@@ -51,6 +51,49 @@ test('An answer comes word by word, its numbers lead to what they cite, and the 
   await leave();
 });
 
+test('Whoever reads the beginning of an answer stays there while the rest comes', async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const lines = (from: number) =>
+    Array.from({ length: 60 }, (_, index) => `Line ${from + index} of it.\n\n`).join('');
+  chats.model.next(async (answer) => {
+    answer.say(lines(0));
+    await gates[0]?.promise;
+    answer.say(lines(60));
+    await gates[1]?.promise;
+    answer.say(lines(120));
+    answer.finish();
+  });
+  const { page, leave } = await open('/chat');
+  await page.getByLabel('Your question').fill('Tell me all of it.');
+  await page.keyboard.press('Enter');
+  await page.getByText('Line 59 of it.').waitFor();
+  gates[0]?.resolve();
+  // Who reads along is led along.
+  const isInSight = (text: string) =>
+    page.waitForFunction((wanted) => {
+      const line = [...document.querySelectorAll('.markdown p')].find((p) => p.textContent === wanted);
+      return (line?.getBoundingClientRect().top ?? Number.POSITIVE_INFINITY) < innerHeight;
+    }, text);
+  await isInSight('Line 119 of it.');
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.waitForFunction(() => scrollY === 0);
+  gates[1]?.resolve();
+  await page.getByText('Line 179 of it.').waitFor();
+  expect(await page.evaluate(() => scrollY)).toBe(0);
+  await leave();
+});
+
+test('A question that does not arrive is given back', async () => {
+  const { page, context } = await open('/chat');
+  const box = page.getByLabel('Your question');
+  await box.fill('Which trees grow here?');
+  await page.route('**/graphql', (route) => route.abort());
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await page.waitForFunction(() => document.querySelector('textarea')?.value === 'Which trees grow here?');
+  await context.close();
+});
+
 test('An answer that comes while one goes to another talk is not shown there', async () => {
   let goOn = () => {};
   const waited = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Plus, SendHorizontal, Square } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { Link, useLocation, useParams } from 'wouter';
 import { ChatHealthDocument } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
@@ -10,6 +10,7 @@ import { texts } from '../texts/index.ts';
 import { Sessions } from './sessions.tsx';
 import { Turns } from './turns.tsx';
 import { type Running, useAsk } from './use-ask.ts';
+import { useFollowed } from './use-followed.ts';
 import './chat.css';
 
 const words = texts.chat;
@@ -70,14 +71,10 @@ function Talk({
   model: string | null;
 }) {
   const [, navigate] = useLocation();
-  const { running, error, start, stop } = useAsk(id, (sessionId) => {
+  const { running, error, unasked, start, stop } = useAsk(id, (sessionId) => {
     if (sessionId !== id) navigate(`/chat/${sessionId}`, { replace: true });
   });
-  const end = useRef<HTMLDivElement>(null);
-  const answer = running?.answer;
-  useEffect(() => {
-    if (answer !== undefined) end.current?.scrollIntoView({ block: 'nearest' });
-  }, [answer]);
+  const end = useFollowed(running?.answer);
   const send = (query: string) => start(query, { query, ...(id ? { sessionId: id } : {}) });
   const retry = (turnId: string, query: string) => start(query, { retryTurnId: turnId });
   return (
@@ -89,7 +86,7 @@ function Talk({
         onRetry={isAvailable && !running ? retry : null}
       />
       <FailureNotice error={error} />
-      {isAvailable && <Composer running={running} onSend={send} onStop={stop} />}
+      {isAvailable && <Composer running={running} unasked={unasked} onSend={send} onStop={stop} />}
       {model && <p className="small muted">{words.model(model)}</p>}
       <div ref={end} />
     </div>
@@ -98,14 +95,20 @@ function Talk({
 
 function Composer({
   running,
+  unasked,
   onSend,
   onStop,
 }: {
   running: Running | null;
+  /** A question that was sent and did not arrive: it is given back, unless another one is being written. */
+  unasked: string | null;
   onSend: (query: string) => void;
   onStop: () => void;
 }) {
   const [query, setQuery] = useState('');
+  useEffect(() => {
+    if (unasked !== null) setQuery((written) => written || unasked);
+  }, [unasked]);
   const send = () => {
     if (query.trim() === '' || running) return;
     onSend(query.trim());

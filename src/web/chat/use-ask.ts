@@ -26,12 +26,13 @@ export interface Running {
 
 /**
  * Asks one question at a time in the talk that is `open`; `onSession` hears which talk a question begins. Leaving the talk ends the
- * answer.
+ * answer. `unasked` is a question that did not reach the server.
  */
 export function useAsk(open: string | undefined, onSession: (sessionId: string) => void) {
   const queries = useQueryClient();
   const [running, setRunning] = useState<Running | null>(null);
   const [error, setError] = useState<unknown>(null);
+  const [unasked, setUnasked] = useState<string | null>(null);
   const stop = useRef<(() => void) | null>(null);
   const asked = useRef(open);
   useEffect(() => () => stop.current?.(), []);
@@ -56,13 +57,17 @@ export function useAsk(open: string | undefined, onSession: (sessionId: string) 
 
   const start = (query: string, input: ChatInput) => {
     setError(null);
+    setUnasked(null);
     setRunning({ query, turn: null, context: [], answer: '' });
     let sessionId = open;
     asked.current = open;
     let over = false;
+    let hasBegun = false;
     const finish = () => {
-      if (!over) end(sessionId);
+      if (over) return;
       over = true;
+      if (!hasBegun) setUnasked(query);
+      end(sessionId);
     };
     const dispose = client.subscribe<ChatSubscription>(
       { query: ChatDocument.toString(), variables: { input } },
@@ -74,6 +79,7 @@ export function useAsk(open: string | undefined, onSession: (sessionId: string) 
           const event = data?.chat;
           if (!event) return;
           if (event.__typename === 'ChatStarted') {
+            hasBegun = true;
             sessionId = event.turn.session.id;
             asked.current = sessionId;
             onSession(sessionId);
@@ -92,7 +98,7 @@ export function useAsk(open: string | undefined, onSession: (sessionId: string) 
       finish();
     };
   };
-  return { running, error, start, stop: () => stop.current?.() };
+  return { running, error, unasked, start, stop: () => stop.current?.() };
 }
 
 function apply(running: Running, event: ChatSubscription['chat']): Running {
