@@ -22,6 +22,9 @@ const TITLE_WEIGHT = 2;
 /** The same custom instructions stand hidden in every conversation: they come after all that was said. */
 const HIDDEN_WEIGHT = 0.01;
 
+/** Before the time alone: by a condition and the time a common word's rows would take a fifth longer to sort. */
+const SEEN_FIRST = `CASE WHEN s.kind = 'HIDDEN' THEN NULL ELSE coalesce(s.created_at, '-infinity') END DESC NULLS LAST`;
+
 /** Matches, the best first, and whether there are more than were ranked. */
 interface Ranked {
   matches: Match[];
@@ -103,7 +106,7 @@ async function rankMatches(
        SELECT ${ofFewOnly ? few : 'true'} AS answered
      ), candidates AS MATERIALIZED (
        SELECT s.conversation_id, s.node_id, s.terms, s.kind = 'HIDDEN' AS hidden ${sql} ${since ? isSince(moment) : ''}
-       ORDER BY s.kind = 'HIDDEN', s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
+       ORDER BY ${SEEN_FIRST}, s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
        LIMIT ${ofFewOnly ? `(SELECT CASE WHEN answered THEN ${limit} ELSE 0 END FROM answered)` : limit}
      ), ranked AS (
        SELECT conversation_id, node_id,
