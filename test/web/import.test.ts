@@ -83,6 +83,27 @@ describe('The import page', () => {
     await leave();
   });
 
+  test('tells of what was noted while everything else came in', async () => {
+    const user = await stage.server.asUser();
+    const zip = await zipOf({
+      'conversations-000.json': JSON.stringify(conversations(1, 'first')),
+      'conversations-002.json': JSON.stringify(conversations(1, 'third')),
+    });
+    const { page, leave } = await visit(stage, '/import', { apiKey: user.apiKey });
+    await page.getByLabel('Choose a file').setInputFiles(zipFile('gap.zip', zip));
+    const card = cardOf(page, 'gap.zip');
+    await card.getByText('Complete', { exact: true }).waitFor();
+    await card.getByText('What was left out, and why').click();
+    await card.getByText('conversations-001.json').waitFor();
+    await page
+      .getByLabel('Choose a file')
+      .setInputFiles(zipFile('whole.zip', await exportOf(conversations(1, 'whole'))));
+    const whole = cardOf(page, 'whole.zip');
+    await whole.getByText('Complete', { exact: true }).waitFor();
+    expect(await whole.getByText('What was left out, and why').count()).toBe(0);
+    await leave();
+  });
+
   test('refuses a file that is no zip before it is sent', async () => {
     const { page, leave } = await visit(stage, '/import', { apiKey: stage.server.apiKey });
     const text = { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('Not a zip') };

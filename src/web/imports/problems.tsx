@@ -1,13 +1,29 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
-import { SyncProblemsDocument } from '../../generated/web/operations.ts';
+import {
+  HasProblemsDocument,
+  SyncProblemsDocument,
+  type TaskFragment,
+} from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { texts } from '../texts/index.ts';
 
 const words = texts.imports.problems;
+
+/** Whether there is anything to tell of an import that is over. Notes are not counted: they are asked for. */
+export function useHasProblems({ id, seq, status, counts }: TaskFragment, isOver: boolean): boolean {
+  const isKnown = counts.skipped + counts.failed > 0 || status === 'PARTIAL';
+  const asked = useQuery({
+    queryKey: ['has-problems', id, seq],
+    enabled: isOver && !isKnown,
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: ({ signal }) => ask(HasProblemsDocument, { taskId: id }, signal),
+  });
+  return isOver && (isKnown || (asked.data?.syncStatus?.problems.edges.length ?? 0) > 0);
+}
 
 /** Every conversation that did not come in as it should have, and why. Loaded when it is opened. */
 export function Problems({ taskId }: { taskId: string }) {

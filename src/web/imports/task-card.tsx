@@ -14,7 +14,7 @@ import { FailureNotice } from '../parts/failure.tsx';
 import { LeavingButton } from '../parts/leaving-button.tsx';
 import { ProgressBar } from '../parts/progress-bar.tsx';
 import { texts } from '../texts/index.ts';
-import { Problems } from './problems.tsx';
+import { Problems, useHasProblems } from './problems.tsx';
 import { isOver } from './use-tasks.ts';
 
 const words = texts.imports;
@@ -44,7 +44,7 @@ export function TaskCard({ task, learn }: { task: TaskFragment; learn: (task: Ta
     };
   }, [task.id]);
   const over = isOver(task);
-  const problems = task.counts.skipped + task.counts.failed > 0 || task.status === 'PARTIAL';
+  const hasProblems = useHasProblems(task, over);
   return (
     <article ref={card} tabIndex={-1} className="card stack task" aria-label={task.source}>
       <div className="row spread">
@@ -61,7 +61,7 @@ export function TaskCard({ task, learn }: { task: TaskFragment; learn: (task: Ta
       {task.error && <FailureText message={task.error.message} />}
       <Counts counts={task.counts} />
       <Actions task={task} learn={learn} />
-      {over && problems && <Problems taskId={task.id} />}
+      {hasProblems && <Problems taskId={task.id} />}
     </article>
   );
 }
