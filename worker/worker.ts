@@ -153,7 +153,12 @@ export function openWorker(
       closing.abort();
       worker.cancelAllJobs('shutdown');
       // Without an answer from its store it would wait for ever; a stalled job is taken over by another worker.
-      const ended = Promise.all([worker.close(), sweeping, indexing, reconciling, watched?.close()]);
+      // Nor does one that has just been opened close what it is still at connecting, which breaks when the store stops.
+      const closed = worker
+        .waitUntilReady()
+        .catch(() => undefined)
+        .then(() => worker.close());
+      const ended = Promise.all([closed, sweeping, indexing, reconciling, watched?.close()]);
       if (await atMost(deadline.within(CLOSE_PATIENCE_MS), ended)) return;
       services.logger.warn(
         {},
