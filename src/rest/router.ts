@@ -152,6 +152,11 @@ export function createRestRouter(
         if (!answer.stream) return response.json(answer.body);
         const cutOff = answer.endsItself ? {} : { signal };
         const { stream } = answer;
+        if (request.method === 'HEAD') {
+          // Node would send nothing of it, but read it all.
+          stream.destroy();
+          return response.end();
+        }
         await pipeline(stream, response, cutOff).catch((error) => {
           // Of a client that left before this, the pipeline refuses the response and leaves the stream open.
           stream.destroy();

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
 import { withFiles } from '../support/conversations.ts';
@@ -136,4 +137,25 @@ test('an attachment that has other bytes after an undo is sent anew under the sa
   for (const conditions of cases) {
     expect(await get(user, url, conditions)).toMatchObject({ status: 200, text: 'other bytes' });
   }
+});
+
+/** What this process has read, of files and sockets. */
+async function readSoFar(): Promise<number> {
+  const [, bytes] = /rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8')) ?? [];
+  return Number(bytes);
+}
+
+test('HEAD tells of a file without reading it', async () => {
+  const { user, url, first } = await storeFile('x'.repeat(30_000_000));
+  const before = await readSoFar();
+  const response = await fetch(new URL(url, server.url), {
+    method: 'HEAD',
+    headers: { 'x-api-key': user.apiKey },
+  });
+  expect(response.status).toBe(200);
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    'content-length': '30000000',
+    etag: first.headers.get('etag'),
+  });
+  expect((await readSoFar()) - before).toBeLessThan(10_000_000);
 });
