@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { InvalidInputError } from './errors.ts';
 
-/** Text as PostgreSQL can hold it. */
+/** Text as PostgreSQL can hold it: halves of characters, which its JSON refuses, become U+FFFD, as they do on the way to a column. */
 export const text = z
   .string()
+  .overwrite((value) => value.toWellFormed())
   .refine((value) => !value.includes('\0'), 'Text cannot hold the character NUL (U+0000).');
 
 /** The first moment that PostgreSQL's timestamps hold is in 4714 BC; JavaScript's last one is within their range. */

@@ -226,4 +226,7 @@ test('all that a filter matches leaves as a zip, and nothing else', async () => 
   expect(some.files.size).toBe(2);
   const dated = await zipped({ filter: { createdBefore: '2001-01-01T00:00:00Z' }, format: 'JSON' });
   expect([...dated.files.keys()]).toEqual(['manifest.json']);
+  // Half of a character, which JSON can hold and PostgreSQL's cannot.
+  const cut = await zipped({ filter: { title: 'plain \ud83d' } });
+  expect([...cut.files.keys()]).toEqual(['manifest.json']);
 });
