@@ -21,7 +21,11 @@ test('Tab leads from the list to what is read, and back to the row that was left
   const rows = page.getByRole('list', { name: 'Conversations' }).getByRole('link');
   await page.getByText('Filters', { exact: true }).focus();
   await page.keyboard.press('Tab');
-  for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await page.keyboard.press(key);
+  for (const row of ['1', '2']) {
+    await page.keyboard.press('ArrowDown');
+    await page.waitForFunction((index) => document.activeElement?.getAttribute('data-index') === index, row);
+  }
+  await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Rename' }).waitFor();
   const left = await page.evaluate(() => document.activeElement?.getAttribute('href'));
   expect(left).toBe(await rows.nth(2).getAttribute('href'));
@@ -62,6 +66,21 @@ test('The title is that of what is read, and of the page when nothing is', async
   await page.waitForFunction(() => document.title === 'Crossroads · Sidecar');
   await page.getByRole('link', { name: 'All conversations' }).click();
   await page.waitForFunction(() => document.title === 'History · Sidecar');
+  await leave();
+});
+
+test('Filters that come with the address are there to be taken away', async () => {
+  const { page, leave } = await open('/conversations?title=of+c1&starred=1');
+  await page.getByText('Nothing fits').waitFor();
+  await page.getByRole('button', { name: 'Clear the filters' }).click();
+  await page.getByText('61 conversations').waitFor();
+  await page.goto('/search?q=question&role=tool');
+  await page.getByText('Nothing found').waitFor();
+  await page.getByLabel('Said by').selectOption('Anybody');
+  await page.locator('.hit').first().waitFor();
+  await page.goto('/search?q=question');
+  await page.locator('.hit').first().waitFor();
+  expect(await page.getByLabel('Said by').isVisible()).toBe(false);
   await leave();
 });
 

@@ -1,4 +1,5 @@
 import { SlidersHorizontal } from 'lucide-react';
+import { useState } from 'react';
 import { Check, DayFields, ModelField, ProviderField } from '../parts/filter-fields.tsx';
 import { Select } from '../parts/select.tsx';
 import { useTyped } from '../parts/use-typed.ts';
@@ -9,6 +10,8 @@ const words = texts.conversations;
 
 /** What narrows and sorts the list. */
 export function FilterForm({ choice, onChange }: { choice: Choice; onChange: (choice: Choice) => void }) {
+  // Filters that come with the address are not hidden; later one opens and folds them as one likes.
+  const [comesNarrowed] = useState(() => isNarrowed({ ...choice, title: '' }));
   const change = (part: Partial<Choice>) => onChange({ ...choice, ...part });
   const [title, setTitle] = useTyped(choice.title, (typed) => change({ title: typed }));
   return (
@@ -21,7 +24,7 @@ export function FilterForm({ choice, onChange }: { choice: Choice; onChange: (ch
         value={title}
         onChange={(event) => setTitle(event.target.value)}
       />
-      <details>
+      <details open={comesNarrowed}>
         <summary className="small">
           <SlidersHorizontal size={14} aria-hidden="true" /> {texts.filters.title}
         </summary>

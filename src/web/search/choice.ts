@@ -30,6 +30,10 @@ export function readChoice(address: URLSearchParams): Choice {
 export const writeChoice = ({ query, ...rest }: Choice): URLSearchParams =>
   writeAddress({ q: query, ...rest });
 
+/** Whether anything but the words narrows the search. */
+export const isNarrowed = (choice: Choice): boolean =>
+  [...writeChoice({ ...choice, query: '' }).keys()].length > 0;
+
 export function toFilter(choice: Choice): SearchFilter {
   return {
     ...(choice.role && { role: choice.role }),

@@ -1,6 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Search, SlidersHorizontal } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { useSearchParams } from 'wouter';
 import { SearchDocument, type SearchQuery } from '../../generated/web/operations.ts';
 import { ask } from '../api/graphql.ts';
@@ -9,7 +9,7 @@ import { Failure, FailureNotice } from '../parts/failure.tsx';
 import { Loading } from '../parts/loading.tsx';
 import { useTyped } from '../parts/use-typed.ts';
 import { texts } from '../texts/index.ts';
-import { type Choice, readChoice, toFilter, writeChoice } from './choice.ts';
+import { type Choice, isNarrowed, readChoice, toFilter, writeChoice } from './choice.ts';
 import { HitRow } from './hit-row.tsx';
 import { SearchFilters } from './search-filters.tsx';
 import './search.css';
@@ -21,6 +21,8 @@ const PAGE = 20;
 export default function SearchPage() {
   const [address, setAddress] = useSearchParams();
   const choice = readChoice(address);
+  // Filters that come with the address are not hidden; later one opens and folds them as one likes.
+  const [comesNarrowed] = useState(() => isNarrowed(choice));
   const box = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
   // Whoever comes back to the hits comes back to where they were.
@@ -57,7 +59,7 @@ export default function SearchPage() {
             onKeyDown={move}
           />
         </div>
-        <details>
+        <details open={comesNarrowed}>
           <summary className="small muted">
             <SlidersHorizontal size={14} aria-hidden="true" /> {texts.filters.title}
           </summary>
