@@ -155,6 +155,22 @@ test('what the provider hides comes after what was said, however short it is', a
   expect(await foundBy(reader, 'sailor', { kind: ['HIDDEN'] })).toEqual(['instructions']);
 });
 
+test('what the provider hides comes last, however often and near to each other the words stand there', async () => {
+  const hidden = { metadata: { is_visually_hidden_from_conversation: true } };
+  const reader = await userWith(server, [
+    chatGpt([
+      node('instructions', null, say('user', 'A sailor has an anchor. '.repeat(200), hidden)),
+      node(
+        'said',
+        'instructions',
+        say('user', `A sailor came by. ${'He talked about the weather. '.repeat(500)} He had an anchor.`),
+      ),
+    ]),
+  ]);
+  expect(await foundBy(reader, 'anchor')).toEqual(['said', 'instructions']);
+  expect(await foundBy(reader, 'sailor anchor')).toEqual(['said', 'instructions']);
+});
+
 describe('Whatever is typed', () => {
   const hostile = [
     '& | ! (',
