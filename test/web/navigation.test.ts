@@ -19,6 +19,7 @@ const open = (path: string, options = {}) => visit(stage, path, { apiKey: reader
 test('Tab leads from the list to what is read, and back to the row that was left', async () => {
   const { page, leave } = await open('/conversations');
   const rows = page.getByRole('list', { name: 'Conversations' }).getByRole('link');
+  await rows.first().waitFor();
   await page.getByText('Filters', { exact: true }).focus();
   await page.keyboard.press('Tab');
   for (const row of ['1', '2']) {
