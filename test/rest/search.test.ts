@@ -177,6 +177,9 @@ describe('POST /search-multi-layer', () => {
       const query = `herring north${exclusion}`;
       expect((await ask('/search-multi-layer', { query })).hits, query).toEqual([]);
     }
+    const others = Array.from({ length: 21 }, (_, index) => `unsaid${index}`).join(' ');
+    const long = `${others} herring -boats -unsaid`;
+    expect((await ask('/search-multi-layer', { query: long })).hits).toEqual([]);
     const one = await ask('/search-multi-layer', { query: 'harbour', k: 2 });
     expect(one.hits).toHaveLength(2);
     expect(one.layer_results_count).toEqual({ message: 5, exchange: 5, conversation: 5 });

@@ -83,7 +83,8 @@ async function findPartial(services: Services, viewer: Viewer, query: string): P
 function anyOf(words: string[], exclusions: string): string {
   let any = '';
   for (const word of words) {
-    const longer = [any, `${word} ${exclusions}`.trim()].filter((part) => part !== '').join(' OR ');
+    // What is excluded comes first: of a long query the end counts no more, and a word must not be looked for without it.
+    const longer = [any, `${exclusions} ${word}`.trim()].filter((part) => part !== '').join(' OR ');
     if (longer.length > MAX_QUERY_CHARACTERS) break;
     any = longer;
   }
