@@ -136,6 +136,17 @@ test('The keyboard stays with an import that is stopped and gone on with', async
   await leave();
 });
 
+test('The keyboard stays with the zip that is made', async () => {
+  const user = await stage.server.asUser();
+  const { page, leave } = await visit(stage, '/account', { apiKey: user.apiKey });
+  await page.getByRole('button', { name: 'Make the zip' }).press('Enter');
+  await page.getByRole('link', { name: /Download/ }).waitFor();
+  await page.getByRole('button', { name: 'Make a new one' }).waitFor();
+  const region = page.getByRole('region', { name: 'Take everything with you' });
+  expect(await region.evaluate((section) => section.contains(document.activeElement))).toBe(true);
+  await leave();
+});
+
 test('Signing out that does not work says so', async () => {
   const { page, context } = await open('/search');
   await page.route('**/auth/logout', (route) => route.abort());

@@ -12,6 +12,7 @@ import { ask, orThrow } from '../api/graphql.ts';
 import { useSubscription } from '../api/subscription.ts';
 import { formatBytes, formatTime } from '../format.ts';
 import { FailureNotice } from '../parts/failure.tsx';
+import { LeavingButton } from '../parts/leaving-button.tsx';
 import { ProgressBar } from '../parts/progress-bar.tsx';
 import { texts } from '../texts/index.ts';
 
@@ -54,7 +55,7 @@ export function ExportData() {
       )}
       {task?.error && <p className="notice danger">{task.error.message}</p>}
       {task?.status === 'CANCELLED' && <p className="muted">{words.cancelled}</p>}
-      <div className="row">
+      <div className="row" tabIndex={-1}>
         {task?.downloadUrl && (
           <>
             <a className="button primary" href={task.downloadUrl} download={task.fileName ?? ''}>
@@ -64,18 +65,13 @@ export function ExportData() {
           </>
         )}
         {isRunning ? (
-          <button
-            type="button"
-            className="button"
-            disabled={cancel.isPending}
-            onClick={() => cancel.mutate(task.id)}
-          >
+          <LeavingButton className="button" busy={cancel.isPending} onClick={() => cancel.mutate(task.id)}>
             {words.stop}
-          </button>
+          </LeavingButton>
         ) : (
-          <button type="button" className="button" disabled={make.isPending} onClick={() => make.mutate()}>
+          <LeavingButton className="button" busy={make.isPending} onClick={() => make.mutate()}>
             {task?.downloadUrl ? words.again : words.make}
-          </button>
+          </LeavingButton>
         )}
       </div>
     </section>
