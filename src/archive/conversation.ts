@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { parseByNodes, type SetAside } from './chatgpt/by-nodes.ts';
+import { LostBytesError, parseByNodes, type SetAside } from './chatgpt/by-nodes.ts';
 import { chatGpt } from './chatgpt/chatgpt.ts';
 import { claude } from './claude.ts';
 import type { ProviderReader } from './provider.ts';
@@ -38,7 +38,7 @@ export interface ReadOptions {
 
 /**
  * Reads the bytes of one element. `skipped` has nothing to import (EMPTY, NOT_A_CONVERSATION), `failed` could not be
- * understood (JSON_INVALID, PROVIDER_UNSUPPORTED, READ_FAILED).
+ * understood (JSON_INVALID, PROVIDER_UNSUPPORTED, READ_FAILED). Throws a LostBytesError when what was set aside is gone.
  */
 export function readConversation(
   bytes: Buffer,
@@ -80,6 +80,7 @@ export function readConversation(
     }
     return problem('skipped', value, 'EMPTY', 'It has no messages.', provider);
   } catch (error) {
+    if (error instanceof LostBytesError) throw error;
     return problem('failed', value, 'READ_FAILED', `It could not be read: ${messageOf(error)}`, provider);
   }
 }
@@ -121,7 +122,8 @@ function problem(
 function externalIdOf(provider: ProviderReader, value: JsonObject): string | null {
   try {
     return provider.identify(value).externalId;
-  } catch {
+  } catch (error) {
+    if (error instanceof LostBytesError) throw error;
     return null;
   }
 }

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import { expect, type TestContext, test } from 'vitest';
+import { LostBytesError } from '../../src/archive/chatgpt/by-nodes.ts';
+import { readConversation } from '../../src/archive/conversation.ts';
 import type { PreparedConversation } from '../../src/domain/import/prepare.ts';
-import { setBytesAside } from '../../src/infra/threads/set-aside.ts';
+import { type SetAsideBytes, setBytesAside } from '../../src/infra/threads/set-aside.ts';
 import { openThreads } from '../../src/infra/threads.ts';
 import { chatGpt, node, say } from '../archive/builders.ts';
 
@@ -89,4 +91,21 @@ test('A thread reads a large conversation from the disk, leaves nothing there, a
   expect(await readdir(folder)).toEqual([]);
   expect(fromDisk).toMatchObject({ rows: 50, title: 'Large' });
   expect(rowsOf(await prepareAt(join(folder, 'missing', 'scratch'), large))).toEqual(fromDisk);
+});
+
+test('What the disk does not give back is no fault of the conversation', async (context) => {
+  const scratchPath = join(await folderOf(context), 'scratch');
+  // Without an id nodes are read for that, too.
+  for (const conversation of [large, { ...large, conversation_id: undefined }]) {
+    const bytes = Buffer.from(JSON.stringify(conversation));
+    const files: SetAsideBytes[] = [];
+    const halfOf = (whole: Buffer) => {
+      const file = setBytesAside(scratchPath, whole.subarray(0, whole.length >> 1));
+      files.push(file);
+      return file.read;
+    };
+    expect(() => readConversation(bytes, { setAside: halfOf })).toThrow(LostBytesError);
+    for (const file of files) file.close();
+    expect(files).toHaveLength(1);
+  }
 });

@@ -25,8 +25,16 @@ interface Member {
   to: number;
 }
 
-/** Answers some of the bytes that were set aside. */
+/** Answers some of the bytes that were set aside, or throws. */
 export type ReadRange = (from: number, to: number) => Buffer;
+
+/** What was set aside cannot be read any more, which says nothing of the conversation. */
+export class LostBytesError extends Error {
+  constructor(options: ErrorOptions) {
+    super('What was set aside of a large conversation cannot be read.', options);
+    this.name = 'LostBytesError';
+  }
+}
 
 /**
  * Takes the bytes of a large conversation when all of them have been looked at, to where they take no memory. Nobody looks at
@@ -39,7 +47,8 @@ export const keepInMemory: SetAside = (bytes) => (from, to) => bytes.subarray(fr
 /**
  * What JSON.parse would answer, but that each node of `mapping` is parsed anew whenever it is read. Null when that cannot be
  * done or gains nothing: the bytes are not valid JSON, hold no object with a `mapping` of nodes, hold too many of them, or
- * are a single node for more than half. Without `setAside`, and after null, `bytes` must stay as they are.
+ * are a single node for more than half. Without `setAside`, and after null, `bytes` must stay as they are. Reading a node
+ * throws a LostBytesError when its bytes are not there any more.
  */
 export function parseByNodes(bytes: Buffer, setAside: SetAside = keepInMemory): JsonObject | null {
   const members = membersOf(bytes, 0);
@@ -78,9 +87,17 @@ export function parseByNodes(bytes: Buffer, setAside: SetAside = keepInMemory): 
   const read = setAside(bytes);
   value.mapping = lazyObject(value.mapping, (index) => {
     const { from, to } = nodes[index as number] as Member;
-    return JSON.parse(read(from, to).toString('utf8'));
+    return JSON.parse(textOf(read, from, to));
   });
   return value;
+}
+
+function textOf(read: ReadRange, from: number, to: number): string {
+  try {
+    return read(from, to).toString('utf8');
+  } catch (cause) {
+    throw new LostBytesError({ cause });
+  }
 }
 
 /**
