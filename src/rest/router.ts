@@ -146,22 +146,21 @@ export function createRestRouter(
             if (signal.reason instanceof NotSignedInError) throw signal.reason;
             throw error instanceof InvalidInputError ? inWordsOf(route, error) : error;
           });
-        if (!reads) await noteWrite(services, viewer);
-        response.status(answer.status ?? 200);
-        response.set(answer.headers ?? {});
-        if (!answer.stream) return response.json(answer.body);
-        const cutOff = answer.endsItself ? {} : { signal };
-        const { stream } = answer;
-        if (request.method === 'HEAD') {
+        try {
+          if (!reads) await noteWrite(services, viewer);
+          response.status(answer.status ?? 200);
+          response.set(answer.headers ?? {});
+          if (!answer.stream) return response.json(answer.body);
           // Node would send nothing of it, but read it all.
-          stream.destroy();
-          return response.end();
+          if (request.method === 'HEAD') return response.end();
+          const cutOff = answer.endsItself ? {} : { signal };
+          await pipeline(answer.stream, response, cutOff).catch((error) => {
+            if (!signal.aborted) throw error;
+          });
+        } finally {
+          // Nobody may have read it: of a client that left before this, the pipeline refuses the response.
+          answer.stream?.destroy();
         }
-        await pipeline(stream, response, cutOff).catch((error) => {
-          // Of a client that left before this, the pipeline refuses the response and leaves the stream open.
-          stream.destroy();
-          if (!signal.aborted) throw error;
-        });
       },
     );
   }

@@ -4,6 +4,7 @@ import { about, importAll, startChatServer } from '../support/chats.ts';
 import { withFiles } from '../support/conversations.ts';
 import { zipOf } from '../support/exports.ts';
 import { lockTable } from '../support/locks.ts';
+import { createTestDatabase } from '../support/postgres.ts';
 import type { TestServer } from '../support/server.ts';
 import { sync } from '../support/syncs.ts';
 import { until } from '../support/until.ts';
@@ -96,6 +97,30 @@ test.each(['sse', 'websocket'] as const)(
     await until('there is room for another', hasRoom);
   },
 );
+
+test('an answer that fails before it begins holds no stream open', async () => {
+  const database = await createTestDatabase();
+  const replicated = await startChatServer({
+    env: { MAX_SUBSCRIPTIONS: '1', DB_URL: database.url, DB_REPLICA_URLS: database.url },
+  });
+  try {
+    const { client, services } = replicated.server;
+    const begin = async () => (await client.rest('POST', '/chat/stream', { query: 'kite' })).status;
+    await services.database.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''refused''; END'`,
+    );
+    // What replicas need: a version of the user's row that tells of the write.
+    await services.database.query(
+      'CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION refuse()',
+    );
+    expect(await begin()).toBe(500);
+    await services.database.query('DROP TRIGGER refuse ON users');
+    expect(await begin()).toBe(200);
+  } finally {
+    await replicated.close();
+    await database.drop();
+  }
+});
 
 test('who leaves before a file begins holds no file open', async () => {
   const { conversations } = await server.client.request<{
