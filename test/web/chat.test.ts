@@ -1,4 +1,5 @@
-import type { Browser } from 'playwright-core';
+import { setImmediate } from 'node:timers/promises';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { about, importAll, startChatServer } from '../support/chats.ts';
 import { openChromium } from '../support/chromium.ts';
@@ -51,16 +52,23 @@ test('An answer comes word by word, its numbers lead to what they cite, and the 
   await leave();
 });
 
+const lines = (from: number, count: number) =>
+  Array.from({ length: count }, (_, index) => `Line ${from + index} of it.\n\n`).join('');
+
+const isInSight = (page: Page, line: string) =>
+  page.waitForFunction((wanted) => {
+    const found = [...document.querySelectorAll('.markdown p')].find((p) => p.textContent === wanted);
+    return (found?.getBoundingClientRect().top ?? Number.POSITIVE_INFINITY) < innerHeight;
+  }, line);
+
 test('Whoever reads the beginning of an answer stays there while the rest comes', async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const lines = (from: number) =>
-    Array.from({ length: 60 }, (_, index) => `Line ${from + index} of it.\n\n`).join('');
   chats.model.next(async (answer) => {
-    answer.say(lines(0));
+    answer.say(lines(0, 60));
     await gates[0]?.promise;
-    answer.say(lines(60));
+    answer.say(lines(60, 60));
     await gates[1]?.promise;
-    answer.say(lines(120));
+    answer.say(lines(120, 60));
     answer.finish();
   });
   const { page, leave } = await open('/chat');
@@ -69,17 +77,33 @@ test('Whoever reads the beginning of an answer stays there while the rest comes'
   await page.getByText('Line 59 of it.').waitFor();
   gates[0]?.resolve();
   // Who reads along is led along.
-  const isInSight = (text: string) =>
-    page.waitForFunction((wanted) => {
-      const line = [...document.querySelectorAll('.markdown p')].find((p) => p.textContent === wanted);
-      return (line?.getBoundingClientRect().top ?? Number.POSITIVE_INFINITY) < innerHeight;
-    }, text);
-  await isInSight('Line 119 of it.');
-  await page.evaluate(() => scrollTo(0, 0));
-  await page.waitForFunction(() => scrollY === 0);
+  await isInSight(page, 'Line 119 of it.');
+  // By the next frame the page has been told of it.
+  await page.evaluate(() => {
+    scrollTo(0, 0);
+    return new Promise((resolve) => requestAnimationFrame(resolve));
+  });
   gates[1]?.resolve();
   await page.getByText('Line 179 of it.').waitFor();
   expect(await page.evaluate(() => scrollY)).toBe(0);
+  await leave();
+});
+
+test('An answer that comes fast is followed to its end', async () => {
+  const gate = Promise.withResolvers<void>();
+  chats.model.next(async (answer) => {
+    for (let from = 0; from < 480; from += 8) {
+      answer.say(lines(from, 8));
+      await setImmediate();
+    }
+    await gate.promise;
+    answer.finish();
+  });
+  const { page, leave } = await open('/chat');
+  await page.getByLabel('Your question').fill('Tell me all of it.');
+  await page.keyboard.press('Enter');
+  await isInSight(page, 'Line 479 of it.');
+  gate.resolve();
   await leave();
 });
 

@@ -1,4 +1,4 @@
-import { type RefObject, useEffect, useRef } from 'react';
+import { type RefObject, useEffect, useLayoutEffect, useRef } from 'react';
 
 /** How far below the window the end may be for somebody who reads along, in pixels: a line or two. */
 const NEAR = 80;
@@ -18,7 +18,8 @@ export function useFollowed(answer: string | undefined): RefObject<HTMLDivElemen
     addEventListener('scroll', note, { passive: true });
     return () => removeEventListener('scroll', note);
   }, []);
-  useEffect(() => {
+  // Before anything else is told of: the end of a long piece would look left behind.
+  useLayoutEffect(() => {
     if (answer === undefined) return;
     if (answer === '') follows.current = true;
     if (follows.current) end.current?.scrollIntoView({ block: 'nearest' });
