@@ -47,16 +47,18 @@ interface Read {
  * One conversation out of several forms of it, such as an old and full and a new and slim export. The result does not
  * depend on the order of `versions`, nor on how often one is given. Each is read when its turn comes and let go with the
  * one after it, so that beside the result two are in memory; stops before each and gives it, for whoever wants to fetch its
- * bytes or do something else meanwhile. Throws an ArchiveError when none can be read.
+ * bytes or do something else meanwhile. With large ones, which take long, it stops in between, too, and gives null. Throws an
+ * ArchiveError when none can be read.
  */
 export function* mergeVersions<Version extends KeptVersion>(
   versions: readonly Version[],
   { largeBytes = LARGE_BYTES }: Pick<ReadOptions, 'largeBytes'> = {},
-): Generator<Version, MergedVersions> {
+): Generator<Version | null, MergedVersions> {
   const merged = new Map<ProviderReader, JsonObject>();
   const heads: VersionHead[] = [];
   let last: Read | undefined;
   let lastHash: Uint8Array | undefined;
+  let takesLong = false;
   const ordered = inOrder(versions);
   for (const version of ordered) {
     const { sha256, damaged, sizeBytes, updatedAtMs } = version;
@@ -67,6 +69,7 @@ export function* mergeVersions<Version extends KeptVersion>(
     heads.push(head);
     const bytes = version.read();
     const isLarge = bytes.length >= largeBytes;
+    takesLong ||= isLarge;
     const value = parseObject(bytes, isLarge);
     const provider = value && providerOf(value);
     if (!value || !provider) continue;
@@ -75,13 +78,15 @@ export function* mergeVersions<Version extends KeptVersion>(
     const sparing = isLarge && version === ordered.at(-1);
     merged.set(provider, before === undefined ? value : provider.merge(before, value, sparing));
     const isNext = heads.at(-2) === last?.head;
-    if (last && isNext && last.provider === provider && provider.covers(last.value, value)) {
-      last.head.coveredBy = sha256;
+    if (last && isNext && last.provider === provider) {
+      if (takesLong) yield null;
+      if (provider.covers(last.value, value)) last.head.coveredBy = sha256;
     }
     last = { head, value, provider };
   }
   const value = last && merged.get(last.provider);
   if (!last || !value) throw new ArchiveError('JSON_INVALID', 'No version of the conversation can be read.');
+  if (takesLong) yield null;
   const conversation = last.provider.read(value);
   // One that names no id has that of its contents, which are others in the merge.
   const { externalId } = last.provider.identify(last.value);

@@ -27,15 +27,15 @@ export async function mapTexts<Item, Result>(
 
 /**
  * Goes through work that takes long, and lets others have their turn wherever it stops, after `before` is through with what
- * it gives there. Answers what comes of it.
+ * it gives there, if it gives anything. Answers what comes of it.
  */
 export async function inTurns<Step, Result>(
-  work: Generator<Step, Result>,
+  work: Generator<Step | null, Result>,
   before: (step: Step) => Promise<void>,
 ): Promise<Result> {
   for (let step = work.next(); ; step = work.next()) {
     if (step.done) return step.value;
-    await before(step.value);
+    if (step.value !== null) await before(step.value);
     await nextTurn();
   }
 }

@@ -214,8 +214,11 @@ export interface ConversationReader {
   inOrder<Version extends VersionHead>(versions: readonly Version[]): Version[];
   /** The same without those that add nothing to the others. */
   pickUncovered<Version extends VersionHead>(versions: readonly Version[]): Version[];
-  /** One conversation out of several forms of it, whatever their order; stops before it reads one, and gives it. */
-  merge<Version extends KeptVersion>(versions: readonly Version[]): Generator<Version, MergedVersions>;
+  /**
+   * One conversation out of several forms of it, whatever their order; stops before it reads one, and gives it, and between
+   * what takes long, and gives null.
+   */
+  merge<Version extends KeptVersion>(versions: readonly Version[]): Generator<Version | null, MergedVersions>;
 }
 
 /** Work that would hold up everything else, on other threads of this process; they begin with it and end when idle. */

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { parseByNodes } from '../../src/archive/chatgpt/by-nodes.ts';
 import { readConversation } from '../../src/archive/conversation.ts';
 import { isObject } from '../../src/archive/values/json.ts';
+import { mergeVersions } from '../../src/archive/versions.ts';
+import { bytesOf, chatGpt, node, say } from './builders.ts';
 import { anyForm, growingForms } from './growing.ts';
 import { keep, mergeWhole } from './versions.ts';
 
@@ -181,4 +183,17 @@ test('large forms of a conversation are merged as small ones', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test('where merging takes long, others have their turn between what is done with large forms', () => {
+  const forms = ['first', 'and second'].map((text, index) => ({
+    ...keep(bytesOf(chatGpt([node('a', null, say('user', text))], { title: 'Grows' }))),
+    updatedAtMs: index,
+  }));
+  const [first, second] = forms;
+  const stopsWhereLargeAre = (largeBytes: number) => [...mergeVersions(forms, { largeBytes })];
+  // Before each is parsed, before the two are compared, and before what comes of them is read.
+  expect(stopsWhereLargeAre(0)).toEqual([first, second, null, null]);
+  expect(stopsWhereLargeAre(second?.sizeBytes ?? 0)).toEqual([first, second, null, null]);
+  expect(stopsWhereLargeAre(1_000_000)).toEqual(forms);
 });
