@@ -87,6 +87,21 @@ describe('An answer', () => {
     expect(turn.context).toMatchObject([{ quote: 'The glockenspiel stands in the attic.' }]);
   });
 
+  test('comes from what holds the rare word of the question, whatever its letters', async () => {
+    const reader = await server.asUser();
+    const rare = ['Fußball', 'Łosoś', 'Smørrebrød'];
+    await importAll(server, reader.client, [
+      ...[1, 2, 3, 4, 5].map((n) => about(`common ${n}`, 'What?', 'Garage, garage.', 'Garage')),
+      ...rare.map((word) =>
+        about(word, 'Notes', `${'Something else was said. '.repeat(20)} ${word}.`, 'Notes'),
+      ),
+    ]);
+    for (const word of rare) {
+      const { context } = await ask(reader.client, { query: `Garage ${word}`, k: 1 });
+      expect(context).toMatchObject([{ quote: expect.stringContaining(word) }]);
+    }
+  });
+
   test('says that nothing matches when nothing does', async () => {
     const turn = await ask(client, { query: 'unfindable xylophonist' });
     expect(turn).toMatchObject({ status: 'ANSWERED', context: [] });

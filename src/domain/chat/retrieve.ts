@@ -137,7 +137,11 @@ async function findByMeaning(
  * and a question has words that say little. In equal cases the search's own order stays.
  */
 function byTellingWords(read: ReadHit<SearchHit>[], texts: string[]): SearchHit[] {
-  const words = [...new Set(texts.flatMap((text) => [...contentWordsOf(text)].map(foldWord)))];
+  // Each once, and as it stands in texts: a text is not folded so far that ß is ss.
+  const given = texts.flatMap((text) =>
+    [...contentWordsOf(text)].map((word): [string, string] => [foldWord(word), word]),
+  );
+  const words = [...new Map(given).values()];
   const held = read.map((each) => ({ hit: each.hit, words: words.filter((word) => holds(each, word)) }));
   const weightOf = new Map(
     words.map((word) => {
