@@ -61,14 +61,14 @@ test('What is read stays on the page when a later look at it fails', async () =>
 
 test('The rest of a conversation that did not come is asked for again by a click', async () => {
   const { page, context } = await visit(stage, '/conversations?title=long+talk', { apiKey: reader.apiKey });
+  const refused = await refuse(page, (body) => body.includes('query Messages') && body.includes('"after"'));
   await page.getByRole('link', { name: /A long talk/ }).click();
   await page.getByText('Turn 39.').waitFor();
-  const refused = await refuse(page, (body) => body.includes('query Messages') && body.includes('"after"'));
   await page.getByText('Turn 39.').scrollIntoViewIfNeeded();
   const notice = page.getByRole('alert');
   await notice.getByText('In the log as request the-id').waitFor();
   expect(await page.getByText('Turn 39.').count()).toBe(1);
-  const { count } = refused;
+  const count = await until('it is counted', () => refused.count);
   await settle(page);
   expect(refused.count).toBe(count);
   await refused.stop();
@@ -88,7 +88,7 @@ test('The rest of the list that did not come is asked for again by a click', asy
   const notice = page.getByRole('alert');
   await page.locator('.list-scroll').evaluate((list) => list.scrollTo(0, list.scrollHeight));
   await notice.waitFor();
-  const { count } = refused;
+  const count = await until('it is counted', () => refused.count);
   await settle(page);
   expect(refused.count).toBe(count);
   await refused.stop();
