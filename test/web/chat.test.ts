@@ -118,6 +118,22 @@ test('A question that does not arrive is given back', async () => {
   await context.close();
 });
 
+test('A question that is asked again and does not arrive stays where it stands', async () => {
+  chats.model.next((answer) => answer.refuse(500));
+  const { page, context } = await open('/chat');
+  await page.getByLabel('Your question').fill('Will it be answered?');
+  await page.keyboard.press('Enter');
+  const again = page.getByRole('button', { name: 'Ask again' });
+  await again.waitFor();
+  await page.route('**/graphql', (route) => route.abort());
+  await again.click();
+  await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await page.unroute('**/graphql');
+  await again.waitFor();
+  expect(await page.getByLabel('Your question').inputValue()).toBe('');
+  await context.close();
+});
+
 test('An answer that comes while one goes to another talk is not shown there', async () => {
   let goOn = () => {};
   const waited = new Promise<void>((resolve) => {

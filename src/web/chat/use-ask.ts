@@ -66,7 +66,8 @@ export function useAsk(open: string | undefined, onSession: (sessionId: string) 
     const finish = () => {
       if (over) return;
       over = true;
-      if (!hasBegun) setUnasked(query);
+      // One that is asked again stands in its turn.
+      if (!hasBegun && !input.retryTurnId) setUnasked(query);
       end(sessionId);
     };
     const dispose = client.subscribe<ChatSubscription>(
