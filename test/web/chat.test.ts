@@ -134,6 +134,23 @@ test('A question that is asked again and does not arrive stays where it stands',
   await context.close();
 });
 
+test('A question that one leaves before it arrives is not put to another talk', async () => {
+  const { page, context } = await open('/chat');
+  const asked = Promise.withResolvers<void>();
+  await page.route('**/graphql', (route) => {
+    if (!route.request().postData()?.includes('subscription Chat(')) return route.continue();
+    asked.resolve();
+  });
+  await page.getByLabel('Your question').fill('Is it too late?');
+  await page.keyboard.press('Enter');
+  await asked.promise;
+  await page.getByRole('link', { name: 'Which trees grow here?' }).click();
+  await page.locator('.markdown strong').getByText('sure').waitFor();
+  await page.getByRole('button', { name: 'Ask', exact: true }).waitFor();
+  expect(await page.getByLabel('Your question').inputValue()).toBe('');
+  await context.close();
+});
+
 test('An answer that comes while one goes to another talk is not shown there', async () => {
   let goOn = () => {};
   const waited = new Promise<void>((resolve) => {

@@ -40,6 +40,8 @@ export function useAsk(open: string | undefined, onSession: (sessionId: string) 
     if (open === asked.current || !stop.current) return;
     stop.current();
     setRunning(null);
+    // It was not for the talk that is open now.
+    setUnasked(null);
   }, [open]);
 
   const end = (sessionId: string | undefined) => {
