@@ -7,11 +7,12 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startBucket } from '../support/bucket.ts';
 import { embeddingsKey, startEmbeddingsServer } from '../support/embeddings-server.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { modelKey, startModelServer } from '../support/model-server.ts';
 import { createTestDatabase, query } from '../support/postgres.ts';
 import { runScript } from '../support/programs.ts';
 import { startRedis } from '../support/redis.ts';
-import { closedPort, setDoctorStage } from './stage.ts';
+import { setDoctorStage } from './stage.ts';
 
 const { dataDir, emptyDatabase, migratedDatabase, examine } = setDoctorStage();
 let redis: Awaited<ReturnType<typeof startRedis>>;
@@ -98,7 +99,7 @@ test('stores that do not answer, or not to this password, are named without it',
   ]);
   expect(wrong.lines.join('\n')).not.toContain(secret);
 
-  const port = await closedPort();
+  const port = await findFreePort();
   const none = await examine({
     DB_URL: `postgresql://u:${secret}@127.0.0.1:${port}/d`,
     REDIS_URL: `redis://:${secret}@127.0.0.1:${port}`,
@@ -149,7 +150,7 @@ test('Google, a bucket and models that are set up wrongly say which variable to 
     GOOGLE_CLIENT_SECRET: 'short secret',
     REDIRECT_URI: 'http://localhost:9999/auth/callback',
     DB_URL: await migratedDatabase(),
-    CHAT_BASE_URL: `http://127.0.0.1:${await closedPort()}/v1`,
+    CHAT_BASE_URL: `http://127.0.0.1:${await findFreePort()}/v1`,
     CHAT_MODEL: 'llama',
     EMBEDDINGS_BASE_URL: embeddings.url,
     EMBEDDINGS_MODEL: 'meaning',

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startBucket } from '../support/bucket.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { query } from '../support/postgres.ts';
-import { closedPort, setDoctorStage } from './stage.ts';
+import { setDoctorStage } from './stage.ts';
 
 const { dataDir, emptyDatabase, migratedDatabase, examine } = setDoctorStage();
 
@@ -39,7 +40,7 @@ test('what a start would refuse is found, and a password that is not encoded is 
     expect.stringContaining('CHATGPT_EXPORT_URL'),
   ]);
   const secret = '50%off-is-secret';
-  const url = `postgresql://u:${secret}@127.0.0.1:${await closedPort()}/d`;
+  const url = `postgresql://u:${secret}@127.0.0.1:${await findFreePort()}/d`;
   const { mends, lines } = await examine({ DB_URL: url });
   expect(mends).toEqual([expect.stringMatching(/PostgreSQL cannot be reached: .*ECONNREFUSED/)]);
   expect(lines.join('\n')).not.toContain(secret);

@@ -4,7 +4,7 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chooseAccount } from '../../src/infra/embedded-postgres/account.ts';
-import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
+import { findFreePort } from './free-port.ts';
 import { findInstalled } from './installed.ts';
 import { query } from './postgres.ts';
 import { until } from './until.ts';

@@ -3,10 +3,10 @@ import { chown, copyFile, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import { type EmbeddedPostgres, openEmbeddedPostgres } from '../../src/infra/embedded-postgres.ts';
 import { migrate } from '../../src/infra/migrate.ts';
 import type { Certificates } from './certificates.ts';
+import { findFreePort } from './free-port.ts';
 import { quietLogger } from './postgres.ts';
 
 const run = promisify(execFile);

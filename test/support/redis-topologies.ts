@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import type { Certificates } from './certificates.ts';
+import { findFreePort } from './free-port.ts';
 import { answersPing, type RedisProcess, runRedis } from './redis.ts';
 import { until } from './until.ts';
 

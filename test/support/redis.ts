@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
+import { findFreePort } from './free-port.ts';
 import { findInstalled } from './installed.ts';
 import { until } from './until.ts';
 

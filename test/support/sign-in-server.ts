@@ -1,5 +1,5 @@
-import { findFreePort } from '../../src/infra/embedded-postgres/server.ts';
 import { type CookieBrowser, createCookieBrowser } from './cookie-browser.ts';
+import { findFreePort } from './free-port.ts';
 import { type OpenIdProvider, startOpenIdProvider } from './openid-provider.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from './server.ts';
 
