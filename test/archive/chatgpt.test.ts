@@ -55,6 +55,16 @@ describe('the text and kind of a message', () => {
     ],
     ['a web page', content('sonic_webpage', { title: 'T', snippet: 's' }, 'tool'), 'T\ns', 'TOOL'],
     [
+      'what an editor gives along',
+      content(
+        'app_pairing_content',
+        { workspaces: [{ id: 'w', text: 'a.ts' }], context_parts: [{ text: 'let a' }, {}] },
+        'system',
+      ),
+      'a.ts\nlet a',
+      'HIDDEN',
+    ],
+    [
       'a browsing result',
       content('tether_browsing_display', { result: '', summary: 'sum' }, 'tool'),
       'sum',

@@ -52,6 +52,12 @@ const textOf = new Map<string, (content: JsonObject, metadata: JsonObject) => st
   ['model_editable_context', (content) => asText(content.model_set_context) ?? ''],
   ['system_error', (content) => [content.name, genericText(content)].map(asText).filter(Boolean).join(': ')],
   ['computer_output', computerText],
+  // What an editor or a terminal gave along.
+  [
+    'app_pairing_content',
+    ({ workspaces, context_parts }) =>
+      joinLines([...asArray(workspaces), ...asArray(context_parts)].map(partText)),
+  ],
 ]);
 
 function contextText(content: JsonObject, metadata: JsonObject): string {
