@@ -163,6 +163,8 @@ test('D11: URLs that can never be fetched are input errors before any I/O', () =
     ['https://example.org/a\r\nHost: b', 'bad_characters'],
     [' https://example.org/', 'bad_characters'],
     ['https://example.org/\ud800', 'bad_characters'],
+    [`https://${'a'.repeat(64)}.org/`, 'bad_host'],
+    [`https://${'a.'.repeat(130)}org/`, 'bad_host'],
     ['http://example.org:22/', 'bad_port'],
     ['http://example.org:25/', 'bad_port'],
     ['ftp://example.org/', 'bad_protocol'],

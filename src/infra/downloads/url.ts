@@ -57,6 +57,10 @@ export function parseUrl(text: string, isAllowed: HostRule): URL {
     throw refuse('bad_port', 'The URL names a port that does not serve web pages.');
   }
   const host = url.hostname.replace(/^\[|\]$|\.$/g, '');
+  // RFC 1035, section 2.3.4: no name server knows a longer one.
+  if (isIP(host) === 0 && (host.length > 253 || host.split('.').some((label) => label.length > 63))) {
+    throw refuse('bad_host', 'The URL names a host that cannot exist: its name is too long.');
+  }
   const isPrivate =
     isIP(host) > 0
       ? !isPublicAddress(host)
