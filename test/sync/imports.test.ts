@@ -30,6 +30,22 @@ describe.each(backends)('On %s', (backend) => {
       [userId],
     );
 
+  test('an export of another provider fails and says whose it is and what is read', async () => {
+    const { client } = await server.asUser();
+    const message = { fragments: [{ type: 'REQUEST', content: 'hello' }] };
+    const other = {
+      id: 'd',
+      title: 'D',
+      inserted_at: '2025-01-01',
+      mapping: { a: { id: 'a', parent: null, message } },
+    };
+    expect(await sync(client, await serve([other]))).toMatchObject({
+      status: 'FAILED',
+      counts: { failed: 1 },
+      error: { code: 'NOTHING_IMPORTED', message: expect.stringMatching(/DeepSeek.*ChatGPT and Claude/) },
+    });
+  });
+
   test('the same export twice changes nothing, sharded or not, and says so', async () => {
     const { client, viewer } = await server.asUser();
     const conversations = Array.from({ length: 25 }, (_, index) => dialogue(`same-${index}`));

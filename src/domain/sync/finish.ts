@@ -101,7 +101,8 @@ function judge(found: Found): { status: SyncStatus; error?: { code: string; mess
     return { status: found.failed > 0 || found.first_failure !== null ? 'PARTIAL' : 'COMPLETED' };
   }
   if (found.failed > 0) {
-    const message = 'Not one conversation of the export could be imported; see its problems.';
+    const first = found.first_failure === null ? '' : ` The first: ${found.first_failure}`;
+    const message = `Not one conversation of the export could be imported; see its problems.${first}`;
     return { status: 'FAILED', error: { code: 'NOTHING_IMPORTED', message } };
   }
   const reasons = [found.first_failure, found.strangers > 0 ? describeStrangers(found) : null];
