@@ -51,6 +51,10 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
   let told: string | null = null;
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
+  /** Until what a batch wrote is told. */
+  let announcing: NodeJS.Timeout | null = null;
+  let announcedAt = Number.NEGATIVE_INFINITY;
+  let lastSeq = 0;
 
   let startedFrom = Number.POSITIVE_INFINITY;
   let movedAt = startedAt;
@@ -110,6 +114,20 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     return writing;
   }
 
+  /** Batches may be many in a second, and whoever follows reads the row each time. */
+  function tell(seq: number): void {
+    lastSeq = seq;
+    if (announcing) return;
+    const announceLast = () => {
+      announcing = null;
+      announcedAt = Date.now();
+      void announce(services, lease, lastSeq);
+    };
+    const waitMs = announcedAt + WRITE_INTERVAL_MS - Date.now();
+    if (waitMs <= 0) announceLast();
+    else announcing = setTimeout(announceLast, waitMs);
+  }
+
   return {
     async enter(next, from, to) {
       phase = next;
@@ -145,7 +163,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     written(seq) {
       movedAt = Date.now();
       dirty = false;
-      void announce(services, lease, seq);
+      tell(seq);
     },
     moved() {
       movedAt = Date.now();
@@ -154,6 +172,7 @@ export function openReporter(services: Services, lease: Lease, onLost: (error: E
     async close() {
       closed = true;
       if (timer) clearTimeout(timer);
+      if (announcing) clearTimeout(announcing);
       timer = null;
       await writing;
     },
