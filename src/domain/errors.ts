@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'NO_EXPORT_URL'
   | 'CONFLICT'
   | 'TOO_LARGE'
+  | 'NO_SPACE'
   | 'TOO_MANY_REQUESTS'
   | 'UNAVAILABLE'
   | 'CHAT_UNAVAILABLE'
@@ -82,6 +83,17 @@ export class ConflictError extends DomainError {
 export class TooLargeError extends DomainError {
   constructor(maxBytes: number) {
     super('TOO_LARGE', `The archive is larger than this server takes (${maxBytes} bytes).`);
+  }
+}
+
+/** What was sent does not fit on the server's disk; nothing of it is kept. */
+export class NoSpaceError extends DomainError {
+  constructor(options?: ErrorOptions) {
+    super(
+      'NO_SPACE',
+      'The server’s disk is full. Its operator has to make room; then send it again.',
+      options,
+    );
   }
 }
 

@@ -193,7 +193,7 @@ export interface Downloads {
 export interface Workspace {
   /** The path for a task's archive; its folder exists. */
   archivePath(taskId: string): string;
-  /** Writes a task's archive, which appears only when it is whole. Throws a TooLargeError. */
+  /** Writes a task's archive, which appears only when it is whole. Throws a TooLargeError or a NoSpaceError. */
   saveArchive(taskId: string, content: AsyncIterable<Uint8Array>): Promise<void>;
   /** Beside which files may be opened whose names go at once; on the same file system as the archives. */
   scratchPath: string;

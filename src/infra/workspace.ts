@@ -1,7 +1,7 @@
 import { glob, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { TooLargeError } from '../domain/errors.ts';
+import { NoSpaceError, TooLargeError } from '../domain/errors.ts';
 import type { Workspace } from '../domain/services.ts';
 
 /** Archives below the data directory, `archives/<task>.zip`: one file per task, removed when its task is over. */
@@ -28,7 +28,7 @@ export async function openWorkspace(dataDir: string, maxArchiveBytes: number): P
         await rename(part, archivePath(taskId));
       } catch (error) {
         await rm(part, { force: true });
-        throw error;
+        throw isDiskFull(error) ? new NoSpaceError({ cause: error }) : error;
       }
     },
     async removeArchive(taskId) {
@@ -89,3 +89,6 @@ function limited(maxBytes: number) {
     }
   };
 }
+
+const isDiskFull = (error: unknown) =>
+  ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '');

@@ -75,7 +75,7 @@ export const upload: RouteDescription = {
   }),
   status: 202,
   answer: started,
-  errors: ['CONFLICT', 'TOO_LARGE', 'TOO_MANY_REQUESTS'],
+  errors: ['CONFLICT', 'TOO_LARGE', 'TOO_MANY_REQUESTS', 'NO_SPACE'],
 };
 
 export const history: RouteDescription = {

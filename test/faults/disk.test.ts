@@ -1,7 +1,11 @@
-import { readFile, symlink } from 'node:fs/promises';
+import { lstat, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { localId } from '../../src/domain/global-id.ts';
+import { openWorkspace } from '../../src/infra/workspace.ts';
+import { statuses } from '../../src/rest/errors.ts';
 import { inWords } from '../../worker/guard.ts';
 import { dialogue } from '../archive/builders.ts';
 import { archive, failureOf, folder, open, serve, setStage } from '../downloads/stage.ts';
@@ -28,6 +32,23 @@ test('C11: a full disk or a folder that cannot be written ends the download as N
     onProgress: () => undefined,
   });
   await expect(missing).rejects.toMatchObject({ code: 'NO_SPACE', retryable: true });
+});
+
+test('C11: an upload that the disk has no room for is told so, and leaves no file', async ({
+  onTestFinished,
+}) => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sidecar-full-'));
+  onTestFinished(() => rm(dataDir, { recursive: true }));
+  const workspace = await openWorkspace(dataDir, archive.length);
+  const path = `${workspace.archivePath('sent')}.upload`;
+  await symlink(FULL_DISK, path);
+  const saving = workspace.saveArchive('sent', Readable.from([archive]));
+  await expect(saving).rejects.toMatchObject({
+    code: 'NO_SPACE',
+    message: expect.stringContaining('make room'),
+  });
+  expect(statuses.NO_SPACE).toBe(507);
+  await expect(lstat(path)).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('C11: a full disk is told, leaves nothing behind, and is waited out', async () => {

@@ -13,7 +13,7 @@ interface Upload {
 
 /**
  * Takes an archive as it is sent and queues its import. Nothing is kept of one that breaks off. Throws a ConflictError
- * before reading when a sync is unfinished, a TooLargeError, and a TooManyRequestsError.
+ * before reading when a sync is unfinished, a TooLargeError, a NoSpaceError, and a TooManyRequestsError.
  */
 export async function uploadArchive(
   services: Services,

@@ -60,6 +60,7 @@ export const failures = {
   INVALID_INPUT: { description: 'The input is wrong.', content: json(invalidInput) },
   NO_EXPORT_URL: { description: 'No export URL is given and none is configured.', content: json(problem) },
   TOO_LARGE: { description: 'The archive is larger than this server takes.', content: json(problem) },
+  NO_SPACE: { description: 'The server’s disk is full.', content: json(problem) },
   TOO_MANY_REQUESTS: { description: 'Too many requests.', content: json(problem), headers: retryAfter },
   UNAVAILABLE: { description: 'Something that is needed does not answer.', content: json(problem) },
   SEMANTIC_SEARCH_UNAVAILABLE: {
