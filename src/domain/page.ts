@@ -48,6 +48,21 @@ export function beyondMoment<Column extends string>(
   };
 }
 
+/**
+ * The same for a list of tasks, the newest first. Wherever the cursor's task, which `find` answers, stands by now: it need not be
+ * what the list's filter asks for any more.
+ */
+export async function beyondTask(
+  find: (id: string) => Promise<{ id: string; createdAt: Date } | null>,
+  page: Page<{ userId_id?: { id: string } | undefined }>,
+) {
+  const id = page.cursor?.userId_id?.id;
+  if (id === undefined) return {};
+  const task = await find(id);
+  if (!task) throw invalidCursor();
+  return beyondMoment('createdAt', { at: task.createdAt, id: task.id }, page, 'desc');
+}
+
 const comparisonOf = ({ take = 0 }: Page<unknown>, order: Direction) =>
   take >= 0 === (order === 'asc') ? 'gt' : 'lt';
 

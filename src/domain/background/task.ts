@@ -4,7 +4,7 @@ import type { BackgroundTask, BackgroundTaskStatus, Prisma } from '../../generat
 import { type AuditAction, recordAudit } from '../audit.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { parseInput } from '../input.ts';
-import { beyondMoment, invalidCursor, withoutCursor } from '../page.ts';
+import { beyondTask, withoutCursor } from '../page.ts';
 import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { type BackgroundKind, backgroundInputs } from './kinds.ts';
@@ -104,22 +104,11 @@ export async function listBackgroundTasks(
   requireScope(viewer, 'read');
   return services.prisma.backgroundTask.findMany({
     ...withoutCursor(page),
-    where: { AND: [tasksOf(viewer, filter), await beyondTask(services, viewer, page)] },
+    where: {
+      AND: [tasksOf(viewer, filter), await beyondTask((id) => getBackgroundTask(services, viewer, id), page)],
+    },
     orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
   });
-}
-
-/** Wherever the cursor's task stands by now: it need not be what the filter asks for any more. */
-async function beyondTask(
-  services: Services,
-  viewer: Viewer,
-  page: Prisma.BackgroundTaskFindManyArgs,
-): Promise<Prisma.BackgroundTaskWhereInput> {
-  const id = page.cursor?.userId_id?.id;
-  if (id === undefined) return {};
-  const task = await getBackgroundTask(services, viewer, id);
-  if (!task) throw invalidCursor();
-  return beyondMoment('createdAt', { at: task.createdAt, id: task.id }, page, 'desc');
 }
 
 export async function countBackgroundTasks(

@@ -4,7 +4,7 @@ import type { Prisma, SyncStatus, SyncTask, SyncTrigger } from '../../generated/
 import { recordAudit } from '../audit.ts';
 import { ConflictError, NoExportUrlError } from '../errors.ts';
 import { parseInput } from '../input.ts';
-import { beyondMoment, invalidCursor, withoutCursor } from '../page.ts';
+import { beyondTask, withoutCursor } from '../page.ts';
 import type { Services, Transaction } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
 import { configuredExportUrl } from './config.ts';
@@ -170,22 +170,11 @@ export async function listSyncTasks(
   requireScope(viewer, 'read');
   return services.prisma.syncTask.findMany({
     ...withoutCursor(page),
-    where: { AND: [syncTasksOf(viewer, filter), await beyondTask(services, viewer, page)] },
+    where: {
+      AND: [syncTasksOf(viewer, filter), await beyondTask((id) => getSyncTask(services, viewer, id), page)],
+    },
     orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
   });
-}
-
-/** Wherever the cursor's task stands by now: it need not be what the filter asks for any more. */
-async function beyondTask(
-  services: Services,
-  viewer: Viewer,
-  page: Prisma.SyncTaskFindManyArgs,
-): Promise<Prisma.SyncTaskWhereInput> {
-  const id = page.cursor?.userId_id?.id;
-  if (id === undefined) return {};
-  const task = await getSyncTask(services, viewer, id);
-  if (!task) throw invalidCursor();
-  return beyondMoment('createdAt', { at: task.createdAt, id: task.id }, page, 'desc');
 }
 
 export async function countSyncTasks(
