@@ -85,9 +85,16 @@ export async function serve(
     });
     // Only now, for what runs by itself would have to be stopped again when the port is taken.
     const closeSockets = app.attachTo(server);
-    const worker = opened.embedded
-      ? openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync })
-      : null;
+    const openOwnWorker = () =>
+      openWorker(services, opened.workerBackend, { ...config.worker, ...config.sync }).catch(
+        async (error) => {
+          server.close();
+          await closeSockets();
+          server.closeAllConnections();
+          throw error;
+        },
+      );
+    const worker = opened.embedded ? await openOwnWorker() : null;
     const { port } = server.address() as AddressInfo;
     return {
       url: serverUrl(config.http.host, port),

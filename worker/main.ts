@@ -32,7 +32,7 @@ async function main(program: Program): Promise<null> {
     (services, deadline) => services.close(deadline),
   );
   await program.own(
-    async () => openWorker(opened.services, opened.workerBackend, { ...config.worker, ...config.sync }),
+    () => openWorker(opened.services, opened.workerBackend, { ...config.worker, ...config.sync }),
     (worker, deadline) => worker.close(deadline.share(JOBS_PART)),
   );
   logger.info({ concurrency: config.worker.concurrency }, 'waiting for jobs');

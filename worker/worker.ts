@@ -1,4 +1,4 @@
-import { Worker as BullWorker, DelayedError, type Job, WaitingError, type WorkerOptions } from 'bullmq';
+import { DelayedError, type Job, WaitingError } from 'bullmq';
 import { sweepApiKeys } from '../src/domain/api-key.ts';
 import { sweepAuditEvents } from '../src/domain/audit.ts';
 import { removeExpiredFiles } from '../src/domain/background/file.ts';
@@ -11,9 +11,10 @@ import { reconcileSchedules } from '../src/domain/sync/schedule.ts';
 import { sweepArchives } from '../src/domain/sync/sweep.ts';
 import { atMost, type Deadline, deadlineIn } from '../src/infra/patience.ts';
 import type { QueueBackend } from '../src/infra/queue.ts';
-import { isJobName, type JobName, parsePayload, QUEUE_NAME } from '../src/jobs/jobs.ts';
+import { isJobName, type JobName, parsePayload } from '../src/jobs/jobs.ts';
 import { createBackgroundProcessor } from './background.ts';
 import { HandedBackError, LaterError, type Processors } from './processor.ts';
+import { openQueueWorker } from './queue-worker.ts';
 import { createScheduledSyncProcessor } from './scheduled-sync.ts';
 import { createSyncProcessor, type SyncOptions } from './sync.ts';
 import { openWatchedFolder } from './watched-folder.ts';
@@ -38,11 +39,12 @@ export interface RunningWorker {
   close(deadline?: Deadline): Promise<void>;
 }
 
-export function openWorker(
+/** Rejects, with nothing begun, when the database refuses the queue's connection. */
+export async function openWorker(
   services: Services,
   backend: QueueBackend,
   options: SyncOptions & { watchDir: string | null },
-): RunningWorker {
+): Promise<RunningWorker> {
   const closing = new AbortController();
   const processors: Processors = {
     sync: createSyncProcessor(services, options),
@@ -65,19 +67,17 @@ export function openWorker(
       throw new WaitingError();
     }
   };
-  const workerOptions: WorkerOptions = {
-    connection: backend.connection as WorkerOptions['connection'],
-    prefix: backend.prefix,
-    telemetry: backend.telemetry,
-    concurrency: options.concurrency,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_CHECK_MS,
-    maxStalledCount: MAX_STALLS,
-  };
-  const worker = backend.factory
-    ? new BullWorker(QUEUE_NAME, process, workerOptions, backend.factory)
-    : new BullWorker(QUEUE_NAME, process, workerOptions);
-  worker.on('error', (error) => services.logger.warn({ error }, 'worker trouble'));
+  const worker = await openQueueWorker(
+    process,
+    {
+      concurrency: options.concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+      maxStalledCount: MAX_STALLS,
+    },
+    backend,
+    services.logger,
+  );
   worker.on('failed', (job, error) => services.logger.error({ error, job: job?.name }, 'a job failed'));
   // Without its lock another worker may have the job by now.
   worker.on('lockRenewalFailed', (jobIds) => {

@@ -145,7 +145,8 @@ async function assemble(
   const clients = [client];
   const startWorker = async () => {
     const own = await open();
-    const worker = openWorker(own.services, own.workerBackend, { ...config.worker, ...config.sync });
+    parts.add(() => own.close());
+    const worker = await openWorker(own.services, own.workerBackend, { ...config.worker, ...config.sync });
     let closed: Promise<void> | null = null;
     const close = () => {
       closed ??= worker.close().then(() => own.close());
