@@ -9,11 +9,16 @@ type PendingSubscriptions = Map<string, { pending: PromiseLike<unknown> }>;
 export function openRedisEvents(redis: RedisConnections): Events & { close(): Promise<void> } {
   const subscriber = redis.openSubscriber();
   const quietly =
-    (ask: (...channels: string[]) => Promise<unknown>) =>
-    (...channels: string[]) =>
-      ask(...channels).catch(() => undefined);
-  // RedisPubSub lets go of these promises, which fail when the connection ends for good before Redis was there again.
+    (ask: (...args: never[]) => Promise<unknown>) =>
+    (...args: never[]) => {
+      const asked = ask(...args);
+      asked.catch(() => undefined);
+      return asked;
+    };
+  // RedisPubSub lets go of some of these promises, and ioredis of those with which it asks again for all channels after
+  // a loss. They fail when the connection ends for good before Redis has answered, and nobody would be there to hear it.
   Object.assign(subscriber, {
+    subscribe: quietly(subscriber.subscribe.bind(subscriber)),
     unsubscribe: quietly(subscriber.unsubscribe.bind(subscriber)),
     punsubscribe: quietly(subscriber.punsubscribe.bind(subscriber)),
   });
