@@ -5,6 +5,7 @@ import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database, Logger, Transaction } from '../domain/services.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
+import { hearAll } from './heard-connections.ts';
 
 export interface DatabaseConfig {
   url: string;
@@ -43,14 +44,14 @@ export function openDatabase(config: DatabaseConfig): {
     // Those that are being ended may be cut off by a server that stops as well.
     if (!closing) config.logger?.warn({ error }, 'A database connection was lost');
   };
-  const prismaPool = new pg.Pool(poolSettings(config, statementTimeoutMs));
+  const prismaPool = hearAll(new pg.Pool(poolSettings(config, statementTimeoutMs)));
   const adapter = new PrismaPg(prismaPool, {
     disposeExternalPool: true,
     onPoolError: onLost,
     onConnectionError: onLost,
   });
   const prisma = new PrismaClient({ adapter });
-  const pool = new pg.Pool(poolSettings(config, bulkStatementTimeoutMs));
+  const pool = hearAll(new pg.Pool(poolSettings(config, bulkStatementTimeoutMs)));
   pool.on('error', onLost);
   return {
     prisma,

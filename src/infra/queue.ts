@@ -6,9 +6,11 @@ import {
   type Telemetry,
 } from 'bullmq';
 import type { RequestHandler } from 'express';
+import type pg from 'pg';
 import { UnavailableError } from '../domain/errors.ts';
 import type { Logger, Queue } from '../domain/services.ts';
 import { parsePayload, QUEUE_NAME } from '../jobs/jobs.ts';
+import { HeardClient, hearAll } from './heard-connections.ts';
 import { atMost } from './patience.ts';
 import { type RedisConnections, serversOf } from './redis.ts';
 
@@ -48,10 +50,25 @@ export function redisQueueBackend(redis: RedisConnections, purpose: 'queue' | 'w
 export function postgresQueueBackend(url: string): QueueBackend {
   return {
     connection: { connectionString: url, migrate: true, max: 4, application_name: 'sidecar-queue' },
-    factory: createPostgresBackend as unknown as BackendFactory,
+    factory: createHeardBackend,
     check: async () => undefined,
   };
 }
+
+/** Where BullMQ keeps its pool and what it makes the connection of on which it hears of jobs. */
+interface Connections {
+  readonly pool: pg.Pool;
+  pgModule: object;
+}
+
+/** BullMQ itself listens to that one only once it is there, and no more while it is being ended. */
+const createHeardBackend = ((...args: Parameters<typeof createPostgresBackend>) => {
+  const backend = createPostgresBackend(...args);
+  const { connection } = backend as unknown as { connection: Connections };
+  hearAll(connection.pool);
+  connection.pgModule = { ...connection.pgModule, Client: HeardClient };
+  return backend;
+}) as unknown as BackendFactory;
 
 /** Makes spans of what the queue does, on the tracing that the program has opened. */
 export async function openQueueTelemetry(): Promise<Telemetry> {
