@@ -18,6 +18,8 @@ export function zipOf(entries: AsyncIterable<ExportEntry>, signal: AbortSignal):
     output.destroy(signal.aborted ? signal.reason : (error as Error));
   };
   zip.on('error', fail);
+  // Whoever reads it later is told; until then nobody listens, and that would end the process.
+  output.on('error', () => undefined);
   addAll(zip, entries, stop).then(() => zip.end(), fail);
   return output;
 }
