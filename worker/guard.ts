@@ -36,10 +36,16 @@ export function guardLease(
     .catch((error) => {
       services.logger.warn({ error, taskId: lease.taskId }, 'a task runs without hearing of a cancel');
     });
+  let isAsking = false;
   const watchdog = setInterval(async () => {
     if (run.idleMs() > MAX_IDLE_MS) stop.abort(noProgress());
+    // One question at a time: while the row is locked, they would soon hold all connections of this process.
+    if (isAsking) return;
+    isAsking = true;
     // Events are at most once, and a run that waits for something writes nothing: so the row is asked as well.
-    if (!(await holdsLeased(services, run.table, lease).catch(() => true))) stop.abort(new LeaseLostError());
+    const isHeld = await holdsLeased(services, run.table, lease).catch(() => true);
+    isAsking = false;
+    if (!isHeld) stop.abort(new LeaseLostError());
   }, WATCHDOG_MS);
   return () => {
     clearInterval(watchdog);

@@ -130,12 +130,23 @@ const LOOK_EVERY_MS = 5_000;
 export function watchDeletion(services: Services, turn: ChatTurn): { deleted: AbortSignal; close(): void } {
   const deletion = new AbortController();
   const { userId, sessionId, ordinal, createdAt } = turn;
+  let isLooking = false;
   const look = async () => {
-    const count = await services.prisma.chatTurn.count({ where: { userId, sessionId, ordinal, createdAt } });
-    if (count === 0) deletion.abort(new NotFoundError('chat session'));
+    // One at a time: while the database stands still, they would soon hold all connections of this process.
+    if (isLooking) return;
+    isLooking = true;
+    try {
+      const count = await services.prisma.chatTurn.count({
+        where: { userId, sessionId, ordinal, createdAt },
+      });
+      if (count === 0) deletion.abort(new NotFoundError('chat session'));
+    } catch {
+      // Who cannot look now looks again, and the end of the attempt tells in any case.
+    } finally {
+      isLooking = false;
+    }
   };
-  // Who cannot look now looks again, and the end of the attempt tells in any case.
-  const timer = setInterval(() => look().catch(() => undefined), LOOK_EVERY_MS);
+  const timer = setInterval(look, LOOK_EVERY_MS);
   return { deleted: deletion.signal, close: () => clearInterval(timer) };
 }
 
