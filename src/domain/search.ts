@@ -6,7 +6,8 @@ import { parseInput, text } from './input.ts';
 import { announceSearch } from './search/activity.ts';
 import { narrowSearch, searchFilter } from './search/filter.ts';
 import { type SearchHit as LoadedHit, loadHits } from './search/hits.ts';
-import { bestOfEach, compareMatches, findMatches, type Match } from './search/match.ts';
+import { bestOfEach, compareMatches, type Match } from './search/match.ts';
+import { findByWords } from './search/read.ts';
 import type { Services } from './services.ts';
 import { requireScope, type Viewer } from './viewer.ts';
 
@@ -59,7 +60,7 @@ export interface SearchResult {
   hits: SearchHit[];
   /** How it was looked: what AUTO came to. */
   mode: FoundMode;
-  /** Of all pages. Only the newest 1000 matches and the nearest 200 are ranked: `isCapped` says that there are more. */
+  /** Of all pages. Only the newest 1000 matches and the nearest 200 are ranked, and not all is read: `isCapped` says that there may be more. */
   totalCount: number;
   isCapped: boolean;
   /** Nothing was found by words, whatever is near in meaning; with SEMANTIC, nothing at all. */
@@ -95,7 +96,7 @@ export async function searchPage(
   const parsed = parseQuery(query);
   const asked = { mode: cursors.mode, query, filter: filter ?? {} };
   const found = await findByMode(services, viewer.userId, asked, () =>
-    findMatches(services, viewer.userId, parsed, narrowSearch(asked.filter, 3)),
+    findByWords(services, viewer.userId, parsed, narrowSearch(asked.filter, 3)),
   );
   const matches = onePerConversation ? bestOfEach(found.matches) : found.matches;
   const ranked = between(

@@ -79,7 +79,7 @@ builder.queryField('search', (t) =>
     {
       type: SearchHitType,
       description:
-        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in their other forms as well in texts of 20 languages, in any other as they are written, names of code whole and in part, Chinese, Japanese and Korean by any two characters. Hidden messages come last.',
+        'Messages and titles that match a web-style query: "quoted phrases", -exclusions, OR. Words are found in their other forms as well in texts of 20 languages, in any other as they are written, names of code whole and in part, Chinese, Japanese and Korean by any two characters. A query of small words or signs alone ("to be or not to be", AT&T) is looked for as it is typed, the newest first. Hidden messages come last.',
       args: {
         query: t.arg.string({ description: 'What to look for, in at most 1000 characters.' }),
         mode: t.arg({
@@ -128,7 +128,7 @@ builder.queryField('search', (t) =>
         totalCount: connection.exposeInt('totalCount', { description: 'Hits of all pages, at most 1000.' }),
         totalCountCapped: connection.exposeBoolean('isCapped', {
           description:
-            'There are more than were counted: only the newest 1000 matches are ranked, and by meaning the nearest 200.',
+            'There are more than were counted, or may be: only the newest 1000 matches are ranked, by meaning the nearest 200, and for small words and signs no more than the newest 50,000 messages are read.',
         }),
         mode: connection.expose('mode', {
           type: SearchModeEnum,

@@ -56,7 +56,11 @@ const output = z.object({
   notice,
   results: z.array(result).describe('The best first.'),
   total_count: z.int().describe('Of all pages, as far as it was counted.'),
-  total_count_capped: z.boolean().describe('There are more than were counted.'),
+  total_count_capped: z
+    .boolean()
+    .describe(
+      'There are more than were counted, or may be: of small words only the newest messages are read.',
+    ),
   next_cursor: nextCursor,
   did_you_mean: z.string().nullable().describe('Another spelling, when its words found nothing.'),
 });

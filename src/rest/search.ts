@@ -42,7 +42,7 @@ export const searchRoutes: Route[] = [
       ...common,
       summary: 'Messages that match a query, the best first.',
       details:
-        'Words must all be there, whether or not this server can search by meaning; "quotes", -exclusions and OR work. Titles count as their conversation’s first message.',
+        'Words must all be there, whether or not this server can search by meaning; "quotes", -exclusions and OR work. Small words alone are looked for as they are typed, in the newest 50,000 messages. Titles count as their conversation’s first message.',
       body: passageInput,
       answer: z.strictObject({ query: z.string(), hits: z.array(hit) }),
     },

@@ -6,10 +6,15 @@ import { lexemesInAnyLanguage } from './stems.ts';
 export interface Wanted {
   wanted: ReadonlySet<string>;
   prefixes: ReadonlySet<string>;
+  literals: readonly RegExp[];
 }
 
-/** Tells by which lexeme the token of a text from `start` to before `end` matches a query, null when it does not. */
-export type Matcher = (text: string, start: number, end: number, isPair: boolean) => string | null;
+export interface Matcher {
+  /** Tells by which lexeme the token of a text from `start` to before `end` matches a query, null when it does not. */
+  match(text: string, start: number, end: number, isPair: boolean): string | null;
+  /** What else matches, by each of these alone. */
+  literals: readonly RegExp[];
+}
 
 /**
  * So many characters a stem has in common with its word: all but its last two, of which four are enough to be looked at.
@@ -33,7 +38,7 @@ export function createMatcher(query: Wanted): Matcher {
   const mayMatch = createGlance(beginnings);
   const mayMatchPairs = [...beginnings].some((beginning) => !ascii.test(beginning));
   const known = new Map<string, string | null>();
-  return (text, start, end, isPair) => {
+  const match: Matcher['match'] = (text, start, end, isPair) => {
     if (isPair ? !mayMatchPairs : !mayMatch(text, start, end)) return null;
     const raw = text.slice(start, Math.min(end, start + MAX_WORD_CHARACTERS));
     let key = known.get(raw);
@@ -43,6 +48,7 @@ export function createMatcher(query: Wanted): Matcher {
     }
     return key;
   };
+  return { match, literals: query.literals };
 }
 
 /** A stem begins as its word does, but that `die` is the stem of `dying`. */

@@ -1,68 +1,86 @@
 /** Web-style queries, cut by the analyzer of the index, as a tsquery that PostgreSQL can always read. */
 import { composePaired } from './characters.ts';
 import { takeApart } from './compound.ts';
-import { MAX_WORD_CHARACTERS } from './fold.ts';
 import { createVote } from './language.ts';
+import { type Literal, literalOf } from './literal.ts';
 import { lexemesInAnyLanguage } from './stems.ts';
 import { isStopWord, votesOf, votingLanguages } from './stop-words.ts';
-import { scanTokens } from './tokens.ts';
+import { type Branch, splitBranches, type Term } from './terms.ts';
 
-export interface SearchQuery {
+/** What the index can say of some messages, as far as it can. */
+interface Indexed {
   /** Every lexeme quoted; null when there is nothing to look for. */
   tsquery: string | null;
   /** The same for an English text, which holds one lexeme of each word; all that a text without any of `foreign` can match by. */
   english: string | null;
+}
+
+/** A branch of OR with what the index does not hold: its messages have to be read. */
+export interface ReadBranch extends Indexed {
+  required: Literal[];
+  excluded: Literal[];
+}
+
+export interface SearchQuery extends Indexed {
   /** The lexemes of words in other languages, as a tsquery for any of them; null when there are none. */
   foreign: string | null;
+  /** Branches of OR besides those that the index answers alone. */
+  toRead: ReadBranch[];
   /** The lexemes that matches are known by. */
   wanted: ReadonlySet<string>;
   /** Single characters of scripts without spaces, which any lexeme may begin with. */
   prefixes: ReadonlySet<string>;
+  /** What is looked for in the text itself. */
+  literals: readonly RegExp[];
   /** What was asked for as plain words, folded; `raw` is how each stands in the query. */
   words: { raw: string; folded: string }[];
 }
-
-/** So many tokens of a query count. */
-const MAX_QUERY_TOKENS = 64;
-
-/** What stands between blanks or in quotes. */
-interface Term {
-  /** As it is typed, without quotes. */
-  text: string;
-  tokens: { raw: string; isPair: boolean; position: number }[];
-  isExcluded: boolean;
-  isQuoted: boolean;
-}
-
-const blanks = /\s+|,(?!\d)|[;!|，。、；！？]|\?(?=\s|$)/u;
 
 /**
  * Reads words that must all be there, "quoted phrases", -exclusions, and OR between what may be there instead. A word
  * with punctuation inside, such as `src/app.ts`, is a phrase. Whatever else stands there is no operator, nor are two dashes:
  * `--amend` is an option of a command. An exclusion alone finds nothing.
+ *
+ * Small words are left out beside others, unless they are quoted, excluded or a name such as `AT&T`; where nothing else is
+ * left, they are looked for as they are typed, and so are signs.
  */
 export function parseQuery(text: string): SearchQuery {
-  const branches = splitTerms(composePaired(text)).map((terms) => dropCommonWords(terms));
+  const branches = splitBranches(composePaired(text)).map(({ terms, plain }) => ({
+    terms: dropCommonWords(terms),
+    plain,
+  }));
+  const hasIndexed = branches.some(isIndexed);
   const notes: Notes = { wanted: new Set(), prefixes: new Set(), words: [] };
   const foreign = new Set<string>();
-  const tsquery = writeBranches(branches, notes, (word) => {
+  const all = (word: string) => {
     const lexemes = lexemesInAnyLanguage(word);
     for (const lexeme of lexemes.slice(1)) foreign.add(lexeme);
     return lexemes;
-  });
-  const english = writeBranches(branches, null, (word) => lexemesInAnyLanguage(word).slice(0, 1));
+  };
+  const read = branches.map((branch) => ({
+    tsquery: writeBranch(branch, notes, all),
+    english: writeBranch(branch, null, (word) => lexemesInAnyLanguage(word).slice(0, 1)),
+    required: requiredLiterals(branch, hasIndexed),
+    excluded: branch.terms.flatMap((term) => (isExcludedLiteral(term) ? (literalOf(term.text) ?? []) : [])),
+  }));
+  const toRead = read.filter(
+    ({ tsquery, required, excluded }) => required.length > 0 || (tsquery !== null && excluded.length > 0),
+  );
+  const others = read.filter((branch) => !toRead.includes(branch));
   return {
     ...notes,
-    tsquery,
-    english,
+    tsquery: anyOf(others.map(({ tsquery }) => tsquery)),
+    english: anyOf(others.map(({ english }) => english)),
     foreign: foreign.size > 0 ? [...foreign].map(quote).join(' | ') : null,
+    toRead,
+    literals: toRead.flatMap(({ required }) => required.map(({ pattern }) => pattern)),
   };
 }
 
 /** What a query excludes in any of its branches, in a form that excludes the same from another query. */
 export const exclusionsOf = (text: string): string[] =>
-  splitTerms(composePaired(text))
-    .flat()
+  splitBranches(composePaired(text))
+    .flatMap(({ terms }) => terms)
     .flatMap((term) => (term.isExcluded ? [`-"${term.text}"`] : []));
 
 /** What is gathered of a query besides its tsquery. */
@@ -70,56 +88,45 @@ type Notes = Pick<SearchQuery, 'words'> & { wanted: Set<string>; prefixes: Set<s
 /** The lexemes of a folded word that are looked for. */
 type LexemesOf = (folded: string) => readonly string[];
 
-function writeBranches(branches: Term[][], notes: Notes | null, lexemesOf: LexemesOf): string | null {
-  const alternatives = branches.flatMap((terms) => {
-    const required = terms
-      .filter((term) => !term.isExcluded)
-      .map((term) => writeTerm(term, notes, lexemesOf));
-    const excluded = terms.filter((term) => term.isExcluded).map((term) => writeTerm(term, null, lexemesOf));
-    const wanted = required.filter((term) => term !== null);
-    if (wanted.length === 0) return [];
-    return [[...wanted, ...excluded.flatMap((term) => (term === null ? [] : [`!${term}`]))].join(' & ')];
-  });
-  return alternatives.length > 0 ? alternatives.join(' | ') : null;
+const anyOf = (branches: (string | null)[]): string | null =>
+  branches.filter((branch) => branch !== null).join(' | ') || null;
+
+function writeBranch({ terms }: Branch, notes: Notes | null, lexemesOf: LexemesOf): string | null {
+  const wanted = terms.flatMap((term) => (term.isExcluded ? [] : (writeTerm(term, notes, lexemesOf) ?? [])));
+  if (wanted.length === 0) return null;
+  const excluded = terms
+    .filter((term) => term.isExcluded && !isExcludedLiteral(term))
+    .flatMap((term) => writeTerm(term, null, lexemesOf) ?? [])
+    .map((term) => `!${term}`);
+  return [...wanted, ...excluded].join(' & ');
 }
 
-/** The terms of each branch of OR. */
-function splitTerms(text: string): Term[][] {
-  const branches: Term[][] = [[]];
-  let left = MAX_QUERY_TOKENS;
-  const add = (words: string, isExcluded: boolean, isQuoted: boolean) => {
-    const tokens = tokensOf(words).slice(0, left);
-    left -= tokens.length;
-    if (tokens.length > 0) branches.at(-1)?.push({ text: words, tokens, isExcluded, isQuoted });
-  };
-  // Outside of quotes at even places; a quote that is never closed goes to the end.
-  const parts = text.split(/["“”„]/u);
-  for (const [index, part] of parts.entries()) {
-    if (index % 2 === 1) add(part, /(^|\s)-$/.test(parts[index - 1] ?? ''), true);
-    else {
-      for (const word of part.split(blanks)) {
-        if (word === 'OR') branches.push([]);
-        else add(word, /^-[^-]/.test(word), false);
-      }
-    }
-  }
-  return branches;
-}
+/** Whether the index knows of a term, which is not all small words. */
+const isKnown = (term: Term) => writeTerm(term, null, (word) => [word]) !== null;
+const isIndexed = ({ terms }: Branch) => terms.some((term) => !term.isExcluded && isKnown(term));
 
-function tokensOf(text: string): Term['tokens'] {
-  const tokens: Term['tokens'] = [];
-  let position = 0;
-  let runEnd = -1;
-  scanTokens(text, 0, (start, end, isPair) => {
-    position += 1;
-    // The last of a run stands in the pair before it.
-    if (!isPair || end !== runEnd) {
-      tokens.push({ raw: text.slice(start, Math.min(end, start + MAX_WORD_CHARACTERS)), isPair, position });
-    }
-    runEnd = isPair ? end : -1;
-    return tokens.length < MAX_QUERY_TOKENS;
-  });
-  return tokens;
+/** `C++` and `C#`, of which a letter is indexed that stands everywhere. */
+const isSharp = ({ text }: Term) => /^[a-z](\+\+|#)$/i.test(text);
+/** Not `-a`, an option of a command. */
+const isExcludedLiteral = (term: Term) =>
+  term.isExcluded && (isSharp(term) || (!isKnown(term) && term.text.trim().length > 1));
+/** `AT&T`, but not `don't`. */
+const isJoined = ({ text, tokens }: Term) => tokens.length > 1 && !/['’]/.test(text);
+
+/** Of a branch that is all small words and signs everything is looked for; not of `the OR boat`. */
+function requiredLiterals(branch: Branch, hasIndexed: boolean): Literal[] {
+  const { terms, plain } = branch;
+  const required = terms.filter((term) => !term.isExcluded);
+  const telling = required.filter(
+    (term) => isSharp(term) || (!isKnown(term) && (term.isQuoted ? term.tokens.length > 0 : isJoined(term))),
+  );
+  const isRest = !isIndexed(branch) && (!hasIndexed || telling.length > 0);
+  // A question mark is no part of what is asked for.
+  const words = /[\p{L}\p{N}]/u.test(plain) ? plain.replace(/[?!.,;:…]+$/u, '') : plain;
+  const texts = isRest
+    ? [words, ...required.filter(({ isQuoted }) => isQuoted).map(({ text }) => text)]
+    : telling.map(({ text }) => text);
+  return texts.flatMap((text) => literalOf(text) ?? []);
 }
 
 /** A question in another language than English asks with words that its answer need not hold. */

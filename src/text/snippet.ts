@@ -62,7 +62,7 @@ function findMatches(text: string, matcher: Matcher): Match[] {
   let until = Math.min(text.length, MAX_LOOKED_THROUGH);
   scanTokens(text, 0, (start, end, isPair) => {
     if (start > until || matches.length === MAX_MATCHES) return false;
-    const key = matcher(text, start, end, isPair);
+    const key = matcher.match(text, start, end, isPair);
     if (key === null) return true;
     if (matches.length === 0) until = start + SEARCHED_CHARACTERS;
     // Of a pair one character may be all that was asked for.
@@ -70,7 +70,17 @@ function findMatches(text: string, matcher: Matcher): Match[] {
     matches.push({ start, end: start + length, key });
     return true;
   });
-  return matches;
+  const literal = matcher.literals.flatMap((pattern) => findLiteral(text, pattern));
+  return literal.length === 0 ? matches : [...matches, ...literal].toSorted((a, b) => a.start - b.start);
+}
+
+/** The first times that it stands there. */
+function findLiteral(text: string, pattern: RegExp): Match[] {
+  const found: Match[] = [];
+  for (const { 0: match, index } of text.slice(0, MAX_LOOKED_THROUGH).matchAll(pattern)) {
+    if (found.push({ start: index, end: index + match.length, key: pattern.source }) === MAX_MATCHES) break;
+  }
+  return found;
 }
 
 interface Window {

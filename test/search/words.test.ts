@@ -195,6 +195,13 @@ describe('Whatever is typed', () => {
     'a b '.repeat(250),
     '"a" '.repeat(250),
     '日'.repeat(1_000),
+    'a '.repeat(500),
+    'the who '.repeat(125),
+    '( '.repeat(500),
+    '~'.repeat(1_000),
+    '🚀'.repeat(500),
+    "i'".repeat(500),
+    '[[:alnum:]]{2,1} \\1 (?i) (?=a) .* ^$ \\y',
   ];
   test.each(hostile)('%s is answered', async (query) => {
     const { edges, totalCount } = await search(user, query);

@@ -96,6 +96,21 @@ test('A slip of the pen is put right at a click, and nothing found says so', asy
   await leave();
 });
 
+test('Nothing found where not all was read says so', async () => {
+  const rich = await stage.server.asUser();
+  await sync(rich.client, stage.server.exports.serve(await exportOf([about('rich', 'Tea?', 'Tea.')])).url);
+  await stage.server.services.database.query(
+    `INSERT INTO messages (user_id, conversation_id, node_id, ordinal, sibling_index, sibling_count, on_active_path,
+       role, kind, content_type, text)
+     SELECT user_id, id, 'n' || n, n, 0, 1, true, 'user', 'VISIBLE', 'text', 'Tea'
+     FROM conversations, generate_series(1, 50000) AS n WHERE user_id = $1`,
+    [rich.viewer.userId],
+  );
+  const { page, leave } = await visit(stage, '/search?q=AT%26T', { apiKey: rich.apiKey });
+  await page.getByText('Nothing found in your newest messages').waitFor();
+  await leave();
+});
+
 describe.each([
   { name: 'in the light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   { name: 'in the dark', colorScheme: 'dark', viewport: { width: 1280, height: 900 } },

@@ -8,7 +8,10 @@ const OPERATORS = /["“”„]|(?<=^|\s)OR(?=\s|$)/gu;
  * tsquery.
  */
 export function readMeaning(query: string): { text: string; excluded: string | null } {
-  const excluded = [...query.matchAll(EXCLUDED)].flatMap(([term]) => parseQuery(term.slice(1)).tsquery ?? []);
+  const excluded = [...query.matchAll(EXCLUDED)].flatMap(([term]) => {
+    const { tsquery, toRead } = parseQuery(term.slice(1));
+    return tsquery ?? toRead[0]?.tsquery ?? [];
+  });
   const text = query.replaceAll(EXCLUDED, ' ').replaceAll(OPERATORS, ' ').replaceAll(/\s+/g, ' ').trim();
   return { text, excluded: excluded.length > 0 ? excluded.map((term) => `(${term})`).join(' | ') : null };
 }

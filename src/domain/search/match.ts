@@ -17,19 +17,19 @@ export interface Match {
 export const MAX_CANDIDATES = 1_000;
 
 /** What a title says counts more than the same in a message. */
-const TITLE_WEIGHT = 2;
+export const TITLE_WEIGHT = 2;
 
 /**
  * The same custom instructions stand hidden in every conversation: they come after all that was said. Of all texts none scores
  * more than some hundreds, with 255 places of each word, and none less than 1e-7, with words 16 383 places apart.
  */
-const HIDDEN_WEIGHT = 1e-10;
+export const HIDDEN_WEIGHT = 1e-10;
 
 /** Before the time alone: by a condition and the time a common word's rows would take a fifth longer to sort. */
-const SEEN_FIRST = `CASE WHEN s.kind = 'HIDDEN' THEN NULL ELSE coalesce(s.created_at, '-infinity') END DESC NULLS LAST`;
+export const SEEN_FIRST = `CASE WHEN s.kind = 'HIDDEN' THEN NULL ELSE coalesce(s.created_at, '-infinity') END`;
 
 /** Matches, the best first, and whether there are more than were ranked. */
-interface Ranked {
+export interface Ranked {
   matches: Match[];
   isCapped: boolean;
 }
@@ -109,12 +109,11 @@ async function rankMatches(
        SELECT ${ofFewOnly ? few : 'true'} AS answered
      ), candidates AS MATERIALIZED (
        SELECT s.conversation_id, s.node_id, s.terms, s.kind = 'HIDDEN' AS hidden ${sql} ${since ? isSince(moment) : ''}
-       ORDER BY ${SEEN_FIRST}, s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
+       ORDER BY ${SEEN_FIRST} DESC NULLS LAST, s.created_at DESC NULLS LAST, s.conversation_id, s.node_id
        LIMIT ${ofFewOnly ? `(SELECT CASE WHEN answered THEN ${limit} ELSE 0 END FROM answered)` : limit}
      ), ranked AS (
        SELECT conversation_id, node_id,
-         max((CASE WHEN terms @@ ${foreign}::tsquery THEN ts_rank_cd(terms, $2::tsquery, 1) ELSE ts_rank_cd(terms, ${english}::tsquery, 1) END
-             + ts_rank(terms, $2::tsquery, 1))
+         max(${rankOf({ english, foreign })}
            * CASE WHEN hidden THEN ${HIDDEN_WEIGHT} WHEN node_id = '' THEN ${TITLE_WEIGHT} ELSE 1 END)::float8 AS score,
          count(*) AS candidates, bool_or(hidden) AS hidden
        FROM candidates GROUP BY conversation_id, node_id
@@ -138,6 +137,11 @@ async function rankMatches(
     hasHidden: row.hasHidden,
   };
 }
+
+/** How well the terms of a row fit the query `$2`, whose English form and lexemes of other languages two parameters are. */
+export const rankOf = ({ english, foreign }: { english: string; foreign: string }) =>
+  `(CASE WHEN terms @@ ${foreign}::tsquery THEN ts_rank_cd(terms, $2::tsquery, 1) ELSE ts_rank_cd(terms, ${english}::tsquery, 1) END
+    + ts_rank(terms, $2::tsquery, 1))`;
 
 /** All rows that match, for what may follow a SELECT. */
 const matching = (userId: string, tsquery: string | null, narrowed: ReturnType<typeof narrowSearch>) => ({

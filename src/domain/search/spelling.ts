@@ -4,8 +4,9 @@ import { nearWords } from '../../text/spelling.ts';
 import { scanTokens } from '../../text/tokens.ts';
 import { parseInput } from '../input.ts';
 import { searchQuery } from '../search.ts';
-import type { Services, Transaction } from '../services.ts';
+import type { Services } from '../services.ts';
 import { requireScope, type Viewer } from '../viewer.ts';
+import { type Ask, isCancelled, withinTime } from './in-time.ts';
 
 const MAX_WORDS = 4;
 const MIN_CHARACTERS = 4;
@@ -40,33 +41,14 @@ export async function suggestSpelling(
   if (words.length === 0) return null;
   await services.limits.spend('search', viewer);
   try {
-    return await services.database.transaction((tx) => correct(withinTime(tx), viewer.userId, query, words));
+    return await services.database.transaction((tx) =>
+      correct(withinTime(tx, MAX_STATEMENTS_MS), viewer.userId, query, words),
+    );
   } catch (error) {
     if (isCancelled(error)) return null;
     throw error;
   }
 }
-
-type Ask = Transaction['query'];
-
-/** Statements that together take no longer than they may; then PostgreSQL cancels one. */
-function withinTime(tx: Transaction): Ask {
-  let leftMs = MAX_STATEMENTS_MS;
-  return async (text, values) => {
-    // 0 would be for ever.
-    const timeout = `${Math.max(1, Math.ceil(leftMs))}ms`;
-    await tx.query(`SELECT set_config('statement_timeout', $1, true)`, [timeout]);
-    const beganMs = performance.now();
-    try {
-      return await tx.query(text, values);
-    } finally {
-      leftMs -= performance.now() - beganMs;
-    }
-  };
-}
-
-/** Whether PostgreSQL says that a statement took too long. */
-const isCancelled = (error: unknown) => (error as { code?: string } | null)?.code === '57014';
 
 async function correct(
   ask: Ask,

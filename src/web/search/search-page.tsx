@@ -142,6 +142,7 @@ function Summary({
   onCorrect: (query: string) => void;
 }) {
   const { totalCount, totalCountCapped, didYouMean } = result;
+  const nothing = totalCountCapped ? words.unread : words.none;
   return (
     <>
       <p className="small muted" role="status">
@@ -157,8 +158,8 @@ function Summary({
       )}
       {totalCount === 0 && (
         <div className="state">
-          <h2>{words.none.title}</h2>
-          <p>{words.none.text}</p>
+          <h2>{nothing.title}</h2>
+          <p>{nothing.text}</p>
         </div>
       )}
     </>
