@@ -24,6 +24,11 @@ export function createVote() {
         if (rest & 1) counts[bit] = (counts[bit] ?? 0) + 1;
       }
     },
+    /** Some are English, and no more are of another language. */
+    isEnglish(): boolean {
+      const [english = 0, ...others] = counts;
+      return english > 0 && english >= Math.max(...others);
+    },
     language(): Language {
       const [english = 0, ...others] = counts;
       const most = Math.max(...others);

@@ -1,5 +1,5 @@
 import type { Neighbour } from './citation.ts';
-import { contentWordsOf } from './question.ts';
+import { focusOf } from './question.ts';
 import type { Finding } from './retrieve.ts';
 
 /** Counts the tokens of a text. */
@@ -68,7 +68,7 @@ export function quoteFindings(
 ): { excerpts: Excerpt[]; markup: string } {
   const excerpts: Excerpt[] = [];
   const parts: string[] = [];
-  const words = [...new Set([...contentWordsOf(query)].map((word) => word.toLowerCase()))];
+  const words = focusOf(query);
   let left = tokens;
   for (const [index, finding] of findings.entries()) {
     const share = Math.floor(left / (findings.length - index));
@@ -78,7 +78,7 @@ export function quoteFindings(
     if (room < MIN_QUOTE_TOKENS) continue;
     const { start, end } = stretchWithin(
       finding.message.text,
-      focusOf(finding.message.text, words),
+      placeToQuote(finding.message.text, words),
       room * MESSAGE_SHARE,
       count,
     );
@@ -129,7 +129,7 @@ function renderExcerpt(
  * Where in a text the most of the question's words stand together, and rather the rare ones of that text: what is cut away
  * should not be what was found.
  */
-function focusOf(text: string, words: string[]): number {
+function placeToQuote(text: string, words: string[]): number {
   const lower = text.slice(0, MAX_SEARCHED_CHARACTERS).toLowerCase();
   const places = words
     .flatMap((word) => {

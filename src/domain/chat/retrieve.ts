@@ -9,7 +9,7 @@ import { type SearchHit, search, searchPage } from '../search.ts';
 import type { Services } from '../services.ts';
 import type { Viewer } from '../viewer.ts';
 import type { Neighbour } from './citation.ts';
-import { contentWordsOf, searchQueryOf, termsOf } from './question.ts';
+import { contentWordsOf, questionWordsOf, searchQueryOf, termsOf } from './question.ts';
 
 /** A message that may hold the answer, and what was said around it. */
 export interface Finding {
@@ -139,7 +139,7 @@ async function findByMeaning(
 function byTellingWords(read: ReadHit<SearchHit>[], texts: string[]): SearchHit[] {
   // Each once, and as it stands in texts: a text is not folded so far that ß is ss.
   const given = texts.flatMap((text) =>
-    [...contentWordsOf(text)].map((word): [string, string] => [foldWord(word), word]),
+    questionWordsOf(text).map((word): [string, string] => [foldWord(word), word]),
   );
   const words = [...new Map(given).values()];
   const held = read.map((each) => ({ hit: each.hit, words: words.filter((word) => holds(each, word)) }));
