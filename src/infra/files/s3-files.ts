@@ -8,6 +8,7 @@ import {
   HeadObjectCommand,
   paginateListObjectsV2,
   S3Client,
+  type S3ClientConfig,
   type S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
@@ -19,17 +20,28 @@ import { spool } from './spool.ts';
 /** A question without content is answered by then, for whoever asks may hold a lock. In milliseconds. */
 const SHORT_MS = 10_000;
 
+/** A connection on which nothing moves for so long is given up, and the client tries again. In milliseconds. */
+const IDLE_MS = 60_000;
+
 /** Attachments in a bucket of any S3-compatible store: `<user>/<sha256>`. */
-export function openS3Files(config: S3Config, dataDir: string): Files & { close(): Promise<void> } {
+export function openS3Files(
+  config: S3Config,
+  dataDir: string,
+  { idleMs = IDLE_MS } = {},
+): Files & { close(): Promise<void> } {
   const { bucket } = config;
-  const client = new S3Client({
+  const settings: S3ClientConfig = {
     region: config.region,
     credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
     ...(config.endpoint ? { endpoint: config.endpoint, forcePathStyle: true } : {}),
     // Many compatible stores know nothing of the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+  };
+  // By itself it would wait for ever: a store that hangs would keep a worker's place for good.
+  const client = new S3Client({ ...settings, requestHandler: { socketTimeout: idleMs } });
+  // For removals: what is given up may still happen, when somebody counts on it that it does not.
+  const patient = new S3Client(settings);
   const soon = () => ({ abortSignal: AbortSignal.timeout(SHORT_MS) });
   const keyOf = (userId: string, sha256: Uint8Array) => `${userId}/${Buffer.from(sha256).toString('hex')}`;
   return {
@@ -64,16 +76,18 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
       }
     },
     async remove(userId, sha256) {
-      // Without a limit of time: what is given up may still happen, when somebody counts on it that it does not.
-      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
+      await patient.send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(userId, sha256) }));
     },
     async removeAll(userId) {
       const kept: { Code?: string | undefined }[] = [];
-      for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${userId}/` })) {
+      for await (const page of paginateListObjectsV2(
+        { client: patient },
+        { Bucket: bucket, Prefix: `${userId}/` },
+      )) {
         const Objects = (page.Contents ?? []).map(({ Key }) => ({ Key }));
         if (Objects.length > 0) {
           const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
-          const { Errors = [] } = await client.send(command);
+          const { Errors = [] } = await patient.send(command);
           for (const error of Errors) kept.push(error);
         }
       }
@@ -81,6 +95,7 @@ export function openS3Files(config: S3Config, dataDir: string): Files & { close(
     },
     async close() {
       client.destroy();
+      patient.destroy();
     },
   };
 }
