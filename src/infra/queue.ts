@@ -47,9 +47,21 @@ export function redisQueueBackend(redis: RedisConnections, purpose: 'queue' | 'w
   };
 }
 
-export function postgresQueueBackend(url: string): QueueBackend {
+const CONNECT_MS = 10_000;
+/** Behind it a connection is taken for lost; the database itself ends no question of a queue before. */
+const ANSWER_MS = 35_000;
+
+export function postgresQueueBackend(url: string, { answerMs = ANSWER_MS } = {}): QueueBackend {
   return {
-    connection: { connectionString: url, migrate: true, max: 4, application_name: 'sidecar-queue' },
+    connection: {
+      connectionString: url,
+      migrate: true,
+      max: 4,
+      application_name: 'sidecar-queue',
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: answerMs,
+    },
     factory: createHeardBackend,
     check: async () => undefined,
   };

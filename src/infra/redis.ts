@@ -31,8 +31,15 @@ const hasty = {
 };
 const patient = { maxRetriesPerRequest: null, retryStrategy };
 
+/** A connection on which an answer is due for so long is taken for lost. A worker waits ten seconds for the next job. */
+const SILENCE_MS = 30_000;
+
 /** One factory for every connection to Redis, copies made by others included, so that all are watched and closed. */
-export function openRedis(config: RedisConfig, logger: Logger): RedisConnections {
+export function openRedis(
+  config: RedisConfig,
+  logger: Logger,
+  { silenceMs = SILENCE_MS } = {},
+): RedisConnections {
   const clients = new Set<RedisClient>();
   const keep = <Client extends RedisClient>(purpose: string, client: Client): Client => {
     // Without a listener an unreachable server would end the process.
@@ -47,7 +54,7 @@ export function openRedis(config: RedisConfig, logger: Logger): RedisConnections
     client.duplicate = (...args: unknown[]) => keep(purpose, duplicate(...args)) as never;
     return client;
   };
-  const named = (purpose: string) => ({ connectionName: `sidecar-${purpose}` });
+  const named = (purpose: string) => ({ connectionName: `sidecar-${purpose}`, socketTimeout: silenceMs });
   return {
     open: (purpose) => keep(purpose, connectRedis(config, { ...hasty, ...named(purpose) })),
     openPatient: (purpose) => keep(purpose, connectRedis(config, { ...patient, ...named(purpose) })),
