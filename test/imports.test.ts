@@ -148,7 +148,7 @@ const homes: Record<string, Part[]> = {
   'graphql-yoga': ['graphql'],
   '@graphql-yoga/plugin-csrf-prevention': ['graphql'],
   '@graphql-yoga/render-graphiql': ['graphql'],
-  'graphql-ws': ['graphql'],
+  'graphql-ws': ['graphql', 'web'],
   ws: ['graphql'],
   '@repeaterjs/repeater': ['graphql'],
   cors: ['roots'],

@@ -1,27 +1,15 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { createClient } from 'graphql-sse';
 import { useEffect, useRef, useState } from 'react';
 import type { TypedDocumentString } from '../../generated/web/operations.ts';
-import { ApiError } from './graphql.ts';
+import { ApiError, isAway } from './graphql.ts';
 import { checkSession } from './session.ts';
-import { fetchUnlessSilent } from './silence.ts';
+import { overEvents, overSocket, type Result, type Transport } from './transports.ts';
 
 /** Whether a stream tells what it has to. One that is lost is tried again by itself for as long as somebody looks. */
 export type StreamState = 'connecting' | 'open' | 'lost' | 'over';
 
+const FIRST_PAUSE_MS = 300;
 const MAX_PAUSE_MS = 5_000;
-
-const client = createClient({
-  url: '/graphql',
-  headers: { 'x-graphql-yoga-csrf': '1' },
-  fetchFn: fetchUnlessSilent,
-  // The server may be away for minutes, and a laptop asleep for days.
-  retryAttempts: Number.POSITIVE_INFINITY,
-  retry: (attempt) =>
-    new Promise((resolve) =>
-      setTimeout(resolve, Math.min(300 * 2 ** attempt, MAX_PAUSE_MS) * (0.5 + Math.random() / 2)),
-    ),
-});
 
 interface Listener<T> {
   next(data: T): void;
@@ -30,8 +18,9 @@ interface Listener<T> {
 }
 
 /**
- * Listens until the function that it answers is called, across lost connections. An `endless` stream ends only when its
- * server does, and begins anew.
+ * Listens until the function that it answers is called, across lost connections: the server may be away for minutes, and a
+ * laptop asleep for days. Where no WebSocket opens, each attempt goes on with events at once, so that a server which comes back
+ * is met by WebSockets. An `endless` stream ends only when its server does, and begins anew.
  */
 function listen<T, V extends Record<string, unknown>>(
   document: TypedDocumentString<T, V>,
@@ -40,49 +29,66 @@ function listen<T, V extends Record<string, unknown>>(
   listener: Listener<T>,
 ): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let stop = () => {};
-  const begin = () => {
-    stop = subscribe(document, variables, {
-      ...listener,
-      state(state) {
-        if (state !== 'over' || !endless) return listener.state(state);
-        listener.state('lost');
-        timer = setTimeout(begin, MAX_PAUSE_MS / 2);
+  let leave = () => {};
+  let isStopped = false;
+  let failures = 0;
+  const begin = () => attempt(overSocket, () => attempt(overEvents, beginAgain));
+  const beginAgain = () => {
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS) * (0.5 + Math.random() / 2);
+    failures += 1;
+    timer = setTimeout(() => {
+      listener.state('lost');
+      begin();
+    }, pauseMs);
+  };
+  const attempt = (transport: Transport, whenUnreached: () => void) => {
+    let isReached = false;
+    let isEnded = false;
+    let refusal: ApiError | null = null;
+    leave = transport(
+      { query: document.toString(), variables },
+      {
+        opened() {
+          isReached = true;
+          if (!isStopped && !isEnded) listener.state('open');
+        },
+        next(result) {
+          if (isStopped) return;
+          refusal = refusalIn(result);
+          if (refusal) listener.failed(refusal);
+          if (!result.data) return;
+          // Not before: a server may be reached and have nothing to give.
+          failures = 0;
+          listener.next(result.data as T);
+        },
+        over() {
+          isEnded = true;
+          if (isStopped) return;
+          if (refusal && isPassing(refusal)) return beginAgain();
+          if (!endless) return listener.state('over');
+          listener.state('lost');
+          timer = setTimeout(begin, MAX_PAUSE_MS / 2);
+        },
+        lost() {
+          isEnded = true;
+          if (!isStopped) (isReached ? beginAgain : whenUnreached)();
+        },
       },
-    });
+    );
   };
   begin();
   return () => {
+    isStopped = true;
     clearTimeout(timer);
-    stop();
+    leave();
   };
 }
 
-function subscribe<T, V extends Record<string, unknown>>(
-  document: TypedDocumentString<T, V>,
-  variables: V,
-  listener: Listener<T>,
-): () => void {
-  return client.subscribe<T>(
-    { query: document.toString(), variables },
-    {
-      next({ data, errors }) {
-        const [failure] = errors ?? [];
-        if (failure)
-          listener.failed(new ApiError(failure.message, String(failure.extensions?.code ?? 'INTERNAL')));
-        if (data) listener.next(data);
-      },
-      error(error) {
-        listener.failed(error instanceof ApiError ? error : new ApiError('', 'OFFLINE'));
-      },
-      complete: () => listener.state('over'),
-    },
-    {
-      connecting: (again) => again && listener.state('lost'),
-      connected: () => listener.state('open'),
-    },
-  );
+function refusalIn({ errors: [failure] = [] }: Result): ApiError | null {
+  return failure ? new ApiError(failure.message, String(failure.extensions?.code ?? 'INTERNAL')) : null;
 }
+
+const isPassing = (refusal: ApiError) => isAway(refusal) || refusal.code === 'TOO_MANY_REQUESTS';
 
 /**
  * Listens while the component is there; `variables` null means not now. `onData` may change from one rendering to the next
