@@ -86,7 +86,7 @@ export class TooLargeError extends DomainError {
   }
 }
 
-/** What was sent does not fit on the server's disk; nothing of it is kept. */
+/** What was sent does not fit on the server's disk. */
 export class NoSpaceError extends DomainError {
   constructor(options?: ErrorOptions) {
     super(
@@ -96,6 +96,10 @@ export class NoSpaceError extends DomainError {
     );
   }
 }
+
+/** Whether a file could not be written because the disk, or the user's part of it, is full. */
+export const isDiskFull = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '');
 
 /** A rate limit is used up. */
 export class TooManyRequestsError extends DomainError {

@@ -1,7 +1,7 @@
 import { glob, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { NoSpaceError, TooLargeError } from '../domain/errors.ts';
+import { isDiskFull, NoSpaceError, TooLargeError } from '../domain/errors.ts';
 import type { Workspace } from '../domain/services.ts';
 
 /** Archives below the data directory, `archives/<task>.zip`: one file per task, removed when its task is over. */
@@ -89,6 +89,3 @@ function limited(maxBytes: number) {
     }
   };
 }
-
-const isDiskFull = (error: unknown) =>
-  ['ENOSPC', 'EDQUOT'].includes((error as { code?: string } | null)?.code ?? '');

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FileStore } from '@tus/file-store';
 import { ERRORS, Server as TusServer } from '@tus/server';
 import type { RequestHandler } from 'express';
 import { v7 as uuidv7 } from 'uuid';
@@ -15,6 +14,7 @@ import { type Authenticate, requireScope, type Viewer } from '../domain/viewer.t
 import { currentRequestId } from '../request-context.ts';
 import { watchWhileOpen } from './credential-guard.ts';
 import { bodyOf, refuseEncoded, statuses } from './errors.ts';
+import { UploadStore } from './upload-store.ts';
 
 export const RESUMABLE_UPLOAD_PATH = '/sync/upload/resumable';
 
@@ -34,7 +34,7 @@ export function createResumableUpload(
   const currentViewer = () => viewers.getStore() ?? null;
   const server = new TusServer({
     path: RESUMABLE_UPLOAD_PATH,
-    datastore: new FileStore({ directory }),
+    datastore: new UploadStore({ directory }),
     maxSize: options.maxArchiveBytes,
     relativeLocation: true,
     allowedOrigins: () => false,
@@ -44,9 +44,12 @@ export function createResumableUpload(
       if (request.method === 'OPTIONS' || request.method === 'POST') return;
       if (!uploadId.startsWith(`${currentViewer()?.userId}_`)) throw ERRORS.FILE_NOT_FOUND;
     },
-    // The library answers 500 when it meets the remains of an upload, one of its two files.
-    onResponseError: (_request, error) =>
-      'code' in error && error.code === 'ENOENT' ? ERRORS.FILE_NOT_FOUND : undefined,
+    onResponseError(_request, error) {
+      // Answered by who answers it on other routes.
+      if (error instanceof DomainError) throw error;
+      // The library answers 500 when it meets the remains of an upload, one of its two files.
+      return 'code' in error && error.code === 'ENOENT' ? ERRORS.FILE_NOT_FOUND : undefined;
+    },
     async onUploadFinish(_request, upload) {
       const task = await importUploadedFile(services, currentViewer(), {
         path: join(directory, upload.id),

@@ -1,4 +1,5 @@
-import { lstat, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,6 +10,7 @@ import { statuses } from '../../src/rest/errors.ts';
 import { inWords } from '../../worker/guard.ts';
 import { dialogue } from '../archive/builders.ts';
 import { archive, failureOf, folder, open, serve, setStage } from '../downloads/stage.ts';
+import { dataDirOf } from '../support/account.ts';
 import { exportOf } from '../support/exports.ts';
 import { lockTable } from '../support/locks.ts';
 import { startTestServer } from '../support/server.ts';
@@ -49,6 +51,43 @@ test('C11: an upload that the disk has no room for is told so, and leaves no fil
   });
   expect(statuses.NO_SPACE).toBe(507);
   await expect(lstat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('C11: a resumable upload that the disk has no room for is told so, and goes on once there is room', async () => {
+  const server = await startTestServer({ backend: 'postgres', worker: false });
+  // More than what lies in sockets and buffers when the disk refuses: an answer must come all the same.
+  const zip = randomBytes(8_000_000);
+  const send = (method: string, path: string, headers: Record<string, string>, body?: Buffer<ArrayBuffer>) =>
+    fetch(new URL(path, server.url), {
+      method,
+      headers: { 'x-api-key': server.apiKey, 'tus-resumable': '1.0.0', ...headers },
+      body: body ?? null,
+    });
+  const patch = (path: string, offset: number) =>
+    send(
+      'PATCH',
+      path,
+      { 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' },
+      zip.subarray(offset),
+    );
+  const created = await send('POST', '/sync/upload/resumable', { 'upload-length': String(zip.length) });
+  const location = created.headers.get('location') ?? '';
+  const path = join(dataDirOf(server.services), 'uploads', location.split('/').at(-1) ?? '');
+  await rm(path);
+  await symlink(FULL_DISK, path);
+  const refused = await patch(location, 0);
+  expect([refused.status, refused.headers.get('content-type')]).toEqual([
+    507,
+    expect.stringContaining('application/json'),
+  ]);
+  expect(await refused.json()).toEqual({ detail: expect.stringContaining('make room') });
+  expect(server.logged()).not.toContain('failed unexpectedly');
+
+  await rm(path);
+  await writeFile(path, zip.subarray(0, 1_000_000));
+  expect((await send('HEAD', location, {})).headers.get('upload-offset')).toBe('1000000');
+  expect((await patch(location, 1_000_000)).status).toBe(200);
+  await server.close();
 });
 
 test('C11: a full disk is told, leaves nothing behind, and is waited out', async () => {
