@@ -45,10 +45,11 @@ export function createResumableUpload(
       if (!uploadId.startsWith(`${currentViewer()?.userId}_`)) throw ERRORS.FILE_NOT_FOUND;
     },
     onResponseError(_request, error) {
-      // Answered by who answers it on other routes.
-      if (error instanceof DomainError) throw error;
       // The library answers 500 when it meets the remains of an upload, one of its two files.
-      return 'code' in error && error.code === 'ENOENT' ? ERRORS.FILE_NOT_FOUND : undefined;
+      if ('code' in error && error.code === 'ENOENT') return ERRORS.FILE_NOT_FOUND;
+      // Answered as on other routes: the library would send the message of any error to whoever asks.
+      if (error instanceof Error) throw error;
+      return undefined;
     },
     async onUploadFinish(_request, upload) {
       const task = await importUploadedFile(services, currentViewer(), {

@@ -159,6 +159,25 @@ describe('A resumable upload', () => {
     }
   });
 
+  test('that fails unexpectedly is told a request id, and only the log tells why', async () => {
+    const user = await stage.server.asUser();
+    const tus = resumable(user);
+    const zip = new Uint8Array(await exportOf(conversations));
+    const url = locationOf(await tus.create(zip.length));
+    const { database } = stage.server.services;
+    await database.query('ALTER TABLE sync_tasks RENAME TO sync_tasks_away');
+    const failed = await tus.patch(url, 0, zip);
+    await database.query('ALTER TABLE sync_tasks_away RENAME TO sync_tasks');
+    expect(failed.status).toBe(500);
+    const { detail, request_id } = (await failed.json()) as { detail: string; request_id: string };
+    expect(detail).toBe(`Something went wrong. Quote the request id ${request_id}.`);
+    const told = stage.server.logged().split('\n');
+    expect(told.filter((line) => line.includes(request_id)).join('\n')).toContain('sync_tasks');
+
+    const last = await tus.patch(url, zip.length, new Uint8Array());
+    await expectImported(stage, user, ((await last.json()) as { task_id: string }).task_id);
+  });
+
   test('that is too large is refused at once', async () => {
     const user = await stage.server.asUser();
     expect((await resumable(user).create(MAX_BYTES + 1)).status).toBe(413);
