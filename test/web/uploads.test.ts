@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { dialogue } from '../archive/builders.ts';
+import { dataDirOf } from '../support/account.ts';
 import { zipOf } from '../support/exports.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
@@ -89,6 +90,31 @@ test('A second click goes on with an upload only once', async () => {
   await page.getByRole('button', { name: 'Go on', exact: true }).dblclick();
   await complete(page).waitFor();
   expect(asked).toBe(1);
+  await context.close();
+}, 60_000);
+
+test('An upload that the disk has no room for stops and says so, and goes on once there is room', async () => {
+  const user = await stage.server.asUser();
+  const { page, context } = await visit(stage, '/import', { apiKey: user.apiKey });
+  let upload = '';
+  let pieces = 0;
+  await page.route('**/sync/upload/resumable/*', async (route, request) => {
+    if (request.method() === 'PATCH') pieces += 1;
+    if (upload === '') {
+      upload = join(dataDirOf(stage.server.services), 'uploads', request.url().split('/').at(-1) ?? '');
+      await rm(upload);
+      await symlink('/dev/full', upload);
+    }
+    await route.continue();
+  });
+  await choose(page);
+  await page.getByText('The upload of large.zip stopped at 0 %').waitFor();
+  await page.getByRole('alert').getByText('The server’s disk is full.').waitFor();
+  expect(pieces).toBe(1);
+  await rm(upload);
+  await writeFile(upload, '');
+  await page.getByRole('button', { name: 'Go on', exact: true }).click();
+  await complete(page).waitFor();
   await context.close();
 }, 60_000);
 

@@ -116,15 +116,15 @@ export function UploadPanel({ isImporting }: { isImporting: boolean }) {
 }
 
 function Stopped({
-  upload: { name, done, total, file },
+  upload: { name, done, total, file, reason },
 }: {
   upload: Extract<UploadState, { step: 'stopped' }>;
 }) {
   return (
-    <div className="notice warning">
+    <div className="notice warning" role={reason && 'alert'}>
       <div className="stack">
         <p>
-          {words.stopped(name, `${Math.floor((done / total) * 100)} %`)} {!file && words.chooseAgain}
+          {words.stopped(name, `${Math.floor((done / total) * 100)} %`)} {file ? reason : words.chooseAgain}
         </p>
         <div className="row">
           {file && (

@@ -11,12 +11,16 @@ const CHUNK_BYTES = 32 * 1024 * 1024;
 /** The server still holds the request that was cut. */
 const LOCKED = 423;
 const CONFLICT = 409;
+const NO_SPACE = 507;
 
 export type UploadState =
   | { step: 'idle' }
   | { step: 'sending'; name: string; done: number; total: number; waiting: boolean }
-  /** Stopped here, which leaves the file at hand, or by a reload: then the same file has to be chosen again. */
-  | { step: 'stopped'; name: string; done: number; total: number; file: File | null }
+  /**
+   * Stopped here or for a `reason`, which leaves the file at hand, or by a reload: then the same file has to be chosen
+   * again.
+   */
+  | { step: 'stopped'; name: string; done: number; total: number; file: File | null; reason?: string }
   /** Another import of this user runs. Either all bytes are there, or the file waits here to be sent. */
   | { step: 'busy'; name: string; waiting: { url: string; total: number } | File }
   | { step: 'failed'; name: string; reason: string };
@@ -101,6 +105,7 @@ export async function uploadFile(file: File): Promise<void> {
         return void setTimeout(() => current === upload && upload.start(), RETRY_DELAYS_MS.at(-1));
       }
       current = null;
+      if (response?.getStatus() === NO_SPACE) return void stopForSpace(file, upload.url);
       if (isRunning(response)) {
         return set({ step: 'busy', name, waiting: upload.url ? { url: upload.url, total } : file });
       }
@@ -114,6 +119,13 @@ export async function uploadFile(file: File): Promise<void> {
   current = upload;
   if (previous) upload.resumeFromPreviousUpload(previous);
   upload.start();
+}
+
+/** What came before the disk was full is kept there; how much of the last piece that is, the server alone knows. */
+async function stopForSpace(file: File, url: string | null): Promise<void> {
+  const done = url ? await offsetOf(url) : 0;
+  const reason = texts.imports.upload.noSpace;
+  set({ step: 'stopped', name: file.name, done: done ?? 0, total: file.size, file, reason });
 }
 
 /** As every zip does; the server looks closer. A folder cannot be read at all. */
@@ -131,7 +143,8 @@ function isPassing(response: tus.HttpResponse | null): boolean {
   const status = response?.getStatus() ?? 0;
   // The protocol's own conflict: what was sent before the connection was lost arrived after all.
   const isBehind = status === CONFLICT && !isRunning(response);
-  return status === 0 || status >= 500 || status === LOCKED || isBehind;
+  const isAway = status === 0 || (status >= 500 && status !== NO_SPACE);
+  return isAway || status === LOCKED || isBehind;
 }
 
 /** Whether another import runs, which the API says as JSON. */

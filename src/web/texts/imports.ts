@@ -17,6 +17,7 @@ export const imports = {
     pause: 'Stop',
     stopped: (name: string, percent: string) => `The upload of ${name} stopped at ${percent}.`,
     chooseAgain: 'Choose the same file again and it goes on from there.',
+    noSpace: 'The server’s disk is full. Once its operator has made room, it goes on from there.',
     resume: 'Go on',
     forget: 'Forget it',
     busy: 'The file is here. It is imported when the import that is running is over.',
