@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Express, RequestHandler } from 'express';
 import proxyAddr from 'proxy-addr';
+import { networkOf } from './infra/networks.ts';
 
 /** `203.0.113.1:5678` and `[2001:db8::1]:5678`, without or with a bracket alone. */
 const WITH_PORT = /^(?:(?<v4>[\d.]+):\d+|\[(?<v6>[\da-f:.]+)\](?::\d+)?)$/i;
@@ -36,11 +37,13 @@ export function requestOrigins(app: Express, corsOrigins: string[]) {
     if (typeof forwarded !== 'string' || !isTrusted(socket.remoteAddress ?? '', 0)) return headers.host;
     return forwarded.split(',')[0]?.trim();
   };
+  const addressOf = (request: IncomingMessage): string | undefined => {
+    dropPorts(request);
+    return proxyAddr(request, isTrusted);
+  };
   return {
-    addressOf(request: IncomingMessage): string | undefined {
-      dropPorts(request);
-      return proxyAddr(request, isTrusted);
-    },
+    addressOf,
+    networkOf: (request: IncomingMessage) => networkOf(addressOf(request) ?? null),
     /** Whether it comes from a page of this server, from one of `corsOrigins`, or from no page at all. */
     isOwnPage(request: IncomingMessage): boolean {
       const { origin } = request.headers;

@@ -14,6 +14,7 @@ import type { Logger } from '../domain/services.ts';
 import type { Authenticate } from '../domain/viewer.ts';
 import { requestContext } from '../request-context.ts';
 import type { GraphQLContext } from './context.ts';
+import { limitIdleSockets } from './idle-sockets.ts';
 import { createMask } from './mask.ts';
 import { type createGraphQL, GRAPHQL_PATH, type ServerContext } from './yoga.ts';
 
@@ -35,6 +36,8 @@ export interface SocketDoor {
   cookie: { isIn(header: string | undefined): boolean };
   /** The client's, proxies that are trusted taken into account. */
   addressOf(request: IncomingMessage): string | undefined;
+  /** As whom it counts where nobody is known yet: by its address, or the network of an IPv6 one. */
+  networkOf(request: IncomingMessage): string;
   /** Whether it comes from a page that may use the browser's cookie, or from no page. */
   isOwnPage(request: IncomingMessage): boolean;
   logger: Logger;
@@ -81,7 +84,12 @@ export function attachWebSocket(
   };
   const sockets = new WebSocketServer(options);
   const closedSignals = new WeakMap<object, AbortSignal>();
-  sockets.on('connection', (socket) => {
+  const contexts = new WeakMap<object, SocketContext>();
+  const limitIdle = limitIdleSockets(
+    (socket) => Object.keys(contexts.get(socket)?.subscriptions ?? {}).length === 0,
+  );
+  sockets.on('connection', (socket, request) => {
+    limitIdle(socket, door.networkOf(request));
     const closed = new AbortController();
     closedSignals.set(socket, closed.signal);
     socket.once('close', () => closed.abort());
@@ -92,7 +100,8 @@ export function attachWebSocket(
       // Or the reason for which a socket is closed could quote an error that nobody has masked.
       isProd: true,
       onConnect: (context) => {
-        const { request } = context.extra;
+        const { request, socket } = context.extra;
+        contexts.set(socket, context);
         return (
           keyOf(context) !== undefined || request.headers.cookie === undefined || door.isOwnPage(request)
         );

@@ -1,4 +1,3 @@
-import ipaddr from 'ipaddr.js';
 import {
   RateLimiterMemory,
   RateLimiterPostgres,
@@ -9,6 +8,7 @@ import {
 import { TooManyRequestsError } from '../domain/errors.ts';
 import { type LimitName, type Limits, rateLimits, type Spender } from '../domain/limits.ts';
 import type { Database, Logger } from '../domain/services.ts';
+import { networkOf } from './networks.ts';
 import type { RedisClient } from './redis.ts';
 
 /** So many spenders that have nothing left are remembered; beyond that the store is asked again. */
@@ -90,16 +90,4 @@ function asPool(database: Database) {
 
 function keyOf(spender: Spender): string {
   return 'userId' in spender ? `user:${spender.userId}` : `address:${networkOf(spender.address)}`;
-}
-
-/** An IPv4 address, or the /64 network of an IPv6 one: whoever has one address of it has all of them. */
-function networkOf(address: string | null): string {
-  if (address === null || !ipaddr.isValid(address)) return 'unknown';
-  const parsed = ipaddr.process(address);
-  return parsed instanceof ipaddr.IPv6
-    ? `${parsed.parts
-        .slice(0, 4)
-        .map((part) => part.toString(16))
-        .join(':')}::/64`
-    : parsed.toString();
 }
