@@ -1,6 +1,7 @@
 /** Web-style queries, cut by the analyzer of the index, as a tsquery that PostgreSQL can always read. */
 import { composePaired } from './characters.ts';
 import { takeApart } from './compound.ts';
+import { foldWord } from './fold.ts';
 import { createVote } from './language.ts';
 import { type Literal, literalOf } from './literal.ts';
 import { lexemesInAnyLanguage } from './stems.ts';
@@ -154,7 +155,20 @@ function writeTerm(term: Term, notes: Notes | null, lexemesOf: LexemesOf): strin
     written += written === '' ? token : ` <${position - last}> ${token}`;
     last = position;
   }
-  return written === '' ? null : `(${written})`;
+  if (written === '') return null;
+  const joined = writeJoined(term, notes, lexemesOf);
+  return joined === null ? `(${written})` : `(${written} | ${joined})`;
+}
+
+/** What some write in one word: `wi-fi`, `COVID-19`, `node.js`, `O'Brien`, `1,000,000`. */
+const joinable =
+  /^(?:\p{L}[\p{L}\p{N}]*(?:-[\p{L}\p{N}]+){1,2}|\p{L}{2,}\.\p{L}+|\p{L}['’]\p{L}{3,}|\p{N}{1,3}(?:,\p{N}{3})+)$/u;
+
+function writeJoined({ text, isQuoted }: Term, notes: Notes | null, lexemesOf: LexemesOf): string | null {
+  if (isQuoted || !joinable.test(text)) return null;
+  const lexemes = lexemesOf(foldWord(text.replaceAll(/[-.,'’]/g, '')));
+  for (const lexeme of lexemes) notes?.wanted.add(lexeme);
+  return lexemes.map(quote).join(' | ');
 }
 
 function writePaired(raw: string, notes: Notes | null): string | null {
@@ -179,7 +193,18 @@ function writeWord(raw: string, notes: Notes | null, lexemesOf: LexemesOf): stri
     // All parts of a name stand at its position.
     written.push(lexemes.map((each) => `(${each.map(quote).join(' | ')})`).join(' <0> '));
   }
+  const apart = writeNumbered(word, notes, lexemesOf);
+  if (apart !== null) written.push(apart);
   return written.length === 1 ? (written[0] ?? null) : `(${written.join(' | ')})`;
+}
+
+/** A name and its number, which others write apart: `vue3`, `utf8`, `gpt4o`. */
+function writeNumbered(word: string, notes: Notes | null, lexemesOf: LexemesOf): string | null {
+  const [, name = '', number = ''] = /^(\p{L}{2,})(\p{N}[\p{L}\p{N}]{0,5})$/u.exec(word) ?? [];
+  if (name === '' || isStopWord(name)) return null;
+  const lexemes = lexemesOf(name);
+  for (const lexeme of [...lexemes, number]) notes?.wanted.add(lexeme);
+  return `(${lexemes.map(quote).join(' | ')}) <1> ${quote(number)}`;
 }
 
 const quote = (lexeme: string) => `'${lexeme.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;

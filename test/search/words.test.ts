@@ -29,6 +29,8 @@ const texts = {
   urls: Array.from({ length: 300 }, (_, index) => `https://www.example.com/list/page${index}.html`).join(
     '\n',
   ),
+  hyphens: 'An e-mail about Wi-Fi, Node.js, UTF-8, GPT-4o and Python 3.11, for O’Neill, in COVID-19 times',
+  joined: 'An autopilot counts 7654321 dealers; nextjs and xterm88 are for mrs oconnor',
   trowel: 'One trowel',
   trowels: 'Another trowel',
   towel: 'The azure towel',
@@ -86,6 +88,16 @@ describe('A message is found', () => {
     ['Item1 Item399', 'log'],
     ['https://www.example.com/list/page299.html', 'urls'],
     ['pterodactyls', 'late'],
+    // Written in one word or with a sign between.
+    ['utf8', 'hyphens'],
+    ['gpt4o', 'hyphens'],
+    ['covid19', 'hyphens'],
+    ['python3.11', 'hyphens'],
+    ['auto-pilot', 'joined'],
+    ['7,654,321', 'joined'],
+    ['next.js', 'joined'],
+    ['xterm-88', 'joined'],
+    ["O'Connor", 'joined'],
   ];
   test.each(cases)('by %s', async (query, message) => {
     expect(await foundBy(user, query)).toEqual([message]);
