@@ -244,6 +244,9 @@ describe('A query without a hit', () => {
     ['Strase', 'strasse'],
     ['канига', 'книга'],
     ['trwel', 'trowel'],
+    ['wifi', 'wi-fi'],
+    ['nodejs', 'node-js'],
+    ['oneill', 'o-neill'],
     // The word of fewer messages, which stands with the other one.
     ['azure trwel', 'azure towel'],
   ])('%s asks whether %s was meant', async (query, meant) => {

@@ -1,6 +1,7 @@
 import { takeApart } from '../../text/compound.ts';
 import { parseQuery, type SearchQuery } from '../../text/query.ts';
 import { nearWords } from '../../text/spelling.ts';
+import { isStopWord } from '../../text/stop-words.ts';
 import { scanTokens } from '../../text/tokens.ts';
 import { parseInput } from '../input.ts';
 import { searchQuery } from '../search.ts';
@@ -22,8 +23,8 @@ const FEW_ROWS = 1_000;
 const MAX_STATEMENTS_MS = 1_000;
 
 /**
- * The query with words that none of the viewer's messages holds replaced by words that some do: by those one slip of the
- * keyboard away, rather by one that stands together with the rest of the query, else by the most similar word of a title.
+ * The query with words that none of the viewer's messages holds replaced by words that some do: by those that are the same with a
+ * hyphen, by those one slip of the keyboard away, rather by one that stands together with the rest of the query, else by the most similar word of a title.
  * Null when there is nothing to put right, or when that would take the database long. Meant for a query whose words found
  * nothing; counts as a search when there is a word to look up. Throws a TooManyRequestsError.
  */
@@ -62,6 +63,7 @@ async function correct(
     const near = nearWords(folded);
     const rest = parseQuery(replaceWord(corrected, raw, ' ')).tsquery;
     const better =
+      (await writtenApart(ask, userId, folded)) ??
       (rest && (await commonestNear(ask, userId, near, rest))) ??
       (await commonestNear(ask, userId, near, null)) ??
       (await similarInTitles(ask, userId, folded));
@@ -93,6 +95,24 @@ async function isKnown(ask: Ask, userId: string, word: string): Promise<boolean>
     tsquery,
   ]);
   return rows.length > 0;
+}
+
+/** A word in two parts that stand together somewhere, as `wi-fi` does; of small words the index does not know. */
+async function writtenApart(ask: Ask, userId: string, word: string): Promise<string | null> {
+  const parts = [...word]
+    .map((_, at) => [word.slice(0, at), word.slice(at)] as const)
+    .filter((both) => both.every((part) => part !== '' && !isStopWord(part)));
+  const [row] = await ask<{ apart: string }>(
+    `SELECT apart FROM unnest($2::text[], $3::tsquery[]) WITH ORDINALITY AS split (apart, phrase, place),
+       LATERAL (SELECT FROM message_search s WHERE s.user_id = $1 AND s.terms @@ phrase LIMIT 1) AS held
+     ORDER BY place LIMIT 1`,
+    [
+      userId,
+      parts.map((both) => both.join('-')),
+      parts.map((both) => parseQuery(`"${both.join(' ')}"`).tsquery),
+    ],
+  );
+  return row?.apart ?? null;
 }
 
 /**
