@@ -2,7 +2,7 @@ import { getCompileCacheDir } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Piscina, queueOptionsSymbol } from 'piscina';
+import { Piscina, type PiscinaTask, queueOptionsSymbol } from 'piscina';
 import { OutOfMemoryError, type RawConversations } from '../domain/import/prepare.ts';
 import type { NewMessages, UnindexedMessages } from '../domain/import/terms.ts';
 import type { Threads } from '../domain/services.ts';
@@ -19,6 +19,9 @@ const MAX_HEAP_MIB = 2_048;
 /** Larger ones keep more garbage resident, smaller ones copy more. */
 const YOUNG_HEAP_MIB = 6;
 
+/** How Piscina, which tells queues less of it, ends a task. */
+type WaitingTask = PiscinaTask & { done(error: Error): void };
+
 /**
  * A pool of threads that begin with the first work and end when there is none. `close` waits for what runs. Beside
  * `scratchPath` there are files for moments.
@@ -26,15 +29,21 @@ const YOUNG_HEAP_MIB = 6;
 export function openThreads(scratchPath: string): Threads & { close(): Promise<void> } {
   // Below the folder that was asked for there is one for each version of Node.
   const cache = getCompileCacheDir();
+  const waiting = urgentFirst();
   const pool = new Piscina({
     filename: fileURLToPath(new URL('./threads/thread.ts', import.meta.url)),
-    taskQueue: urgentFirst(),
+    taskQueue: waiting,
     minThreads: 0,
     maxThreads: Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)),
     idleTimeout: IDLE_MS,
     resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB, maxYoungGenerationSizeMb: YOUNG_HEAP_MIB },
     // The environment holds secrets, and nothing that a thread does depends on it.
     env: cache ? { NODE_COMPILE_CACHE: dirname(cache) } : {},
+  });
+  // A thread that could not begin, as when too many files are open, had no work yet: what waits would wait for the next work.
+  pool.on('error', (error) => {
+    if (pool.threads.length > 0) return;
+    for (let task = waiting.shift(); task; task = waiting.shift()) (task as WaitingTask).done(error);
   });
   async function run(name: string, task: object, transferList: ArrayBuffer[]) {
     try {
