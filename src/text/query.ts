@@ -114,19 +114,16 @@ const isExcludedLiteral = (term: Term) =>
 /** `AT&T`, but not `don't`. */
 const isJoined = ({ text, tokens }: Term) => tokens.length > 1 && !/['’]/.test(text);
 
-/** Of a branch that is all small words and signs everything is looked for; not of `the OR boat`. */
+/** Where a branch is all small words and signs, and none of them is quoted or a name, all of it; but nothing of `the OR boat`. */
 function requiredLiterals(branch: Branch, hasIndexed: boolean): Literal[] {
   const { terms, plain } = branch;
-  const required = terms.filter((term) => !term.isExcluded);
-  const telling = required.filter(
-    (term) => isSharp(term) || (!isKnown(term) && (term.isQuoted ? term.tokens.length > 0 : isJoined(term))),
-  );
-  const isRest = !isIndexed(branch) && (!hasIndexed || telling.length > 0);
+  const telling = terms
+    .filter((term) => !term.isExcluded)
+    .filter((term) => isSharp(term) || (!isKnown(term) && (term.isQuoted || isJoined(term))))
+    .map(({ text }) => text);
   // A question mark is no part of what is asked for.
-  const words = /[\p{L}\p{N}]/u.test(plain) ? plain.replace(/[?!.,;:…]+$/u, '') : plain;
-  const texts = isRest
-    ? [words, ...required.filter(({ isQuoted }) => isQuoted).map(({ text }) => text)]
-    : telling.map(({ text }) => text);
+  const rest = /[\p{L}\p{N}]/u.test(plain) ? plain.replace(/[?!.,;:…]+$/u, '') : plain;
+  const texts = telling.length > 0 || hasIndexed ? telling : [rest];
   return texts.flatMap((text) => literalOf(text) ?? []);
 }
 

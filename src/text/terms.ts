@@ -32,10 +32,10 @@ export function splitBranches(text: string): Branch[] {
   let left = MAX_QUERY_TOKENS;
   const add = (words: string, isExcluded: boolean, isQuoted: boolean) => {
     const tokens = tokensOf(words).slice(0, left);
-    left -= tokens.length;
-    if (tokens.length > 0 || (isQuoted && !isExcluded && words.trim() !== '')) {
-      branch.terms.push({ text: words, tokens, isExcluded, isQuoted });
-    }
+    const isSigns = isQuoted && !isExcluded && words.trim() !== '';
+    if (left === 0 || (tokens.length === 0 && !isSigns)) return;
+    left -= Math.max(tokens.length, 1);
+    branch.terms.push({ text: words, tokens, isExcluded, isQuoted });
   };
   // Outside of quotes at even places; a quote that is never closed goes to the end.
   const parts = text.split(quotes);

@@ -51,6 +51,10 @@ describe('What the index does not hold is found', () => {
     // Beside others.
     ['AT&T phone', ['phone', 'spaced']],
     ['AT&T bill', ['phone']],
+    ['what is AT&T', ['phone', 'spaced']],
+    ['who was "at a time"', ['phone']],
+    ['const "=>"', ['arrow']],
+    ['const "<="', []],
     ['"at a time" phone', ['phone']],
     ['phone -AT&T', ['health']],
     ['phone -"at a time"', ['spaced', 'health']],
