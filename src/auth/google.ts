@@ -50,6 +50,32 @@ class GoogleStrategy extends Strategy {
     super(options, (_accessToken, _refreshToken, profile, done) => done(null, { userinfo: profile._json }));
     this._oauth2.useAuthorizationHeaderforGET(true);
     this._oauth2.setAgent(agent);
+    const oauth2 = this._oauth2 as unknown as { _request: Ask };
+    const ask = oauth2._request.bind(oauth2);
+    oauth2._request = (method, url, headers, body, token, done) =>
+      ask(method, url, headers, body, token, (error, data, response) =>
+        isOtherJson(data) ? done({ statusCode: 502, data: 'no object' }) : done(error, data, response),
+      );
+  }
+}
+
+type Answered = (error: unknown, data?: unknown, response?: unknown) => void;
+type Ask = (
+  method: string,
+  url: string,
+  headers: unknown,
+  body: unknown,
+  token: unknown,
+  done: Answered,
+) => void;
+
+/** What the library would take for an object; the error of that is nobody's, and would end the process. */
+function isOtherJson(data: unknown): boolean {
+  try {
+    const value: unknown = JSON.parse(String(data));
+    return typeof value !== 'object' || value === null;
+  } catch {
+    return false;
   }
 }
 
