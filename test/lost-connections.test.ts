@@ -33,6 +33,23 @@ test('a worker hears of jobs though its first connection for that ended in the m
   expect(uncaught).toEqual([]);
 });
 
+test('a worker finds jobs though its connection for news was lost in the moment in which it began to listen', async () => {
+  const uncaught = noteUncaught();
+  const { url, drop } = await createTestDatabase();
+  onTestFinished(drop);
+  const lost = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
+  const way = await startEndingServer({ behind: url, onListeningLost: lost.resolve });
+  const worker = await openWorkerOn(way, done.resolve);
+  onTestFinished(() => worker.close());
+  await lost.promise;
+  const queue = await openQueue(postgresQueueBackend(url), quietLogger);
+  onTestFinished(queue.close);
+  await queue.enqueue('sync', { userId: randomUUID(), taskId: randomUUID() }, 'job');
+  await done.promise;
+  expect(uncaught).toEqual([]);
+});
+
 test('a worker closes while PostgreSQL ends its connections', async () => {
   const uncaught = noteUncaught();
   const { url, drop } = await createTestDatabase();
@@ -61,8 +78,11 @@ function noteUncaught(): unknown[] {
 async function startEndingServer(options: {
   behind?: string;
   endsEarly?(number: number): boolean;
+  /** Has the first connection that wants to listen refused that, and the second one end with the answer to it. */
+  onListeningLost?(): void;
 }): Promise<string> {
-  const { behind, endsEarly = () => false } = options;
+  const { behind, endsEarly = () => false, onListeningLost } = options;
+  let listening = 0;
   const sockets = new Set<Socket>();
   const keep = (socket: Socket) => {
     sockets.add(socket);
@@ -82,8 +102,16 @@ async function startEndingServer(options: {
     client.on('close', () => upstream.destroy());
     upstream.pipe(client);
     client.on('data', (chunk) => {
-      if (chunk.toString('latin1', 0, 1) === GOODBYE) client.end(isEnded);
-      else upstream.write(chunk);
+      if (chunk.toString('latin1', 0, 1) === GOODBYE) return client.end(isEnded);
+      if (onListeningLost && chunk.toString('latin1', 0, 1) === QUESTION && chunk.includes(LISTEN)) {
+        listening += 1;
+        if (listening === 1) return client.end(isEnded);
+        if (listening === 2) {
+          upstream.unpipe(client).resume();
+          upstream.once('data', (answer) => client.end(Buffer.concat([answer, isEnded]), onListeningLost));
+        }
+      }
+      upstream.write(chunk);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -104,6 +132,9 @@ function message(type: string, body: Buffer): Buffer {
 }
 
 const GOODBYE = 'X';
+const QUESTION = 'Q';
+/** How BullMQ's question for news of jobs begins; that for its tables speaks of listening, too. */
+const LISTEN = '-- Subscribe to the shared job';
 const isIn = message('R', Buffer.alloc(4));
 const isReady = message('Z', Buffer.from('I'));
 const fields = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection due to administrator command'];

@@ -11,6 +11,8 @@ import type { QueueBackend } from '../src/infra/queue.ts';
 import { QUEUE_NAME } from '../src/jobs/jobs.ts';
 
 const REFUSED_PAUSE_MS = 1_000;
+/** As on Redis. */
+const LONGEST_WAIT_SECONDS = 10;
 
 /**
  * Asks a store that refuses to give the next job again only after a pause. BullMQ itself pauses where it cannot connect,
@@ -26,6 +28,14 @@ class PatientWorker extends BullWorker<unknown, void, string, IQueueBackend> {
       await delay(REFUSED_PAUSE_MS, undefined, { signal: this.#isClosing.signal }).catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * On PostgreSQL BullMQ itself waits up to an hour for news of a job. A connection that is lost in the breath in which it
+   * begins to listen passes for one that listens, and none would come.
+   */
+  override get maximumBlockTimeout(): number {
+    return LONGEST_WAIT_SECONDS;
   }
 
   override close(force?: boolean): Promise<void> {
