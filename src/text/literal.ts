@@ -8,8 +8,9 @@ export interface Literal {
   pattern: RegExp;
 }
 
-const pieces = /[\p{L}\p{M}\p{N}_]+|[^\s\p{L}\p{M}\p{N}_]/gu;
-const word = /^[\p{L}\p{M}\p{N}_]/u;
+/** A mark that stands alone is a sign: as a word it would stand between words as well, and each be tried in every place. */
+const pieces = /[\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*|[^\s\p{L}\p{N}_]/gu;
+const word = /^[\p{L}\p{N}_]/u;
 /** `IT` and `WHO`, which are names only when they are written so. */
 const abbreviation = /^\p{Lu}{2,}$/u;
 /** What words are made of, of which PostgreSQL may know the plain letters alone: small words have no others. */

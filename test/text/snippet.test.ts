@@ -17,6 +17,13 @@ test('marks every form of a word', () => {
   expect(snippet('Viele Häuser', 'hauser')).toBe('Viele <mark>Häuser</mark>');
 });
 
+test('marks combining marks that stand alone as signs, not as words with anything between', () => {
+  expect(snippet('\u0301 \u0301\u0301= x', '"\u0301\u0301\u0301="')).toBe(
+    '<mark>\u0301 \u0301\u0301=</mark> x',
+  );
+  expect(snippet('\u0301\u0301, \u0301 x', '"\u0301 \u0301 \u0301"')).not.toContain('<mark>');
+});
+
 test.each([
   ['die', 'dying'],
   ['2', 'v2'],
