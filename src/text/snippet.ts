@@ -13,6 +13,8 @@ const FIRST_CHARACTERS = 220;
 const SECOND_CHARACTERS = 110;
 /** Looks for a first match no further than this: some tens of milliseconds. */
 const MAX_LOOKED_THROUGH = 2_000_000;
+/** The longer what is looked for literally, the less: all of it may have to be tried at each character, as in a text all of `=`. */
+const MAX_TRIED = 100_000_000;
 /** Looks no further than this behind the first match, nor at more of them. */
 const SEARCHED_CHARACTERS = 30_000;
 const MAX_MATCHES = 300;
@@ -70,14 +72,16 @@ function findMatches(text: string, matcher: Matcher): Match[] {
     matches.push({ start, end: start + length, key });
     return true;
   });
-  const literal = matcher.literals.flatMap((pattern) => findLiteral(text, pattern));
+  const tried = matcher.literals.reduce((sum, { source }) => sum + source.length, 0);
+  const looked = text.slice(0, Math.min(MAX_LOOKED_THROUGH, MAX_TRIED / tried));
+  const literal = matcher.literals.flatMap((pattern) => findLiteral(looked, pattern));
   return literal.length === 0 ? matches : [...matches, ...literal].toSorted((a, b) => a.start - b.start);
 }
 
 /** The first times that it stands there. */
 function findLiteral(text: string, pattern: RegExp): Match[] {
   const found: Match[] = [];
-  for (const { 0: match, index } of text.slice(0, MAX_LOOKED_THROUGH).matchAll(pattern)) {
+  for (const { 0: match, index } of text.matchAll(pattern)) {
     if (found.push({ start: index, end: index + match.length, key: pattern.source }) === MAX_MATCHES) break;
   }
   return found;

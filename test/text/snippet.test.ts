@@ -24,6 +24,12 @@ test('marks combining marks that stand alone as signs, not as words with anythin
   expect(snippet('\u0301\u0301, \u0301 x', '"\u0301 \u0301 \u0301"')).not.toContain('<mark>');
 });
 
+test('looks for long literals in less of a text', () => {
+  const text = `${'word '.repeat(300_000)}${'='.repeat(900)}>`;
+  expect(snippet(text, '"=>"')).toContain('<mark>');
+  expect(snippet(text, `"${'='.repeat(900)}>"`)).not.toContain('<mark>');
+});
+
 test.each([
   ['die', 'dying'],
   ['2', 'v2'],
