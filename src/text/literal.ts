@@ -18,23 +18,29 @@ const inWord = { sql: '[:alnum:]_', js: '\\p{L}\\p{N}_' };
 
 /**
  * Words stand as whole ones, with a few signs or blanks between them, and signs with blanks or without; whatever the case, but
- * for a single word in capitals. Null for nothing but blanks.
+ * for a single word in capitals. Unless it is quoted, words with a hyphen between them may also be written without it (`todo`).
+ * Null for nothing but blanks.
  */
-export function literalOf(text: string): Literal | null {
+export function literalOf(text: string, { isQuoted }: { isQuoted: boolean }): Literal | null {
   const found = composePaired(text.toWellFormed()).match(pieces) ?? [];
   if (found.length === 0) return null;
   const isExact = found.length === 1 && abbreviation.test(found[0] ?? '');
   return {
-    sql: `${isExact ? '' : '(?i)'}${write(found, inWord.sql)}`,
-    pattern: new RegExp(write(found, inWord.js), isExact ? 'gu' : 'giu'),
+    sql: `${isExact ? '' : '(?i)'}${write(found, inWord.sql, isQuoted)}`,
+    pattern: new RegExp(write(found, inWord.js, isQuoted), isExact ? 'gu' : 'giu'),
   };
 }
 
-function write(found: string[], letters: string): string {
+function write(found: string[], letters: string, isQuoted: boolean): string {
   let written = '';
   let follows: 'nothing' | 'a word' | 'a sign' = 'nothing';
-  for (const piece of found) {
+  for (const [index, piece] of found.entries()) {
     const isWord = word.test(piece);
+    if (!isQuoted && piece === '-' && follows === 'a word' && word.test(found[index + 1] ?? '')) {
+      written += '(?:\\s*-)?';
+      follows = 'a sign';
+      continue;
+    }
     if (follows === 'nothing') written += isWord ? `(?<![${letters}])` : '';
     else written += isWord && follows === 'a word' ? `[^${letters}]{1,4}` : '\\s*';
     written += /^['’]$/.test(piece) ? "['’]" : piece.replaceAll(/[\0-\x7f]/g, escapeSign);

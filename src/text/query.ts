@@ -62,7 +62,9 @@ export function parseQuery(text: string): SearchQuery {
     tsquery: writeBranch(branch, notes, all),
     english: writeBranch(branch, null, (word) => lexemesInAnyLanguage(word).slice(0, 1)),
     required: requiredLiterals(branch, hasIndexed),
-    excluded: branch.terms.flatMap((term) => (isExcludedLiteral(term) ? (literalOf(term.text) ?? []) : [])),
+    excluded: branch.terms.flatMap((term) =>
+      isExcludedLiteral(term) ? (literalOf(term.text, term) ?? []) : [],
+    ),
   }));
   const toRead = read.filter(
     ({ tsquery, required, excluded }) => required.length > 0 || (tsquery !== null && excluded.length > 0),
@@ -119,12 +121,11 @@ function requiredLiterals(branch: Branch, hasIndexed: boolean): Literal[] {
   const { terms, plain } = branch;
   const telling = terms
     .filter((term) => !term.isExcluded)
-    .filter((term) => isSharp(term) || (!isKnown(term) && (term.isQuoted || isJoined(term))))
-    .map(({ text }) => text);
+    .filter((term) => isSharp(term) || (!isKnown(term) && (term.isQuoted || isJoined(term))));
   // A question mark is no part of what is asked for.
   const rest = /[\p{L}\p{N}]/u.test(plain) ? plain.replace(/[?!.,;:…]+$/u, '') : plain;
-  const texts = telling.length > 0 || hasIndexed ? telling : [rest];
-  return texts.flatMap((text) => literalOf(text) ?? []);
+  const typed = telling.length > 0 || hasIndexed ? telling : [{ text: rest, isQuoted: false }];
+  return typed.flatMap((each) => literalOf(each.text, each) ?? []);
 }
 
 /** A question in another language than English asks with words that its answer need not hold. */

@@ -20,6 +20,9 @@ const texts = {
   c: 'A pointer in C is a number.',
   launch: 'Launch day 🚀',
   list: 'ls -a lists what is hidden',
+  hyphen: 'My to-do list',
+  joined: 'My todo list',
+  apart: 'A list of what to do',
 };
 
 let server: TestServer;
@@ -55,6 +58,10 @@ describe('What the index does not hold is found', () => {
     ['who was "at a time"', ['phone']],
     ['const "=>"', ['arrow']],
     ['const "<="', []],
+    ['to-do', ['hyphen', 'joined', 'apart']],
+    ['to-do list', ['hyphen', 'joined', 'apart']],
+    ['"to-do" list', ['hyphen']],
+    ['list -to-do', ['list']],
     ['"at a time" phone', ['phone']],
     ['phone -AT&T', ['health']],
     ['phone -"at a time"', ['spaced', 'health']],
