@@ -84,7 +84,7 @@ export function parseQuery(text: string): SearchQuery {
 export const exclusionsOf = (text: string): string[] =>
   splitBranches(composePaired(text))
     .flatMap(({ terms }) => terms)
-    .flatMap((term) => (term.isExcluded ? [`-"${term.text}"`] : []));
+    .flatMap((term) => (term.isExcluded ? [term.isQuoted ? `-"${term.text}"` : `-${term.text}`] : []));
 
 /** What is gathered of a query besides its tsquery. */
 type Notes = Pick<SearchQuery, 'words'> & { wanted: Set<string>; prefixes: Set<string> };

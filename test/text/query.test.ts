@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { parseQuery } from '../../src/text/query.ts';
+import { exclusionsOf, parseQuery } from '../../src/text/query.ts';
 
 /** Without the stems of other languages than English, and without parentheses. */
 const cases: [query: string, tsquery: string | null][] = [
@@ -33,6 +33,13 @@ test.each(cases)('%s', (query, tsquery) => {
   expect(parsed.tsquery?.replaceAll(/ \| '\w+~'|[()]/g, '') ?? null).toBe(tsquery);
   expect(parsed.english?.replaceAll(/[()]/g, '') ?? null).toBe(tsquery);
 });
+
+test.each(['-e-mail', '-"e-mail"', '-node.js', '-C++', '-"sea boat"', '-sun'])(
+  '%s excludes the same from another query',
+  (excluded) => {
+    expect(parseQuery(`land ${exclusionsOf(`boat ${excluded}`)}`)).toEqual(parseQuery(`land ${excluded}`));
+  },
+);
 
 test('names are looked for whole and in part', () => {
   const { tsquery, wanted } = parseQuery('fooBar');
