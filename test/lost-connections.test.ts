@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { openDatabase } from '../src/infra/database.ts';
+import { HeardClient } from '../src/infra/heard-connections.ts';
 import { openQueue, postgresQueueBackend } from '../src/infra/queue.ts';
 import { openQueueWorker } from '../worker/queue-worker.ts';
 import { createTestDatabase, quietLogger } from './support/postgres.ts';
@@ -15,6 +16,15 @@ test('a connection that ends in the moment in which it is there fails its caller
   await expect(prisma.$transaction((tx) => tx.$queryRaw`SELECT 1`)).rejects.toThrow();
   await expect(openWorkerOn(url)).rejects.toThrow();
   expect(uncaught).toEqual([]);
+});
+
+test('a connection for news forgets all listeners but its own, once nobody waits for news', () => {
+  const client = new HeardClient();
+  client.on('notification', () => expect.unreachable());
+  client.on('error', () => expect.unreachable());
+  client.removeAllListeners();
+  expect(client.emit('notification')).toBe(false);
+  expect(client.emit('error', new Error('lost'))).toBe(true);
 });
 
 test('a worker hears of jobs though its first connection for that ended in the moment in which it was there', async () => {

@@ -31,8 +31,9 @@ export class HeardClient extends pg.Client {
     }) as pg.Client['connect'];
   }
 
-  override removeAllListeners(event?: Parameters<pg.Client['removeAllListeners']>[0]): this {
-    super.removeAllListeners(event);
+  // An event that is passed on without being given would be one that nobody listens to.
+  override removeAllListeners(...event: Parameters<pg.Client['removeAllListeners']>): this {
+    super.removeAllListeners(...event);
     return this.on('error', this.#hear);
   }
 }
