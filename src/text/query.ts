@@ -70,14 +70,28 @@ export function parseQuery(text: string): SearchQuery {
     ({ tsquery, required, excluded }) => required.length > 0 || (tsquery !== null && excluded.length > 0),
   );
   const others = read.filter((branch) => !toRead.includes(branch));
+  const joined = joinAlike(toRead);
   return {
     ...notes,
     tsquery: anyOf(others.map(({ tsquery }) => tsquery)),
     english: anyOf(others.map(({ english }) => english)),
     foreign: foreign.size > 0 ? [...foreign].map(quote).join(' | ') : null,
-    toRead,
-    literals: toRead.flatMap(({ required }) => required.map(({ pattern }) => pattern)),
+    toRead: joined,
+    literals: joined.flatMap(({ required }) => required.map(({ pattern }) => pattern)),
   };
+}
+
+/** Branches that ask the same of the text itself, as those of the words of one query with the same exclusions, are read as one. */
+function joinAlike(branches: ReadBranch[]): ReadBranch[] {
+  const alike = Map.groupBy(branches, ({ tsquery, required, excluded }) =>
+    JSON.stringify([tsquery === null, ...[required, excluded].map((each) => each.map(({ sql }) => sql))]),
+  );
+  return [...alike.values()].map((same) => ({
+    tsquery: anyOf(same.map(({ tsquery }) => tsquery)),
+    english: anyOf(same.map(({ english }) => english)),
+    required: same[0]?.required ?? [],
+    excluded: same[0]?.excluded ?? [],
+  }));
 }
 
 /** What a query excludes in any of its branches, in a form that excludes the same from another query. */

@@ -167,6 +167,22 @@ describe('What is read', () => {
     });
   });
 
+  test('is read once for branches that ask the same of the text', async () => {
+    const words = ['pointer', 'hamlet', 'teapot', 'tick', 'launch', 'phone'];
+    const query = words.map((word) => `${word} -AT&T`).join(' OR ');
+    expect((await foundBy(user, query)).toSorted()).toEqual([
+      'c',
+      'cpp',
+      'csharp',
+      'hamlet',
+      'health',
+      'launch',
+      'loop',
+      'tea',
+    ]);
+    expect((await search(user, query)).totalCountCapped).toBe(false);
+  });
+
   test('is of four branches of a query, and the answer says that there are more', async () => {
     const query = ['"the who"', '"at a time"', '"is a"', '"what is it"', '"to be"', '"or not"'].join(' OR ');
     const { totalCountCapped } = await search(user, query);
