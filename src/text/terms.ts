@@ -32,7 +32,7 @@ export function splitBranches(text: string): Branch[] {
   let left = MAX_QUERY_TOKENS;
   const add = (words: string, isExcluded: boolean, isQuoted: boolean) => {
     const tokens = tokensOf(words).slice(0, left);
-    const isSigns = isQuoted && !isExcluded && words.trim() !== '';
+    const isSigns = isQuoted && words.trim() !== '';
     if (left === 0 || (tokens.length === 0 && !isSigns)) return;
     left -= Math.max(tokens.length, 1);
     branch.terms.push({ text: words, tokens, isExcluded, isQuoted });
